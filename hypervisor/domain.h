@@ -1,0 +1,113 @@
+/*
+ * Domains and vCPUs: who they are, and their life.
+ *
+ *   create → (paused ⇄ running)* → shutdown → destroy → dying → free
+ *
+ * A domain is a guest (memory, image, engine) or a process that joined by the
+ * control socket (no memory of its own: its hypercalls carry their arguments).
+ * A destroyed domain stays in the table as `dying` while others still map its
+ * pages; its other pages, ports and mappings are gone at once.
+ */
+#ifndef RINGSIDE_DOMAIN_H
+#define RINGSIDE_DOMAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine.h"
+#include "evtchn.h"
+#include "grant.h"
+#include "host.h"
+#include "list.h"
+#include "memory.h"
+#include "xen_compat.h"
+
+#define DOMAIN_MAX_VCPUS 1
+
+struct vcpu {
+    struct domain *domain;
+    unsigned int id;
+    struct {
+        uint64_t rip, rsp, rsi;
+    } entry;
+    uint64_t timer_ns; /* deadline in system time, 0: none (time.c) */
+    struct list timer_link;
+    struct vcpu_runstate_info runstate;
+    uint64_t hypercalls;
+
+    /* A process's call: its arguments' bytes; a guest address is an offset
+     * into them. NULL: addresses are in the domain's memory. */
+    uint8_t *space;
+    size_t space_size;
+
+    void *engine;
+};
+
+struct domain {
+    struct rs_host *host;
+    const struct engine_ops *ops;
+    struct list link;
+    domid_t domid;
+    char name[RS_NAME_MAX];
+    bool is_process;
+    bool privileged; /* domain 0 */
+    bool started;    /* guest code may have run */
+    bool shut_down;
+    bool dying;
+    unsigned int pause_count;
+    unsigned int shutdown_reason, exit_status;
+    char crash[160];
+    uint64_t created_ns, started_ns;
+
+    struct memory memory;
+    struct evtchn_table evtchn;
+    struct grant_table grants;
+    struct vcpu vcpu[DOMAIN_MAX_VCPUS];
+    unsigned int nr_vcpus;
+
+    uint32_t store_gfn, store_port, console_gfn, console_port;
+    struct domain_console *console; /* console.c */
+    void *engine;
+    void *process; /* control.c: the connection of a process domain */
+    int pid;
+};
+
+/* Finds a free domid and puts a fresh domain, paused once, into the table.
+ * domid 0xffff: any guest id. -EEXIST, -ENOSPC, -ENOMEM. */
+int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
+                 const struct engine_ops *ops, struct domain **out);
+
+/* A process joins as `domid` (0 or RS_DOMID_DRIVER); -EBUSY if it is taken.
+ * It leaves by domain_destroy(). */
+int domain_create_process(struct rs_host *h, domid_t domid, const char *name,
+                          const struct engine_ops *ops, struct domain **out);
+
+void domain_pause(struct domain *d);
+void domain_unpause(struct domain *d);
+
+/* SHUTDOWN_... by the guest, or on its behalf; stops it; VIRQ_DOM_EXC. */
+void domain_shutdown(struct domain *d, unsigned int reason,
+                     unsigned int status);
+
+/* The guest did what it may not: ends it with SHUTDOWN_crash and a report. */
+void domain_crash(struct domain *d, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+void domain_destroy(struct domain *d);
+
+/* Frees a dying domain whose last foreign pin went. */
+void domain_put_if_done(struct domain *d);
+
+void domain_fill_info(struct domain *d, struct rs_domain_info *info);
+
+/* DOMID_SELF or an id to a live domain; NULL. */
+struct domain *domain_lookup(struct domain *self, domid_t domid);
+
+/* May `d` act on others as the toolstack may? */
+static inline bool domain_is_privileged(const struct domain *d)
+{
+    return d->privileged;
+}
+
+#endif

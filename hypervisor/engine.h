@@ -1,0 +1,68 @@
+/*
+ * The seam between the core and what runs vCPUs.
+ *
+ * A domain has one set of operations for its life. The core calls them under
+ * the host's lock; an engine calls the core's entry points (hypercall.h,
+ * domain.h) under it too. Members that may be NULL say so.
+ */
+#ifndef RINGSIDE_ENGINE_H
+#define RINGSIDE_ENGINE_H
+
+#include <stdint.h>
+
+#include "xen_compat.h"
+
+struct domain;
+struct vcpu;
+struct rs_host;
+
+struct engine_ops {
+    const char *name;
+
+    /* Once per host. Returns 0 or -errno, with host_error() set. */
+    int (*host_open)(struct rs_host *h);
+    void (*host_close)(struct rs_host *h);
+
+    /*
+     * Makes what runs the domain: memory is built, vCPU 0's entry state is in
+     * v->entry. Nothing runs before domain_resume(). Returns 0 or -errno.
+     */
+    int (*domain_create)(struct domain *d);
+
+    /* Lets vCPUs run; the first call enters the guest. */
+    void (*domain_resume)(struct domain *d);
+
+    /* Stops vCPUs: none executes guest code after the return. */
+    void (*domain_pause)(struct domain *d);
+
+    /* Ends it for ever; nothing of it runs after the return. */
+    void (*domain_kill)(struct domain *d);
+
+    /* Frees d->engine; after domain_kill(). */
+    void (*domain_free)(struct domain *d);
+
+    /*
+     * Port `port` of d receives on eventfd `rx` and sends on `tx` (-1: it has
+     * no send side). The core keeps both files open until port_detach().
+     */
+    int (*port_attach)(struct domain *d, evtchn_port_t port, int rx, int tx);
+    void (*port_detach)(struct domain *d, evtchn_port_t port, int rx, int tx);
+
+    /*
+     * Shows `file` at `offset` (bytes) at frame gfn of the calling vCPU's
+     * domain, or removes what is there (file -1). Complete only when
+     * `done(v, arg)` is called, which may be before the return or at the
+     * vCPU's next call: until then the page may still be reachable. `done` may be NULL.
+     */
+    int (*physmap_set)(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
+                       int writable, void (*done)(struct vcpu *v, uint64_t arg),
+                       uint64_t arg);
+
+    /* CPU time consumed by d in ns; NULL: unknown. */
+    uint64_t (*cpu_ns)(struct domain *d);
+};
+
+extern const struct engine_ops engine_sandbox;
+extern const struct engine_ops engine_test;
+
+#endif

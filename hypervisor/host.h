@@ -1,0 +1,81 @@
+/*
+ * The host: what all domains share. One lock (taken by the public API and by
+ * rs_host_dispatch()), one epoll file, one memory budget, one log.
+ */
+#ifndef RINGSIDE_HOST_H
+#define RINGSIDE_HOST_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "list.h"
+#include "ringside/ringside.h"
+#include "xen_compat.h"
+
+#define HOST_BATCH 32
+
+struct domain;
+struct engine_ops;
+struct control;
+
+/* A descriptor that the host's loop watches; embedded by its owner. */
+struct watch {
+    int fd;
+    void (*ready)(void *data, uint32_t events); /* under the host's lock */
+    void *data;
+};
+
+struct rs_host {
+    pthread_mutex_t lock;
+    const struct engine_ops *engine;
+    void *engine_host;       /* of the engine */
+    struct control *control; /* control socket, NULL if none */
+    unsigned int flags;      /* RS_HOST_... */
+    int epfd;
+    struct epoll_event batch[HOST_BATCH]; /* being dispatched */
+    int batch_n;
+    struct watch wake; /* an eventfd: rs_host_stop() */
+    bool stopping;     /* atomic */
+    struct domain **domains; /* by domid; NULL: none */
+    struct list domain_list; /* by age */
+    unsigned int nr_domains;
+    uint16_t next_domid;
+    uint64_t budget_pages, used_pages;
+    uint64_t boot_ns; /* CLOCK_MONOTONIC: system time 0 */
+    struct clock_scale *clock; /* time.c */
+    struct watch timer;        /* timerfd of sched timers, time.c */
+    struct list timers;        /* armed vCPUs, by deadline */
+    struct watch recalibrate;
+    void (*log)(void *, enum rs_log_level, const char *);
+    void (*domain_event)(void *, uint16_t);
+    void *data;
+    char error[256];
+};
+
+/* Adds or removes a watched descriptor. Safe inside a callback. */
+int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,
+               void (*ready)(void *, uint32_t), void *data);
+void host_unwatch(struct rs_host *h, struct watch *w);
+/* Changes the events of a watched descriptor. */
+int host_rewatch(struct rs_host *h, struct watch *w, uint32_t events);
+
+/* Sets rs_error() and returns err (so: return host_error(h, -EINVAL, "…")). */
+int host_error(struct rs_host *h, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void host_log(struct rs_host *h, enum rs_log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* CLOCK_MONOTONIC in ns. */
+uint64_t host_now(void);
+
+/* Takes pages from the budget or gives them back; -ENOMEM. */
+int host_charge(struct rs_host *h, uint64_t pages);
+void host_uncharge(struct rs_host *h, uint64_t pages);
+
+/* The domain of that id, dying or not; NULL. */
+struct domain *host_domain(struct rs_host *h, domid_t domid);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * libringside: a paravirtualization hypervisor as a library.
+ *
+ * A *host* owns a memory budget and runs *domains*; it does its work inside
+ * rs_host_dispatch(), which the application calls when rs_host_fd() becomes
+ * readable (or rs_host_run() calls for it). Functions may be called from any
+ * thread; a host serialises them by one lock. No function exits the process
+ * or writes to its standard streams.
+ *
+ * Functions return 0 (or a count, where said) or -errno. What is wrong with a
+ * request is told in one line by rs_error(), valid until the next call on
+ * this host.
+ *
+ * `ringsided` is a user of this header like any other.
+ */
+#ifndef RINGSIDE_RINGSIDE_H
+#define RINGSIDE_RINGSIDE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RS_DOMID_DRIVER 1 /* the driver domain keeps this domid */
+#define RS_DOMID_FIRST_GUEST 2
+#define RS_NAME_MAX 64     /* with the final NUL */
+#define RS_CMDLINE_MAX 1024
+
+struct rs_host;
+
+enum rs_log_level { RS_LOG_ERROR, RS_LOG_WARN, RS_LOG_INFO, RS_LOG_DEBUG };
+
+/* Told once, at rs_host_new(); zero or NULL means the default. */
+struct rs_host_config {
+    const char *engine;  /* "sandbox" (default) or "test" */
+    uint64_t memory_kib; /* budget of all guests; default 3/4 of RAM */
+    unsigned int flags;  /* RS_HOST_... */
+    /* Receives the host's log: one line, no newline. */
+    void (*log)(void *data, enum rs_log_level level, const char *line);
+    /* A domain shut down, crashed or was destroyed; see rs_domain_info(). */
+    void (*domain_event)(void *data, uint16_t domid);
+    void *data;
+};
+#define RS_HOST_NO_NAMESPACES 1u /* do not try user namespaces */
+#define RS_HOST_NO_USERFAULTFD 2u
+
+/* Makes a host. -ENOSYS or -EPERM: the engine cannot run on this machine. */
+int rs_host_new(const struct rs_host_config *config, struct rs_host **host);
+
+/* Destroys all domains and frees the host. */
+void rs_host_free(struct rs_host *host);
+
+/* Why the last call failed, one line; "" if it did not. NULL host: the reason
+ * of the last failed rs_host_new() of this thread. */
+const char *rs_error(const struct rs_host *host);
+
+/* A descriptor that is readable while there is work to dispatch. */
+int rs_host_fd(const struct rs_host *host);
+
+/* Does what is due, waiting at most timeout_ms (-1: for ever) for it. */
+int rs_host_dispatch(struct rs_host *host, int timeout_ms);
+
+/* Dispatches until rs_host_stop() is called (from any thread or a handler). */
+int rs_host_run(struct rs_host *host);
+void rs_host_stop(struct rs_host *host);
+
+struct rs_domain_config {
+    const char *name;    /* unique among live domains; NULL: "domain-N" */
+    const char *cmdline; /* at most RS_CMDLINE_MAX - 1 bytes; NULL: "" */
+    uint64_t memory_kib; /* highest RAM address; the first MiB is absent */
+    unsigned int vcpus;  /* 1 */
+    const void *kernel;  /* ELF image (docs/engine.md), read before return */
+    size_t kernel_size;
+    const void *module; /* optional, placed behind the image */
+    size_t module_size;
+    unsigned int flags; /* RS_DOMAIN_... */
+    /* Receives what the guest writes by CONSOLEIO_write and what the
+     * hypervisor says about it (a crash report). Must not call the library. */
+    void (*console)(void *data, const char *bytes, size_t n);
+    void *data;
+};
+#define RS_DOMAIN_STORE 1u   /* store ring and port for domain 0 */
+#define RS_DOMAIN_CONSOLE 2u /* console ring and port for the driver domain */
+
+/* Creates a paused domain and returns its domid (> 0) or -errno:
+ * -EEXIST name in use, -ENOEXEC not a bootable image, -ENOMEM over budget or
+ * image larger than its memory, -EINVAL. */
+int rs_domain_create(struct rs_host *host, const struct rs_domain_config *config);
+
+/* Pauses nest. After rs_domain_pause() returns no vCPU runs. -ESRCH. */
+int rs_domain_pause(struct rs_host *host, uint16_t domid);
+int rs_domain_unpause(struct rs_host *host, uint16_t domid);
+
+/* Ends it at once and frees it; nothing of it runs after the return. */
+int rs_domain_destroy(struct rs_host *host, uint16_t domid);
+
+enum rs_domain_state {
+    RS_DOMAIN_PAUSED,
+    RS_DOMAIN_RUNNING, /* or blocked */
+    RS_DOMAIN_SHUTDOWN, /* stopped; kept for its reason until destroyed */
+    RS_DOMAIN_DYING,   /* destroyed; other domains still map its pages */
+};
+
+struct rs_domain_info {
+    uint16_t domid;
+    enum rs_domain_state state;
+    unsigned int shutdown_reason; /* SHUTDOWN_... of <xen/sched.h> */
+    unsigned int exit_status;     /* of the guest's program */
+    unsigned int vcpus;
+    uint64_t memory_kib;
+    uint64_t cpu_ns;     /* consumed by all vCPUs */
+    uint64_t hypercalls; /* that reached the hypervisor */
+    uint64_t created_ns; /* CLOCK_MONOTONIC when creation began */
+    uint64_t started_ns; /* when the guest's first instruction could run */
+    unsigned int ports;  /* event channels in use */
+    unsigned int grants_mapped; /* foreign pages that it maps */
+    int pid;                    /* of its process, 0 if none */
+    uint32_t store_gfn, store_port, console_gfn, console_port;
+    char name[RS_NAME_MAX];
+    char crash[160]; /* why it crashed, or "" */
+};
+
+int rs_domain_info(struct rs_host *host, uint16_t domid,
+                   struct rs_domain_info *info);
+
+/* Fills at most max entries by ascending domid; returns how many. */
+int rs_domain_list(struct rs_host *host, struct rs_domain_info *info,
+                   unsigned int max);
+
+struct rs_host_info {
+    char engine[16];
+    unsigned int domains;
+    uint64_t memory_kib, memory_free_kib;
+    uint64_t uptime_ns;
+};
+
+void rs_host_info(struct rs_host *host, struct rs_host_info *info);
+
+/*
+ * Opens the control socket at `path` for tools, the store and the driver
+ * domain (docs/control.md); unlinked by rs_host_free().
+ */
+int rs_host_listen(struct rs_host *host, const char *path);
+
+/* "0.1.0" */
+const char *rs_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
