@@ -1,0 +1,1 @@
+# backends: what it builds, tests and installs.

@@ -1,0 +1,1 @@
+# bench: what it builds, tests and installs.

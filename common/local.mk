@@ -1,0 +1,1 @@
+# common: what it builds, tests and installs.

@@ -1,0 +1,1 @@
+# examples: what it builds, tests and installs.

@@ -1,0 +1,1 @@
+# frontends: what it builds, tests and installs.

@@ -1,0 +1,1 @@
+# guest-kernel: what it builds, tests and installs.

@@ -1,0 +1,1 @@
+# hypervisor: what it builds, tests and installs.

@@ -1,0 +1,1 @@
+# libhypercall: what it builds, tests and installs.

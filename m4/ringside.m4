@@ -1,0 +1,74 @@
+# Ringside's own configure checks.
+#
+# A library check never stops at once: it notes the Debian package that would
+# cure it, and RS_REPORT_MISSING names all of them in one line.
+
+AC_DEFUN([RS_INIT], [rs_missing=])
+
+# RS_MISSING(PACKAGE): note PACKAGE once.
+AC_DEFUN([RS_MISSING],
+[AS_CASE([" $rs_missing "], [*" $1 "*], [], [rs_missing="$rs_missing $1"])])
+
+# RS_PKG(VAR, MODULES, PACKAGE): a library with a pkg-config file.
+AC_DEFUN([RS_PKG],
+[PKG_CHECK_MODULES([$1], [$2], [], [RS_MISSING([$3])])])
+
+# RS_LIB(VAR, LIBRARY, HEADER, FUNCTION, PACKAGE): a library whose pkg-config
+# file is absent, or asks for more than the header does.
+AC_DEFUN([RS_LIB],
+[AC_CHECK_HEADER([$3],
+    [AC_CHECK_LIB([$2], [$4], [AC_SUBST([$1_LIBS], [-l$2])],
+                  [RS_MISSING([$5])])],
+    [RS_MISSING([$5])])])
+
+# RS_HEADER(HEADER, PACKAGE)
+AC_DEFUN([RS_HEADER],
+[AC_CHECK_HEADER([$1], [], [RS_MISSING([$2])])])
+
+AC_DEFUN([RS_REPORT_MISSING],
+[AS_IF([test -n "$rs_missing"],
+    [AC_MSG_ERROR([please install the Debian package(s):$rs_missing])])])
+
+# RS_HOST_FLAGS: WARN_CFLAGS, and --enable-werror.
+AC_DEFUN([RS_HOST_FLAGS],
+[AC_ARG_ENABLE([werror],
+    [AS_HELP_STRING([--enable-werror], [treat warnings as errors])])
+rs_warn="-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes"
+AS_IF([test "$enable_werror" = yes], [rs_warn="$rs_warn -Werror"])
+AC_SUBST([WARN_CFLAGS], ["$rs_warn"])])
+
+# RS_SANITIZER: --with-sanitizer=LIST.  The flags travel in SANITIZER_CFLAGS,
+# never in CFLAGS, because guest code must not see them.
+AC_DEFUN([RS_SANITIZER],
+[AC_ARG_WITH([sanitizer],
+    [AS_HELP_STRING([--with-sanitizer=LIST],
+        [instrument host code: address,undefined or thread])],
+    [], [with_sanitizer=no])
+rs_san=
+AS_IF([test "$with_sanitizer" = yes], [with_sanitizer=address,undefined])
+AS_IF([test "$with_sanitizer" != no],
+    [rs_san="-fsanitize=$with_sanitizer -fno-sanitize-recover=all"
+     rs_san="$rs_san -fno-omit-frame-pointer"
+     rs_save=$CFLAGS
+     CFLAGS="$CFLAGS $rs_san"
+     AC_MSG_CHECKING([whether $CC accepts -fsanitize=$with_sanitizer])
+     AC_LINK_IFELSE([AC_LANG_PROGRAM], [AC_MSG_RESULT([yes])],
+        [AC_MSG_RESULT([no])
+         AC_MSG_ERROR([$CC cannot build with -fsanitize=$with_sanitizer])])
+     CFLAGS=$rs_save])
+AC_SUBST([SANITIZER], [$with_sanitizer])
+AC_SUBST([SANITIZER_CFLAGS], [$rs_san])
+AM_CONDITIONAL([SANITIZED], [test "$with_sanitizer" != no])])
+
+# RS_FUZZING: --enable-fuzzing links the fuzz targets with libFuzzer instead
+# of the main() that replays their corpus.
+AC_DEFUN([RS_FUZZING],
+[AC_ARG_ENABLE([fuzzing],
+    [AS_HELP_STRING([--enable-fuzzing], [build libFuzzer targets (clang)])])
+rs_fuzz_cflags= rs_fuzz_ldflags=
+AS_IF([test "$enable_fuzzing" = yes],
+    [rs_fuzz_cflags=-fsanitize=fuzzer-no-link
+     rs_fuzz_ldflags=-fsanitize=fuzzer])
+AC_SUBST([FUZZ_CFLAGS], [$rs_fuzz_cflags])
+AC_SUBST([FUZZ_LDFLAGS], [$rs_fuzz_ldflags])
+AM_CONDITIONAL([FUZZING], [test "$enable_fuzzing" = yes])])

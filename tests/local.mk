@@ -1,0 +1,1 @@
+# tests: what it builds, tests and installs.

@@ -1,0 +1,1 @@
+# tools: what it builds, tests and installs.

@@ -1,0 +1,1 @@
+# xenstore: what it builds, tests and installs.
