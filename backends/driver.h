@@ -1,0 +1,40 @@
+/*
+ * What every part of the driver domain shares: the event loop, the store, the
+ * runtime directory, the log.
+ *
+ * One process, one loop thread. Only that thread touches the structures of
+ * this directory, the store and the hypervisor; other threads (disk I/O, a NAT
+ * network) hand their results to the loop through an eventfd.
+ */
+#ifndef RINGSIDE_BACKENDS_DRIVER_H
+#define RINGSIDE_BACKENDS_DRIVER_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct poll_room;
+struct store;
+
+struct driver {
+    struct event_base *base;
+    struct store *store;
+    struct poll_room *poll; /* ring polling, see poll.h */
+    const char *rundir;     /* absolute path of the runtime directory */
+    int disk_io;            /* enum disk_io_mode, see disk.h */
+};
+
+/*
+ * One line on the log (standard error or --log): "driverd: " and the text.
+ * For what the host does; what a guest can cause goes through dev_log() of
+ * xenbus_backend.h, which is bounded.
+ */
+void driver_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void driver_vlog(const char *prefix, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+/* Monotonic time in nanoseconds (no system call). */
+uint64_t driver_now(void);
+
+#endif
