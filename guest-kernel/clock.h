@@ -1,0 +1,37 @@
+/*
+ * Time without leaving the guest: pvclock (<xen/xen.h>, vcpu_time_info).
+ */
+#ifndef RINGSIDE_GUEST_CLOCK_H
+#define RINGSIDE_GUEST_CLOCK_H
+
+#include <stdint.h>
+
+#define NS_PER_US 1000ull
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+
+/* System time in ns: monotonic, since the start of the host. [upcall] */
+uint64_t clock_now(void);
+
+/* ns since 1970 (UTC). [upcall] */
+uint64_t clock_wall(void);
+
+/* ns since this guest's boot.c began. */
+uint64_t clock_uptime(void);
+
+static inline uint64_t clock_deadline_ms(uint64_t ms)
+{
+    return clock_now() + ms * NS_PER_MS;
+}
+
+static inline uint64_t clock_tsc(void)
+{
+    uint32_t lo, hi;
+
+    __asm__ __volatile__("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
+void clock_init(void);
+
+#endif

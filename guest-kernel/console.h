@@ -1,0 +1,31 @@
+/*
+ * The guest's console, whichever it has.
+ *
+ * With a console ring (start_info) output goes to the driver domain
+ * (frontends/consfront.c); without, through CONSOLEIO_write to the hypervisor's
+ * log of this domain. Crash reports go to the latter in any case.
+ */
+#ifndef RINGSIDE_GUEST_CONSOLE_H
+#define RINGSIDE_GUEST_CONSOLE_H
+
+#include <stddef.h>
+
+#include "xen_compat.h"
+
+/* Writes all of it; blocks while the ring is full. Threads only. */
+void console_write(const char *s, size_t n);
+/* A line, or what is there; blocks. 0 = end of input. */
+size_t console_read(char *buf, size_t n);
+/* Waits (bounded) until the other end has read everything. */
+void console_flush(void);
+
+/*
+ * Straight to the hypervisor, in any context, without allocation or locks: for
+ * reports of crashes. The format knows %s %c %d %u %x %lx %lu %p %%, with
+ * width and zero padding.
+ */
+void console_report(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+void console_init(const struct start_info *si);
+
+#endif

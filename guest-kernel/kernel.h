@@ -1,0 +1,35 @@
+/*
+ * The kernel's own odds and ends: the ways a guest ends, and boot's results.
+ */
+#ifndef RINGSIDE_GUEST_KERNEL_H
+#define RINGSIDE_GUEST_KERNEL_H
+
+#include <stdint.h>
+
+#include "xen_compat.h"
+
+/* As the builder left it. */
+extern const struct start_info *start_info;
+
+/* Flushes the console and powers the domain off with an exit status. */
+_Noreturn void kernel_exit(int status);
+
+/*
+ * A bug: reports where it happened, with a backtrace, and ends the domain
+ * with SHUTDOWN_crash. Any context.
+ */
+_Noreturn void kernel_panic(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* assert() that needs no stdio, for the kernel's rooms. */
+#define kernel_assert(cond)                                              \
+    do {                                                                 \
+        if (!(cond))                                                     \
+            kernel_panic("%s:%d: assertion failed: %s", __FILE__,        \
+                         __LINE__, #cond);                               \
+    } while (0)
+
+/* Watches control/shutdown in the store: poweroff, halt → exit(0). */
+void shutdown_watch_start(void);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * Page allocator: the guest's RAM between the boot pages and nr_pages.
+ *
+ * Addresses are guest-physical = virtual; frame number = address >> 12. Pages
+ * are readable, writable, never executable. They come from the top of memory
+ * down, because the heap grows from the bottom up; both meet in the middle.
+ * Contents of a new run are undefined. No call blocks; none may be made from
+ * upcall context (event handlers).
+ */
+#ifndef RINGSIDE_GUEST_PAGES_H
+#define RINGSIDE_GUEST_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xen_compat.h"
+
+/* A run of n contiguous pages, or NULL. n = 0 gives NULL. */
+void *pages_alloc(size_t n);
+
+/* Gives back n pages of a run (whole or part). NULL is ignored. */
+void pages_free(void *addr, size_t n);
+
+/* Pages that nobody has: neither allocated nor claimed by the heap. */
+size_t pages_free_count(void);
+
+/*
+ * Claims exactly the n pages at addr, for the heap's break. False when one of
+ * them is taken or out of RAM; nothing is claimed then.
+ */
+bool pages_claim(void *addr, size_t n);
+
+/*
+ * Takes all access from one RAM page (a guard), or gives reading and writing
+ * back. 0 or -errno of update_va_mapping.
+ */
+int page_guard(void *addr);
+int page_unguard(void *addr);
+
+static inline uint64_t page_gfn(const void *addr)
+{
+    return (uintptr_t)addr >> PAGE_SHIFT;
+}
+
+static inline size_t pages_for(size_t bytes)
+{
+    return (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+/* Once, by boot.c: RAM that is free lies in [first, end). */
+void pages_init(uintptr_t first, uintptr_t end);
+
+#endif
