@@ -1,1 +1,3 @@
-# common: what it builds, tests and installs.
+# common: headers for both sides of every trust boundary.
+noinst_HEADERS += %D%/barrier.h %D%/list.h %D%/xen_compat.h \
+	%D%/control_wire.h

@@ -1,0 +1,250 @@
+/*
+ * Control operations: what the toolstack asks of the hypervisor.
+ *
+ * Each function is one exchange. Images travel as sealed memory files, so that
+ * the hypervisor can read them without trust in this process or in whatever
+ * file system they came from.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../host.h"
+#include "connection.h"
+
+#define IMAGE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
+/* An exchange that carries one struct there and at most one back. */
+static long ask(enum control_type type, const void *out, size_t out_size,
+                void *in, size_t in_size)
+{
+    struct control_message m = CONTROL_MESSAGE(out, out_size);
+    struct control_reply r = CONTROL_REPLY(in, in_size);
+    long ret = control_exchange(type, &m, &r);
+
+    return ret >= 0 && r.size != in_size ? -EPROTO : ret;
+}
+
+static int copy_file(int to, int from)
+{
+    ssize_t n;
+    off_t at = 0;
+
+    do {
+        n = sendfile(to, from, &at, 1 << 30);
+    } while (n > 0 || (n < 0 && errno == EINTR));
+    return n < 0 ? -errno : 0;
+}
+
+/* A sealed copy of a file's bytes, or -errno. */
+static int seal_image(int from, const char *what)
+{
+    struct stat st;
+
+    if (fstat(from, &st)) {
+        return -errno;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    }
+    int to = memfd_create(what, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (to < 0) {
+        return -errno;
+    }
+    int err = copy_file(to, from);
+    if (!err && fcntl(to, F_ADD_SEALS, IMAGE_SEALS)) {
+        err = -errno;
+    }
+    if (err) {
+        close(to);
+        return err;
+    }
+    return to;
+}
+
+static int say_why(char *why, size_t n, const char *what, int err)
+{
+    if (n) {
+        snprintf(why, n, "%s: %s", what, strerror(-err));
+    }
+    return err;
+}
+
+static int send_create(const struct hypercall_create *c,
+                       struct control_message *m, struct hypercall_created *out,
+                       char *why, size_t n)
+{
+    struct control_create create = {
+        .memory_kib = c->memory_kib,
+        .vcpus = c->vcpus,
+        .flags =
+            (c->flags & HYPERCALL_CREATE_STORE ? CONTROL_CREATE_STORE : 0) |
+            (c->flags & HYPERCALL_CREATE_CONSOLE ? CONTROL_CREATE_CONSOLE : 0),
+    };
+    struct control_created created = { 0 };
+    struct control_reply r = CONTROL_REPLY(&created, sizeof(created));
+
+    memcpy(create.name, c->name, sizeof(create.name));
+    memcpy(create.cmdline, c->cmdline, sizeof(create.cmdline));
+    m->head = &create;
+    m->head_size = sizeof(create);
+    long err = control_exchange(CONTROL_CREATE, m, &r);
+    if (err < 0) {
+        created.why[CONTROL_WHY_MAX - 1] = '\0';
+        if (n && created.why[0]) {
+            snprintf(why, n, "%s", created.why);
+            return err;
+        }
+        return say_why(why, n, "hypervisor", err);
+    }
+    *out = (struct hypercall_created){
+        .domid = created.domid,
+        .store_gfn = created.store_gfn,
+        .store_port = created.store_port,
+        .console_gfn = created.console_gfn,
+        .console_port = created.console_port,
+    };
+    return 0;
+}
+
+int hypercall_domain_create(const struct hypercall_create *c, int kernel_fd,
+                            int module_fd, int console_fd,
+                            struct hypercall_created *out, char *why, size_t n)
+{
+    struct control_message m = CONTROL_MESSAGE(NULL, 0);
+    int err;
+
+    m.fds[2] = console_fd;
+    m.fds[0] = seal_image(kernel_fd, "ringside-kernel");
+    if (m.fds[0] < 0) {
+        return say_why(why, n, "kernel image", m.fds[0]);
+    }
+    if (module_fd >= 0) {
+        m.fds[1] = seal_image(module_fd, "ringside-module");
+        if (m.fds[1] < 0) {
+            err = say_why(why, n, "module", m.fds[1]);
+            goto out;
+        }
+    }
+    err = send_create(c, &m, out, why, n);
+out:
+    close(m.fds[0]);
+    if (m.fds[1] >= 0) {
+        close(m.fds[1]);
+    }
+    return err;
+}
+
+static void take_info(struct hypercall_info *out,
+                      const struct control_domain_info *i)
+{
+    *out = (struct hypercall_info){
+        .domid = i->domid,
+        .state = i->state,
+        .shutdown_reason = i->shutdown_reason,
+        .exit_status = i->exit_status,
+        .memory_kib = i->memory_kib,
+        .cpu_ns = i->cpu_ns,
+        .hypercalls = i->hypercalls,
+        .created_ns = i->created_ns,
+        .main_ns = i->started_ns,
+        .ports = i->ports,
+        .grants_mapped = i->grants_mapped,
+        .pid = i->pid,
+        .vcpus = i->vcpus,
+    };
+    _Static_assert(sizeof(out->name) == sizeof(i->name), "name");
+    _Static_assert(sizeof(out->crash) == sizeof(i->crash), "crash");
+    memcpy(out->name, i->name, sizeof(out->name) - 1);
+    memcpy(out->crash, i->crash, sizeof(out->crash) - 1);
+}
+
+int hypercall_domain_info(domid_t domid, struct hypercall_info *out)
+{
+    struct control_domain d = { .domid = domid };
+    struct control_domain_info info;
+    long err = ask(CONTROL_INFO, &d, sizeof(d), &info, sizeof(info));
+
+    if (!err) {
+        take_info(out, &info);
+    }
+    return err;
+}
+
+int hypercall_domain_list(struct hypercall_info *out, unsigned int max)
+{
+    struct control_domain_info infos[CONTROL_LIST_MAX];
+    struct control_domain d = { 0 };
+    unsigned int count = 0;
+
+    while (count < max) {
+        struct control_message m = CONTROL_MESSAGE(&d, sizeof(d));
+        struct control_reply r = CONTROL_REPLY(infos, sizeof(infos));
+
+        d.max = max - count < CONTROL_LIST_MAX ? max - count : CONTROL_LIST_MAX;
+        long n = control_exchange(CONTROL_LIST, &m, &r);
+        if (n < 0) {
+            return n;
+        }
+        if (n > d.max || r.size != n * sizeof(infos[0])) {
+            return -EPROTO;
+        }
+        for (long i = 0; i < n; i++) {
+            take_info(&out[count++], &infos[i]);
+        }
+        if (n < d.max) {
+            break;
+        }
+        d.domid = out[count - 1].domid + 1;
+    }
+    return count;
+}
+
+static int act_on(enum control_type type, domid_t domid)
+{
+    struct control_domain d = { .domid = domid };
+
+    return ask(type, &d, sizeof(d), NULL, 0);
+}
+
+int hypercall_domain_pause(domid_t domid)
+{
+    return act_on(CONTROL_PAUSE, domid);
+}
+
+int hypercall_domain_unpause(domid_t domid)
+{
+    return act_on(CONTROL_UNPAUSE, domid);
+}
+
+int hypercall_domain_destroy(domid_t domid)
+{
+    return act_on(CONTROL_DESTROY, domid);
+}
+
+int hypercall_host_info(struct hypercall_host_info *out)
+{
+    struct control_host_info info;
+    long err = ask(CONTROL_HOST_INFO, NULL, 0, &info, sizeof(info));
+
+    if (err) {
+        return err;
+    }
+    *out = (struct hypercall_host_info){
+        .pid = info.pid,
+        .domains = info.domains,
+        .cpus = info.cpus,
+        .engine_flags = info.flags,
+        .memory_kib = info.memory_kib,
+        .memory_free_kib = info.memory_free_kib,
+        .uptime_ns = info.uptime_ns,
+    };
+    memcpy(out->engine, info.engine, sizeof(out->engine) - 1);
+    memcpy(out->version, info.version, sizeof(out->version) - 1);
+    return 0;
+}

@@ -1,0 +1,275 @@
+/*
+ * Grant windows of this process: one mapping of each granter's memory file,
+ * in which the hypervisor shows the granted pages (docs/control.md).
+ *
+ * A window lives from the first mapping of its granter to the last. A domid
+ * that was used again has a second window beside the first, until the last
+ * mapping of the old domain is gone.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../host.h"
+#include "../hypercall.h"
+#include "connection.h"
+#include "list.h"
+
+#define MAP_BATCH 256u
+
+struct window {
+    struct list link;
+    struct control_window id;
+    uint8_t *base;
+    size_t size;
+    unsigned int mapped; /* mappings in it */
+    uint32_t *pages;     /* mappings of each page */
+};
+
+static struct list windows = LIST_INIT(windows);
+
+static struct window *window_at(const void *addr)
+{
+    struct list *pos;
+
+    list_for_each(pos, &windows) {
+        struct window *w = container_of(pos, struct window, link);
+
+        if ((const uint8_t *)addr >= w->base &&
+            (const uint8_t *)addr < w->base + w->size) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+static void window_free(struct window *w)
+{
+    list_del(&w->link);
+    if (w->base) {
+        munmap(w->base, w->size);
+    }
+    free(w->pages);
+    free(w);
+}
+
+static void window_close(struct window *w)
+{
+    struct control_message m = CONTROL_MESSAGE(&w->id, sizeof(w->id));
+    struct control_reply r = CONTROL_REPLY(NULL, 0);
+
+    munmap(w->base, w->size);
+    w->base = NULL;
+    control_exchange(CONTROL_WINDOW_CLOSE, &m, &r);
+    window_free(w);
+}
+
+static void close_unused(void)
+{
+    struct list *pos, *next;
+
+    list_for_each_safe(pos, next, &windows)
+    {
+        struct window *w = container_of(pos, struct window, link);
+
+        if (!w->mapped) {
+            window_close(w);
+        }
+    }
+}
+
+void windows_clear(void)
+{
+    while (!list_empty(&windows)) {
+        window_free(container_of(windows.next, struct window, link));
+    }
+}
+
+/* Maps the file with no access; nothing but the window keeps it. */
+static int window_place(struct window *w, int file)
+{
+    w->size = w->id.size;
+    w->pages = calloc(w->size / PAGE_SIZE, sizeof(*w->pages));
+    void *p = mmap(NULL, w->size, PROT_NONE, MAP_SHARED, file, 0);
+    int err = p == MAP_FAILED ? -errno : w->pages ? 0 : -ENOMEM;
+
+    close(file);
+    if (p == MAP_FAILED) {
+        return err;
+    }
+    w->base = p;
+    w->id.address = (uintptr_t)p;
+    if (!err && (madvise(p, w->size, MADV_DONTFORK) ||
+                 madvise(p, w->size, MADV_DONTDUMP))) {
+        err = -errno;
+    }
+    return err;
+}
+
+static int window_open(domid_t domid)
+{
+    struct window *w = calloc(1, sizeof(*w));
+
+    if (!w) {
+        return -ENOMEM;
+    }
+    list_init(&w->link);
+    w->id.domid = domid;
+    struct control_message m = CONTROL_MESSAGE(&w->id, sizeof(w->id));
+    struct control_reply file = CONTROL_REPLY(&w->id, sizeof(w->id));
+    struct control_reply none = CONTROL_REPLY(NULL, 0);
+    int err = control_exchange(CONTROL_WINDOW_FILE, &m, &file);
+
+    if (!err) {
+        err = window_place(w, file.fds[0]);
+    }
+    if (!err) {
+        err = control_exchange(CONTROL_WINDOW_OPEN, &m, &none);
+    }
+    /* Only now: before, a touch would have reached the file itself. */
+    if (!err && mprotect(w->base, w->size, PROT_READ | PROT_WRITE)) {
+        err = -errno;
+    }
+    if (err) {
+        window_free(w);
+        return err;
+    }
+    list_add_head(&windows, &w->link);
+    return 0;
+}
+
+/* Maps at most MAP_BATCH; opens the granter's window if there is none. */
+static int map_batch(domid_t domid, const grant_ref_t *refs, unsigned int n,
+                     bool read_only, struct gnttab_map_grant_ref *ops)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        ops[i] = (struct gnttab_map_grant_ref){
+            .flags = GNTMAP_host_map | (read_only ? GNTMAP_readonly : 0),
+            .ref = refs[i],
+            .dom = domid,
+        };
+    }
+    long err = hypercall_grant_map(ops, n);
+
+    if (err == -ENXIO) {
+        err = window_open(domid);
+        if (!err) {
+            err = hypercall_grant_map(ops, n);
+        }
+    }
+    return err;
+}
+
+static bool take_result(const struct gnttab_map_grant_ref *op,
+                        struct grant_mapping *out)
+{
+    *out = (struct grant_mapping){
+        .domid = op->dom,
+        .ref = op->ref,
+        .handle = op->handle,
+        .status = op->status,
+    };
+    if (op->status != GNTST_okay) {
+        return false;
+    }
+    struct window *w = window_at((void *)(uintptr_t)op->host_addr);
+
+    out->addr = (void *)(uintptr_t)op->host_addr;
+    w->mapped++;
+    w->pages[((uint8_t *)out->addr - w->base) / PAGE_SIZE]++;
+    return true;
+}
+
+static void give_up(domid_t domid, const grant_ref_t *refs, unsigned int n,
+                    struct grant_mapping *out)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        out[i] = (struct grant_mapping){ .domid = domid,
+                                         .ref = refs[i],
+                                         .status = GNTST_general_error };
+    }
+}
+
+int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
+                    bool read_only, struct grant_mapping *out)
+{
+    struct gnttab_map_grant_ref ops[MAP_BATCH];
+    int mapped = 0;
+
+    for (unsigned int done = 0; done < n;) {
+        unsigned int count = n - done < MAP_BATCH ? n - done : MAP_BATCH;
+        int err = map_batch(domid, refs + done, count, read_only, ops);
+
+        if (err) {
+            give_up(domid, refs + done, n - done, out + done);
+            mapped = done ? mapped : err;
+            break;
+        }
+        for (unsigned int i = 0; i < count; i++) {
+            mapped += take_result(&ops[i], &out[done + i]);
+        }
+        done += count;
+    }
+    close_unused();
+    return mapped;
+}
+
+/* Drops the page of one mapping if no other mapping shows it. */
+static int drop_page(const struct grant_mapping *map)
+{
+    struct window *w = window_at(map->addr);
+    size_t page = ((uint8_t *)map->addr - w->base) / PAGE_SIZE;
+
+    w->mapped--;
+    if (--w->pages[page]) {
+        return 0;
+    }
+    return madvise(map->addr, PAGE_SIZE, MADV_DONTNEED) ? -errno : 0;
+}
+
+static int unmap_batch(struct grant_mapping *maps, unsigned int n)
+{
+    struct gnttab_unmap_grant_ref ops[MAP_BATCH];
+    unsigned int count = 0;
+    int err = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        struct grant_mapping *map = &maps[i];
+
+        if (map->status != GNTST_okay) {
+            continue;
+        }
+        ops[count++] =
+            (struct gnttab_unmap_grant_ref){ .host_addr = (uintptr_t)map->addr,
+                                             .handle = map->handle };
+        int failed = drop_page(map);
+        err = failed ? failed : err;
+        map->addr = NULL;
+        map->status = GNTST_bad_handle;
+    }
+    long ret = count ? hypercall_grant_unmap(ops, count) : 0;
+    if (ret) {
+        return ret;
+    }
+    for (unsigned int i = 0; i < count; i++) {
+        if (ops[i].status != GNTST_okay) {
+            err = -EIO;
+        }
+    }
+    return err;
+}
+
+int grant_unmap_range(struct grant_mapping *maps, unsigned int n)
+{
+    int err = 0;
+
+    for (unsigned int done = 0; done < n; done += MAP_BATCH) {
+        unsigned int count = n - done < MAP_BATCH ? n - done : MAP_BATCH;
+        int failed = unmap_batch(maps + done, count);
+
+        err = failed ? failed : err;
+    }
+    close_unused();
+    return err;
+}
