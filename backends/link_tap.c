@@ -1,0 +1,184 @@
+/*
+ * A TAP device of the host: frames as they are, to a bridge, a router or an
+ * observer that the administrator has set up.
+ *
+ * The device is named by the toolstack. One that exists must be ours to use
+ * (owner or CAP_NET_ADMIN); with the capability one that does not exist is made
+ * and lasts until the link is closed. The administrator gives it addresses and
+ * brings it up; a device for a bridge we attach to it and bring up ourselves.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <sys/socket.h>
+
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+
+#include <event2/event.h>
+
+#include "link.h"
+#include "list.h"
+
+#define TAP_BATCH 64 /* frames read in one turn of the loop */
+
+struct tap {
+    struct link link;
+    int fd;
+    bool paused;
+    struct event *ready;
+    char frame[LINK_FRAME_MAX];
+};
+
+static struct tap *tap_of(struct link *link)
+{
+    return container_of(link, struct tap, link);
+}
+
+static void tap_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct tap *tap = arg;
+
+    (void)what;
+    for (int i = 0; i < TAP_BATCH && !tap->paused; i++) {
+        ssize_t n = read(fd, tap->frame, sizeof(tap->frame));
+
+        if (n < LINK_HEADER)
+            return; /* nothing left, or the device is down */
+        tap->link.user.receive(tap->link.user.arg, tap->frame, (size_t)n);
+    }
+}
+
+static void tap_close(struct link *link)
+{
+    struct tap *tap = tap_of(link);
+
+    if (tap->ready)
+        event_free(tap->ready);
+    if (tap->fd >= 0)
+        close(tap->fd);
+    free(tap);
+}
+
+/* Attaches to the device; errno tells what went wrong. */
+static int tap_attach(struct tap *tap, const char *device)
+{
+    struct ifreq r;
+
+    memset(&r, 0, sizeof(r));
+    r.ifr_flags = IFF_TAP | IFF_NO_PI;
+    strncpy(r.ifr_name, device, IFNAMSIZ - 1);
+    tap->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (tap->fd < 0)
+        return -1;
+    return ioctl(tap->fd, TUNSETIFF, &r);
+}
+
+/* Makes the device a port of the bridge and brings it up. -1: errno. */
+static int tap_join(const char *device, const char *bridge)
+{
+    struct ifreq r;
+    int s, saved, rc = -1;
+
+    s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (s < 0)
+        return -1;
+    memset(&r, 0, sizeof(r));
+    strncpy(r.ifr_name, device, IFNAMSIZ - 1);
+    if (ioctl(s, SIOCGIFINDEX, &r))
+        goto out;
+    strncpy(r.ifr_name, bridge, IFNAMSIZ - 1);
+    if (ioctl(s, SIOCBRADDIF, &r))
+        goto out;
+    strncpy(r.ifr_name, device, IFNAMSIZ - 1);
+    r.ifr_flags = IFF_UP | IFF_RUNNING;
+    rc = ioctl(s, SIOCSIFFLAGS, &r);
+out:
+    saved = errno;
+    close(s);
+    errno = saved;
+    return rc;
+}
+
+static int tap_open(struct event_base *base, const struct link_config *config,
+                    const struct link_user *user, struct link **out, char *why,
+                    size_t n)
+{
+    struct tap *tap;
+    int err;
+
+    if (!config->device || !config->device[0] ||
+        strlen(config->device) >= IFNAMSIZ ||
+        (config->bridge && strlen(config->bridge) >= IFNAMSIZ)) {
+        snprintf(why, n, "bad name of a TAP device");
+        return -EINVAL;
+    }
+    tap = calloc(1, sizeof(*tap));
+    if (!tap)
+        return -ENOMEM;
+    tap->link.ops = &link_tap;
+    tap->link.user = *user;
+    if (tap_attach(tap, config->device)) {
+        err = -errno;
+        snprintf(why, n, "cannot use TAP device %s: %s", config->device,
+                 strerror(-err));
+        goto out;
+    }
+    if (config->bridge && tap_join(config->device, config->bridge)) {
+        err = -errno;
+        snprintf(why, n, "cannot attach %s to bridge %s: %s", config->device,
+                 config->bridge, strerror(-err));
+        goto out;
+    }
+    tap->ready =
+        event_new(base, tap->fd, EV_READ | EV_PERSIST, tap_readable, tap);
+    err = -ENOMEM;
+    if (!tap->ready || event_add(tap->ready, NULL))
+        goto out;
+    *out = &tap->link;
+    return 0;
+out:
+    tap_close(&tap->link);
+    return err;
+}
+
+static void tap_send(struct link *link, const void *frame, size_t len)
+{
+    ssize_t n = write(tap_of(link)->fd, frame, len);
+
+    (void)n; /* a frame that the device does not take is lost, as on a wire */
+}
+
+static void tap_flush(struct link *link)
+{
+    (void)link;
+}
+
+static void tap_pause(struct link *link, bool paused)
+{
+    struct tap *tap = tap_of(link);
+
+    if (tap->paused == paused)
+        return;
+    tap->paused = paused;
+    if (paused)
+        event_del(tap->ready);
+    else
+        event_add(tap->ready, NULL);
+}
+
+const struct link_ops link_tap = {
+    .type = "tap",
+    .trusted = false,
+    .open = tap_open,
+    .send = tap_send,
+    .flush = tap_flush,
+    .pause = tap_pause,
+    .close = tap_close,
+};
