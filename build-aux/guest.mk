@@ -1,7 +1,7 @@
-# Flags of guest code.
+# Guest code: its flags, its C library and network stack, and the SDK.
 #
 # A library of guest objects is declared like this, so that neither the
-# user's CFLAGS nor a sanitizer reaches a guest:
+# user's flags nor a sanitizer reaches a guest:
 #     noinst_LIBRARIES += %D%/libthing.a
 #     %C%_libthing_a_SOURCES = ...
 #     %C%_libthing_a_CPPFLAGS = $(GUEST_CPPFLAGS)
@@ -9,10 +9,144 @@
 #     %C%_libthing_a_CCASFLAGS = $(GUEST_CFLAGS)
 #     $(%C%_libthing_a_OBJECTS): override CFLAGS =
 #     $(%C%_libthing_a_OBJECTS): override CPPFLAGS =
+# (and with _CPPFLAGS += $(LWIP_CPPFLAGS) for code that calls lwIP).
+#
+# A guest program is one C file; naming its ELF is all it takes:
+#     guest_programs += %D%/hello.elf         (built by make)
+#     guest_tests += tests/guest/thing.elf    (built and run by make check)
 
-GUEST_SYSTEM_INCLUDES = -nostdinc -isystem $(CC_INCLUDE) \
-	-isystem $(abs_builddir)/newlib/include \
-	-isystem $(abs_builddir)/guest-include
-GUEST_CPPFLAGS = $(GUEST_SYSTEM_INCLUDES) -D_GNU_SOURCE \
+# guest-sdk/ has the same layout in the build tree and when it is installed:
+#     newlib/{include,lib}  lwip/ net/ include/{ringside,xen}  lib/  guest.lds
+SDK = $(abs_builddir)/guest-sdk
+
+GUEST_CPPFLAGS = -nostdinc -isystem $(CC_INCLUDE) \
+	-isystem $(SDK)/newlib/include -isystem $(SDK)/xen-include \
+	-D_GNU_SOURCE -D__DYNAMIC_REENT__ \
 	-I$(top_srcdir)/include -I$(top_srcdir)/common -I$(top_srcdir)
 GUEST_CFLAGS = $(GUEST_CFLAGS_BASE) $(WARN_CFLAGS)
+LWIP_CPPFLAGS = -I$(top_srcdir)/guest-kernel/net/include \
+	-isystem $(SDK)/lwip
+
+EXTRA_DIST += build-aux/sources.txt build-aux/get-source build-aux/get-newlib \
+	build-aux/ringside-cc.in build-aux/ringside-guest.pc.in \
+	$(guest_programs:.elf=.c) $(guest_tests:.elf=.c)
+
+# newlib and lwIP, before anything that includes their headers.
+BUILT_SOURCES += guest-sdk/newlib.stamp guest-sdk/lwip.stamp
+
+guest-sdk/newlib.stamp: $(top_srcdir)/build-aux/sources.txt \
+		$(top_srcdir)/build-aux/get-newlib
+	$(AM_V_at)$(MKDIR_P) guest-sdk
+	$(AM_V_GEN)$(top_srcdir)/build-aux/get-newlib "$(NEWLIB_CC)" \
+	    $(SDK)/newlib "$(GUEST_CFLAGS_BASE)" $(NEWLIB_SRC)
+	$(AM_V_at)touch $@
+
+guest-sdk/lwip.stamp: $(top_srcdir)/build-aux/sources.txt \
+		$(top_srcdir)/build-aux/get-source
+	$(AM_V_at)$(MKDIR_P) guest-sdk && rm -rf lwip
+	$(AM_V_GEN)if test -n "$(LWIP_SRC)"; \
+	    then $(LN_S) "$(LWIP_SRC)" lwip; \
+	    else $(top_srcdir)/build-aux/get-source lwip $(abs_builddir)/lwip; fi
+	$(AM_V_at)ln -srfn lwip/src/include guest-sdk/lwip
+	$(AM_V_at)touch $@
+
+# lwIP: the whole stack; guest-kernel/net/include/lwipopts.h says what of it
+# is used.  Its code is compiled as it is, without our warnings.
+lwip_names = $(addprefix core/, def dns inet_chksum init ip mem memp netif \
+		pbuf raw stats sys altcp altcp_alloc altcp_tcp tcp tcp_in tcp_out \
+		timeouts udp) \
+	$(addprefix core/ipv4/, autoip dhcp etharp icmp igmp ip4 ip4_addr \
+		ip4_frag) \
+	$(addprefix core/ipv6/, dhcp6 ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag \
+		mld6 nd6) \
+	$(addprefix api/, api_lib api_msg err if_api netbuf netdb netifapi \
+		sockets tcpip) \
+	netif/ethernet
+lwip_objects = $(lwip_names:%=lwip-objects/%.o)
+
+$(lwip_objects): lwip-objects/%.o: guest-sdk/lwip.stamp guest-sdk/newlib.stamp
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_CC)$(CC) $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) $(GUEST_CFLAGS_BASE) \
+	    -w -MMD -MP -c -o $@ lwip/src/$*.c
+
+-include $(wildcard $(lwip_objects:.o=.d))
+
+guest-sdk/lib/liblwip-guest.a: $(lwip_objects)
+	$(AM_V_at)$(MKDIR_P) $(@D) && rm -f $@
+	$(AM_V_AR)$(AR) cr $@ $(lwip_objects) && $(RANLIB) $@
+
+# The SDK in the build tree: what is elsewhere, by links.
+guest_libraries = guest-sdk/lib/libringside-guest.a \
+	guest-sdk/lib/liblwip-guest.a
+
+guest-sdk/lib/libringside-guest.a: guest-kernel/libringside-guest.a
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_GEN)cp $< $@ && $(RANLIB) $@
+
+guest-sdk/sdk.stamp: guest-sdk/newlib.stamp guest-sdk/lwip.stamp Makefile
+	$(AM_V_at)ln -srfn $(top_srcdir)/include guest-sdk/include
+	$(AM_V_at)ln -srfn $(top_srcdir)/guest-kernel/net/include guest-sdk/net
+	$(AM_V_at)ln -srfn $(top_srcdir)/guest-kernel/guest.lds \
+	    guest-sdk/guest.lds
+	$(AM_V_at)touch $@
+
+sdk_edit = $(SED) -e 's|@CC[@]|$(CC)|g' \
+	-e 's|@CC_INCLUDE[@]|$(CC_INCLUDE)|g' \
+	-e 's|@CFLAGS[@]|$(GUEST_CFLAGS_BASE)|g' \
+	-e 's|@SDK[@]|$(pkglibdir)|g' -e 's|@VERSION[@]|$(VERSION)|g'
+
+bin_SCRIPTS += ringside-cc
+pkgconfig_DATA += ringside-guest.pc
+CLEANFILES += ringside-cc ringside-guest.pc
+
+ringside-cc: build-aux/ringside-cc.in Makefile guest-sdk/sdk.stamp
+	$(AM_V_GEN)$(sdk_edit) $< >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
+
+ringside-guest.pc: build-aux/ringside-guest.pc.in Makefile
+	$(AM_V_GEN)$(sdk_edit) $< >$@.tmp && mv $@.tmp $@
+
+# Guest programs.
+guest_elfs = $(guest_programs) $(guest_tests)
+noinst_DATA += guest-sdk/lib/liblwip-guest.a $(guest_programs)
+check_DATA += $(guest_tests)
+CLEANFILES += $(guest_elfs) $(guest_elfs:.elf=.d)
+
+AM_V_ELF = $(am__v_ELF_@AM_V@)
+am__v_ELF_ = $(am__v_ELF_@AM_DEFAULT_V@)
+am__v_ELF_0 = @echo "  GUEST   " $@;
+am__v_ELF_1 =
+
+$(guest_elfs): %.elf: %.c ringside-cc $(guest_libraries) \
+		guest-kernel/guest.lds
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_ELF)./ringside-cc $(WARN_CFLAGS) -I$(top_srcdir)/common \
+	    -I$(top_srcdir) -MD -MP -MT $@ -MF $*.d -o $@ $<
+
+-include $(wildcard $(guest_elfs:.elf=.d))
+
+clean-local: clean-guest
+clean-guest:
+	-rm -rf lwip-objects guest-sdk/lib
+
+distclean-local: distclean-guest
+distclean-guest:
+	-rm -rf guest-sdk lwip
+
+install-data-local: install-sdk
+install-sdk: $(guest_libraries) guest-sdk/sdk.stamp
+	$(MKDIR_P) "$(DESTDIR)$(pkglibdir)/lib" \
+	    "$(DESTDIR)$(pkglibdir)/xen-include"
+	$(INSTALL_DATA) $(guest_libraries) "$(DESTDIR)$(pkglibdir)/lib"
+	$(INSTALL_DATA) guest-sdk/guest.lds "$(DESTDIR)$(pkglibdir)"
+	for dir in include net lwip newlib; do \
+	    rm -rf "$(DESTDIR)$(pkglibdir)/$$dir" && \
+	    cp -RL guest-sdk/$$dir "$(DESTDIR)$(pkglibdir)/$$dir" && \
+	    chmod -R u+w,a+rX "$(DESTDIR)$(pkglibdir)/$$dir" || exit 1; done
+	rm -f "$(DESTDIR)$(pkglibdir)/xen-include/xen"
+	$(LN_S) "$(XEN_INCLUDE)" "$(DESTDIR)$(pkglibdir)/xen-include/xen"
+
+uninstall-local: uninstall-sdk
+uninstall-sdk:
+	rm -rf "$(DESTDIR)$(pkglibdir)"
+
+.PHONY: clean-guest distclean-guest install-sdk uninstall-sdk

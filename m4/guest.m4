@@ -2,7 +2,7 @@
 # Xen headers and the source trees of newlib and lwIP.
 
 # RS_GUEST: sets GUEST_CFLAGS_BASE, CC_INCLUDE, XEN_INCLUDE, NEWLIB_SRC and
-# LWIP_SRC, and links guest-include/xen to the packaged headers, so that a
+# LWIP_SRC, and links guest-sdk/xen-include/xen to the packaged headers, so that a
 # -nostdinc build sees them and nothing else of the host.
 AC_DEFUN([RS_GUEST],
 [AC_MSG_CHECKING([for the compiler's own headers])
@@ -19,10 +19,10 @@ AS_IF([test -n "$rs_xen_include"], [],
       [AC_MSG_ERROR([$CC does not tell where xen/xen.h is])])
 AC_MSG_RESULT([$rs_xen_include])
 AC_SUBST([XEN_INCLUDE], [$rs_xen_include])
-AC_CONFIG_COMMANDS([guest-include],
-    [AS_MKDIR_P([guest-include])
-     rm -f guest-include/xen
-     $LN_S "$rs_xen_include" guest-include/xen],
+AC_CONFIG_COMMANDS([guest-sdk],
+    [AS_MKDIR_P([guest-sdk/xen-include])
+     rm -f guest-sdk/xen-include/xen
+     $LN_S "$rs_xen_include" guest-sdk/xen-include/xen],
     [LN_S='$LN_S' rs_xen_include='$rs_xen_include'])
 
 rs_flags="-std=gnu11 -O2 -g -fno-pic -fno-pie -fno-stack-protector"
@@ -33,9 +33,20 @@ rs_flags="$rs_flags -Ulinux -U__linux -U__linux__ -U__gnu_linux__"
 AC_SUBST([GUEST_CFLAGS_BASE], [$rs_flags])
 
 AC_ARG_WITH([newlib],
-    [AS_HELP_STRING([--with-newlib=DIR], [use this newlib source tree])],
-    [], [with_newlib=no])
+    [AS_HELP_STRING([--with-newlib=DIR], [use this newlib source tree])])
 AC_ARG_WITH([lwip],
-    [AS_HELP_STRING([--with-lwip=DIR], [use this lwIP source tree])],
-    [], [with_lwip=no])
+    [AS_HELP_STRING([--with-lwip=DIR], [use this lwIP source tree])])
+RS_SOURCE_TREE([NEWLIB_SRC], [$with_newlib], [newlib/libc/stdio/printf.c])
+RS_SOURCE_TREE([LWIP_SRC], [$with_lwip], [src/core/tcp.c])
+
+# The C library is the same whoever compiles the guests: gcc where it is.
+AC_CHECK_PROG([NEWLIB_CC], [gcc], [gcc], [$CC])
 ])
+
+# RS_SOURCE_TREE(VAR, DIR, FILE): VAR becomes the absolute name of DIR, if
+# given; it must hold FILE.
+AC_DEFUN([RS_SOURCE_TREE],
+[AS_CASE([$2], [""|yes|no], [$1=],
+    [AS_IF([test -f "$2/$3"], [$1=`cd "$2" && pwd`],
+           [AC_MSG_ERROR([$2 is not a source tree: it has no $3])])])
+AC_SUBST([$1])])

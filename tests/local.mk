@@ -1,1 +1,74 @@
-# tests: what it builds, tests and installs.
+# tests: how each kind of test is run.  Every kind speaks TAP, and automake's
+# TAP driver counts the points.
+#
+#   unit    cmocka programs for the host, tests/unit/test_*.c
+#   fuzz    fuzz targets, tests/fuzz/fuzz_*.c, here replaying their corpus
+#           tests/fuzz/corpus/NAME/
+#   guest   bootable ELFs from tests/guest/*.c, run under every engine
+#   system  whole hosts from outside, tests/system/*.sh
+#
+# A test is declared in the local.mk of the directory that it tests:
+#     unit_tests += tests/unit/test_evtchn
+#     tests_unit_test_evtchn_SOURCES = tests/unit/test_evtchn.c
+#     tests_unit_test_evtchn_LDADD = hypervisor/libringside.a $(CMOCKA_LIBS)
+#
+#     fuzz_tests += tests/fuzz/fuzz_elf
+#     tests_fuzz_fuzz_elf_SOURCES = tests/fuzz/fuzz_elf.c $(fuzz_main)
+#     tests_fuzz_fuzz_elf_LDFLAGS = $(FUZZ_LINK)
+#     tests_fuzz_fuzz_elf_LDADD = hypervisor/libringside.a
+#
+#     guest_tests += tests/guest/timers.elf
+#     system_tests += tests/system/confinement.sh
+#
+# Helpers that system tests start (not tests themselves) go to check_PROGRAMS.
+
+check_PROGRAMS += $(unit_tests) $(fuzz_tests)
+TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
+
+EXTRA_DIST += $(system_tests) %D%/run-host %D%/run-guest %D%/run-suite \
+	%D%/fuzz/corpus
+
+# libFuzzer brings its own main().
+FUZZ_LINK = $(SANITIZER_CFLAGS) $(FUZZ_LDFLAGS)
+if FUZZING
+fuzz_main =
+else
+fuzz_main = %D%/fuzz/replay.c
+endif
+
+TEST_EXTENSIONS = .sh .elf
+TEST_SUITE_LOG = %D%/test-suite.log
+tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) \
+	$(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(tap_driver)
+LOG_COMPILER = $(top_srcdir)/%D%/run-host
+ELF_LOG_DRIVER = $(tap_driver)
+ELF_LOG_COMPILER = $(top_srcdir)/%D%/run-guest
+SH_LOG_DRIVER = $(tap_driver)
+SH_LOG_COMPILER = bash
+
+# What a test may rely on.
+AM_TESTS_ENVIRONMENT = \
+	abs_top_srcdir='$(abs_top_srcdir)' \
+	abs_top_builddir='$(abs_top_builddir)' \
+	SANITIZER='$(SANITIZER)'; \
+	export abs_top_srcdir abs_top_builddir SANITIZER;
+
+# The names of all tests, for tests/run-suite; rewritten when they change.
+check_DATA += %D%/list
+CLEANFILES += %D%/list
+%D%/list: Makefile
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_GEN)printf '%s\n' $(unit_tests) $(fuzz_tests) $(guest_tests) \
+	    $(system_tests) >$@
+
+# Builds what `make check` would build, and runs nothing.
+build-tests: all $(check_LIBRARIES) $(check_PROGRAMS) $(check_SCRIPTS) \
+	$(check_DATA)
+
+# Tests of host code alone: what a sanitizer build runs.
+check-host:
+	$(MAKE) $(AM_MAKEFLAGS) check \
+	    TESTS="$(unit_tests) $(fuzz_tests)"
+
+.PHONY: build-tests check-host
