@@ -35,8 +35,8 @@ struct link_forward {
 
 struct link_config {
     unsigned int mtu;   /* LINK_MTU_MIN to LINK_MTU_MAX */
-    const char *device; /* tap: the device's name */
-    const char *bridge; /* tap: the bridge to attach it to, or NULL */
+    char device[32];    /* tap: the device's name */
+    char bridge[32];    /* tap: the bridge to attach it to, or "" */
     bool host_loopback; /* nat: the guest reaches the host's 127.0.0.1 */
     unsigned int n_forwards;
     struct link_forward forwards[LINK_FORWARDS_MAX];

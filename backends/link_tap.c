@@ -113,9 +113,8 @@ static int tap_open(struct event_base *base, const struct link_config *config,
     struct tap *tap;
     int err;
 
-    if (!config->device || !config->device[0] ||
-        strlen(config->device) >= IFNAMSIZ ||
-        (config->bridge && strlen(config->bridge) >= IFNAMSIZ)) {
+    if (!config->device[0] || strlen(config->device) >= IFNAMSIZ ||
+        strlen(config->bridge) >= IFNAMSIZ) {
         snprintf(why, n, "bad name of a TAP device");
         return -EINVAL;
     }
@@ -130,7 +129,7 @@ static int tap_open(struct event_base *base, const struct link_config *config,
                  strerror(-err));
         goto out;
     }
-    if (config->bridge && tap_join(config->device, config->bridge)) {
+    if (config->bridge[0] && tap_join(config->device, config->bridge)) {
         err = -errno;
         snprintf(why, n, "cannot attach %s to bridge %s: %s", config->device,
                  config->bridge, strerror(-err));

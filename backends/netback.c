@@ -1,0 +1,380 @@
+/*
+ * netback: virtual network cards (vif) and what they are plugged into.
+ *
+ * The link is opened when the toolstack makes the device, so that a port that
+ * is taken or a TAP device that does not exist is known before the guest runs.
+ * It stays open over reconnects of the guest, paused while nobody listens.
+ *
+ * Nodes that we read in our directory: type, forward, host-loopback, tap,
+ * bridge, vifname, mtu (docs/network.md says what they mean).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "hypercall.h"
+#include "netback.h"
+#include "netback_queue.h"
+#include "poll.h"
+#include "store.h"
+#include "xenbus_backend.h"
+
+#define MTU_PLAIN 1500
+
+/* An event channel to the frontend; tx and rx may share one. */
+struct vif_channel {
+    evtchn_port_t port;
+    bool bound;
+    struct event *event;
+};
+
+struct vif {
+    struct xenbus_device *dev;
+    struct link *link;
+    unsigned int mtu;
+    bool connected;
+    struct ring_poll poll;
+    struct vif_channel tx, rx;
+    struct grant_mapping rings[2];
+    struct vif_queue queue;
+};
+
+static struct vif *vif_of(struct ring_poll *p)
+{
+    return container_of(p, struct vif, poll);
+}
+
+/* ---- what the queue and the link call ---- */
+
+static void vif_notify_tx(void *arg)
+{
+    struct vif *vif = arg;
+
+    evtchn_notify(vif->tx.port);
+}
+
+static void vif_notify_rx(void *arg)
+{
+    struct vif *vif = arg;
+
+    evtchn_notify(vif->rx.bound ? vif->rx.port : vif->tx.port);
+}
+
+static void vif_broken(void *arg, const char *why)
+{
+    struct vif *vif = arg;
+
+    dev_fail(vif->dev, "%s", why);
+}
+
+static void vif_receive(void *arg, const void *frame, size_t len)
+{
+    struct vif *vif = arg;
+
+    if (!vif->connected)
+        return;
+    vif_queue_receive(&vif->queue, frame, len);
+    if (!list_empty(&vif->queue.backlog))
+        ring_poll_kick(vif->dev->driver->poll, &vif->poll);
+}
+
+static unsigned int vif_service(struct ring_poll *p)
+{
+    return vif_queue_service(&vif_of(p)->queue);
+}
+
+static bool vif_arm(struct ring_poll *p)
+{
+    return vif_queue_arm(&vif_of(p)->queue);
+}
+
+static void vif_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct vif *vif = arg;
+    uint64_t n;
+
+    (void)what;
+    if (read(fd, &n, sizeof(n)) == sizeof(n))
+        ring_poll_kick(vif->dev->driver->poll, &vif->poll);
+}
+
+/* ---- the link ---- */
+
+/* Copies the string of a node, or "". */
+static void vif_node(struct vif *vif, const char *node, char *buf, size_t n)
+{
+    char *s = store_read(vif->dev->driver->store, vif->dev->path, node);
+
+    snprintf(buf, n, "%s", s ? s : "");
+    free(s);
+}
+
+/* NULL with a reason if the type is not one of ours. */
+static const struct link_ops *vif_link_ops(struct vif *vif,
+                                           struct link_config *config)
+{
+    struct xenbus_device *dev = vif->dev;
+    char type[16];
+
+    vif_node(vif, "type", type, sizeof(type));
+    if (strcmp(type, "nat") == 0)
+        return &link_slirp;
+    if (strcmp(type, "tap") == 0) {
+        vif_node(vif, "tap", config->device, sizeof(config->device));
+        return &link_tap;
+    }
+    if (strcmp(type, "bridge") == 0) {
+        vif_node(vif, "bridge", config->bridge, sizeof(config->bridge));
+        vif_node(vif, "vifname", config->device, sizeof(config->device));
+        if (!config->device[0])
+            snprintf(config->device, sizeof(config->device), "vif%u.%u",
+                     dev->frontend_id, dev->devid);
+        return &link_tap;
+    }
+    dev_fail(dev, "unknown vif type \"%s\"", type);
+    return NULL;
+}
+
+/* Reads the configuration and opens the link. */
+static int vif_open_link(struct vif *vif)
+{
+    struct xenbus_device *dev = vif->dev;
+    struct store *store = dev->driver->store;
+    struct link_user user = { .receive = vif_receive, .arg = vif };
+    struct link_config config = { .mtu = 0 };
+    const struct link_ops *ops;
+    char why[160] = "";
+    uint64_t mtu;
+    char *text;
+    int err;
+
+    ops = vif_link_ops(vif, &config);
+    if (!ops)
+        return -EINVAL;
+    mtu = ops->trusted ? LINK_MTU_MAX : MTU_PLAIN;
+    err = store_read_u64(store, dev->path, "mtu", LINK_MTU_MAX, &mtu);
+    if ((err && err != -ENOENT) || mtu < LINK_MTU_MIN) {
+        dev_fail(dev, "mtu must be %d to %d", LINK_MTU_MIN, LINK_MTU_MAX);
+        return -EINVAL;
+    }
+    vif->mtu = config.mtu = (unsigned int)mtu;
+    config.host_loopback = store_read_flag(store, dev->path, "host-loopback");
+    text = store_read(store, dev->path, "forward");
+    err = link_parse_forwards(text ? text : "", &config, why, sizeof(why));
+    free(text);
+    if (!err)
+        err = ops->open(dev->driver->base, &config, &user, &vif->link, why,
+                        sizeof(why));
+    if (err) {
+        dev_fail(dev, "%s", why[0] ? why : strerror(-err));
+        return err;
+    }
+    ops->pause(vif->link, true);
+    return 0;
+}
+
+/* What the frontend may use; <xen/io/netif.h> tells what each means. */
+static int vif_publish(struct vif *vif)
+{
+    static const struct {
+        const char *node;
+        int value;
+    } features[] = {
+        { "feature-rx-copy", 1 },
+        { "feature-rx-flip", 0 },
+        { "feature-sg", 1 },
+        { "feature-gso-tcpv4", 0 },
+        { "feature-persistent", 1 },
+        { "feature-split-event-channels", 1 },
+        { "multi-queue-max-queues", 1 },
+    };
+    struct xenbus_device *dev = vif->dev;
+    struct store *store = dev->driver->store;
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]) && !err; i++)
+        err = store_write(store, dev->path, features[i].node, "%d",
+                          features[i].value);
+    if (!err)
+        err = store_write(store, dev->path, "mtu", "%u", vif->mtu);
+    if (!err)
+        err = store_write(store, dev->path, "hotplug-status", "connected");
+    return err;
+}
+
+static void vif_destroy(struct xenbus_device *dev)
+{
+    struct vif *vif = dev->priv;
+
+    if (vif && vif->link)
+        vif->link->ops->close(vif->link);
+    free(vif);
+    dev->priv = NULL;
+}
+
+static int vif_create(struct xenbus_device *dev)
+{
+    struct vif *vif = calloc(1, sizeof(*vif));
+    int err;
+
+    if (!vif)
+        return -ENOMEM;
+    vif->dev = dev;
+    vif->poll.service = vif_service;
+    vif->poll.arm = vif_arm;
+    ring_poll_init(&vif->poll);
+    dev->priv = vif;
+    err = vif_open_link(vif);
+    if (!err)
+        err = vif_publish(vif);
+    if (err)
+        vif_destroy(dev);
+    return err;
+}
+
+/* ---- connecting to the frontend ---- */
+
+static void channel_close(struct vif_channel *c)
+{
+    if (c->event)
+        event_free(c->event);
+    if (c->bound)
+        hypercall_evtchn_close(c->port);
+    memset(c, 0, sizeof(*c));
+}
+
+/* Binds to the port that the frontend's node names. */
+static int channel_open(struct vif *vif, struct vif_channel *c,
+                        const char *node)
+{
+    struct xenbus_device *dev = vif->dev;
+    uint64_t remote;
+    int err, rx, tx;
+
+    err = store_read_u64(dev->driver->store, dev->frontend_path, node,
+                         UINT32_MAX, &remote);
+    if (err)
+        return err;
+    err = (int)hypercall_evtchn_bind_interdomain(
+        dev->frontend_id, (evtchn_port_t)remote, &c->port);
+    if (err)
+        return err;
+    c->bound = true;
+    err = evtchn_port_fds(c->port, &rx, &tx);
+    if (err)
+        goto out;
+    c->event =
+        event_new(dev->driver->base, rx, EV_READ | EV_PERSIST, vif_event, vif);
+    err = -ENOMEM;
+    if (c->event && event_add(c->event, NULL) == 0)
+        return 0;
+out:
+    channel_close(c);
+    return err;
+}
+
+static int vif_open_channels(struct vif *vif)
+{
+    int err = channel_open(vif, &vif->tx, "event-channel");
+
+    if (err != -ENOENT)
+        return err;
+    err = channel_open(vif, &vif->tx, "event-channel-tx");
+    if (err)
+        return err;
+    err = channel_open(vif, &vif->rx, "event-channel-rx");
+    if (err)
+        channel_close(&vif->tx);
+    return err;
+}
+
+static int vif_map_rings(struct vif *vif)
+{
+    static const char *const nodes[] = { "tx-ring-ref", "rx-ring-ref" };
+    struct xenbus_device *dev = vif->dev;
+
+    for (int i = 0; i < 2; i++) {
+        uint64_t value;
+        grant_ref_t ref;
+        int err = store_read_u64(dev->driver->store, dev->frontend_path,
+                                 nodes[i], UINT32_MAX, &value);
+
+        if (!err) {
+            ref = (grant_ref_t)value;
+            err = grant_map_range(dev->frontend_id, &ref, 1, false,
+                                  &vif->rings[i]);
+        }
+        if (err != 1 || vif->rings[i].status != GNTST_okay) {
+            dev_fail(dev, "cannot map %s", nodes[i]);
+            grant_unmap_range(vif->rings, (unsigned int)i);
+            return err < 0 ? err : -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int vif_connect(struct xenbus_device *dev)
+{
+    struct store *store = dev->driver->store;
+    struct vif *vif = dev->priv;
+    struct vif_queue *q = &vif->queue;
+    uint64_t queues = 1;
+    int err;
+
+    if (!store_read_flag(store, dev->frontend_path, "request-rx-copy")) {
+        dev_fail(dev, "the frontend does not ask for request-rx-copy");
+        return -EINVAL;
+    }
+    store_read_u64(store, dev->frontend_path, "multi-queue-num-queues",
+                   UINT32_MAX, &queues);
+    if (queues != 1) {
+        dev_fail(dev, "the frontend asks for more than one queue");
+        return -EINVAL;
+    }
+    err = vif_map_rings(vif);
+    if (err)
+        return err;
+    err = vif_open_channels(vif);
+    if (err) {
+        dev_fail(dev, "cannot bind the event channel: %s", strerror(-err));
+        grant_unmap_range(vif->rings, 2);
+        return err;
+    }
+    q->user = (struct vif_queue_user){ vif_notify_tx, vif_notify_rx, vif_broken,
+                                       vif };
+    q->link = vif->link;
+    q->sg = store_read_flag(store, dev->frontend_path, "feature-sg");
+    q->persistent =
+        store_read_flag(store, dev->frontend_path, "feature-persistent");
+    vif_queue_init(q, dev->frontend_id, vif->rings[0].addr, vif->rings[1].addr);
+    vif->connected = true;
+    vif->link->ops->pause(vif->link, false);
+    ring_poll_kick(dev->driver->poll, &vif->poll);
+    return 0;
+}
+
+static int vif_disconnect(struct xenbus_device *dev)
+{
+    struct vif *vif = dev->priv;
+
+    vif->connected = false;
+    vif->link->ops->pause(vif->link, true);
+    ring_poll_remove(dev->driver->poll, &vif->poll);
+    channel_close(&vif->tx);
+    channel_close(&vif->rx);
+    vif_queue_fini(&vif->queue);
+    grant_unmap_range(vif->rings, 2);
+    return 0;
+}
+
+const struct backend_ops netback_ops = {
+    .type = "vif",
+    .create = vif_create,
+    .connect = vif_connect,
+    .disconnect = vif_disconnect,
+    .destroy = vif_destroy,
+};
