@@ -3,11 +3,13 @@
  *
  * With a console ring (start_info) output goes to the driver domain
  * (frontends/consfront.c); without, through CONSOLEIO_write to the hypervisor's
- * log of this domain. Crash reports go to the latter in any case.
+ * log of this domain. Reports of crashes go to the log in any case, and to the
+ * ring as far as there is room.
  */
 #ifndef RINGSIDE_GUEST_CONSOLE_H
 #define RINGSIDE_GUEST_CONSOLE_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "xen_compat.h"
@@ -25,6 +27,8 @@ void console_flush(void);
  * width and zero padding.
  */
 void console_report(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void console_report_va(const char *fmt, va_list ap)
+    __attribute__((format(printf, 1, 0)));
 
 void console_init(const struct start_info *si);
 

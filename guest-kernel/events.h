@@ -5,7 +5,7 @@
  * stack was current), must be short, may send events and wake threads, and may
  * not block or allocate. The pending bit is cleared before the handler runs, so
  * an event that arrives meanwhile runs it again. Spurious calls are legal.
- * Functions return 0 or -errno (of the hypercall).
+ * Functions return 0 or -errno (the C library's).
  */
 #ifndef RINGSIDE_GUEST_EVENTS_H
 #define RINGSIDE_GUEST_EVENTS_H
@@ -34,10 +34,10 @@ int event_close(evtchn_port_t port);
 void event_mask(evtchn_port_t port);
 void event_unmask(evtchn_port_t port);
 
-/* Raises the event at the other end. */
-static inline int event_notify(evtchn_port_t port)
+/* Raises the event at the other end; to one that is gone it does nothing. */
+static inline void event_notify(evtchn_port_t port)
 {
-    return (int)hypercall_evtchn_send(port);
+    hypercall_evtchn_send(port);
 }
 
 /* Ports with a handler; the leak tests compare it. */

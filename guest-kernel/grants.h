@@ -32,9 +32,10 @@ int grant_access(domid_t remote, const void *addr, bool read_only,
 int grant_end(grant_ref_t ref);
 
 /*
- * Takes it back now or, if the other domain still has it mapped, as soon as
- * it lets go (tried again at later calls); then gives the page to pages_free().
- * The caller forgets both. addr NULL: the page is not freed.
+ * Takes it back and gives the page at addr (the one that was granted) to
+ * pages_free(): now or, if the other domain still has it mapped, as soon as it
+ * let go (tried again at each call). The caller forgets both. Not from event
+ * handlers.
  */
 void grant_end_and_free(grant_ref_t ref, void *addr);
 

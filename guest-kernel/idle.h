@@ -33,6 +33,9 @@ struct poller {
 void poller_add(struct poller *p);
 void poller_remove(struct poller *p);
 
+/* Looks at every poller once; true if one found work. Upcalls are masked. */
+bool idle_poll(void);
+
 /*
  * For the scheduler: returns when an event was delivered, a poller found work
  * or `deadline` came. Upcalls are masked before and after.

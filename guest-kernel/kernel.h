@@ -29,6 +29,12 @@ _Noreturn void kernel_panic(const char *fmt, ...)
                          __LINE__, #cond);                               \
     } while (0)
 
+/*
+ * A hypercall's result with the C library's errno numbers: newlib's differ
+ * from Xen's (which are Linux's) above 34. Results >= 0 stay.
+ */
+int errno_from_xen(long result);
+
 /* Watches control/shutdown in the store: poweroff, halt → exit(0). */
 void shutdown_watch_start(void);
 

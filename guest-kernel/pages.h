@@ -32,7 +32,7 @@ size_t pages_free_count(void);
 bool pages_claim(void *addr, size_t n);
 
 /*
- * Takes all access from one RAM page (a guard), or gives reading and writing
+ * (guard.c) Takes all access from one RAM page, or gives reading and writing
  * back. 0 or -errno of update_va_mapping.
  */
 int page_guard(void *addr);
@@ -47,6 +47,9 @@ static inline size_t pages_for(size_t bytes)
 {
     return (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
+
+/* Where the heap begins: asked once, before the first pages_alloc(). */
+void *pages_lowest_free(void);
 
 /* Once, by boot.c: RAM that is free lies in [first, end). */
 void pages_init(uintptr_t first, uintptr_t end);

@@ -38,24 +38,13 @@ static inline bool upcalls_mask(void)
     return was;
 }
 
-/* Has what became pending under the mask delivered (a hypercall). */
-void upcalls_deliver(void);
-
 /*
- * Clears the mask, then looks: an event that arrives after the look finds the
- * mask clear and is upcalled by the engine. Partner: the engine sets
+ * Clears the mask, and delivers what became pending under it (here, without a
+ * hypercall). An event that comes after the last look finds the mask clear and
+ * is upcalled by the engine. Partner of the barrier: the engine sets
  * evtchn_upcall_pending before it tests the mask.
  */
-static inline void upcalls_unmask(void)
-{
-    struct vcpu_info *v = this_vcpu_info();
-
-    barrier();
-    WRITE_ONCE(v->evtchn_upcall_mask, 0);
-    xen_mb();
-    if (READ_ONCE(v->evtchn_upcall_pending))
-        upcalls_deliver();
-}
+void upcalls_unmask(void);
 
 static inline void upcalls_restore(bool was)
 {

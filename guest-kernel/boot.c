@@ -1,0 +1,92 @@
+/*
+ * From the first instruction to main(), and from its return to the end.
+ *
+ * boot() runs on the one-page boot stack and starts what needs no thread; then
+ * it becomes thread "main", which starts the rest and calls the application.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest-kernel/clock.h"
+#include "guest-kernel/console.h"
+#include "guest-kernel/events.h"
+#include "guest-kernel/grants.h"
+#include "guest-kernel/idle.h"
+#include "guest-kernel/kernel.h"
+#include "guest-kernel/libc.h"
+#include "guest-kernel/pages.h"
+#include "guest-kernel/scheduler.h"
+#include "guest-kernel/traps.h"
+#include "guest-kernel/upcall.h"
+#include "guest-kernel/xenbus.h"
+
+#define ARGV_MAX 128
+
+const struct start_info *start_info;
+struct shared_info *shared_info;
+
+int main(int argc, char **argv);
+_Noreturn void boot(const struct start_info *si); /* for entry.S */
+
+/*
+ * Words "ringside.x=y" are the kernel's; it takes them out of main's argv.
+ */
+static int take_kernel_options(int argc, char **argv)
+{
+    const char *poll_us = cmdline_option(argv, "ringside.poll_us");
+    int kept = 0;
+
+    if (poll_us)
+        idle_set_poll_max(strtoul(poll_us, NULL, 10) * NS_PER_US);
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], "ringside.", strlen("ringside.")) != 0)
+            argv[kept++] = argv[i];
+    argv[kept] = NULL;
+    return kept;
+}
+
+static int make_argv(char **argv)
+{
+    static char line[MAX_GUEST_CMDLINE];
+    int argc;
+
+    memcpy(line, start_info->cmd_line, sizeof(line) - 1);
+    argv[0] = (char *)"guest";
+    argc = 1 + cmdline_split(line, argv + 1, ARGV_MAX - 1);
+    return take_kernel_options(argc, argv);
+}
+
+static void run_main(void)
+{
+    static char *argv[ARGV_MAX];
+
+    if (grants_init(start_info->nr_pages))
+        kernel_panic("no grant table");
+    console_init(start_info);
+    libc_init();
+    if (xenbus_init(start_info) == 0)
+        shutdown_watch_start();
+    exit(main(make_argv(argv), argv));
+}
+
+_Noreturn void boot(const struct start_info *si)
+{
+    start_info = si;
+    shared_info = (struct shared_info *)si->shared_info;
+    traps_init();
+    clock_init();
+    events_init();
+    fsbase_init();
+    pages_init(si->pt_base, si->nr_pages << PAGE_SHIFT);
+    heap_init();
+    schedule_init();
+    idle_init();
+    thread_start_main(run_main);
+}
+
+_Noreturn void kernel_exit(int status)
+{
+    console_flush();
+    for (;;)
+        hypercall_shutdown(SHUTDOWN_poweroff, (unsigned int)status);
+}

@@ -1,0 +1,80 @@
+/*
+ * The console as descriptors 0, 1 and 2 see it, over the ring or over the
+ * hypervisor's log. See console.h.
+ */
+#include "guest-kernel/console.h"
+
+#include "frontends/consfront.h"
+#include "guest-kernel/clock.h"
+#include "guest-kernel/thread.h"
+#include "guest-kernel/upcall.h"
+#include "libhypercall/hypercall.h"
+
+#define CTRL_D 4
+
+/*
+ * A full ring is waited for: as long as somebody reads it; while nobody does
+ * (the driver domain starts, or is started again), for this long per guest,
+ * after which output goes to the log.
+ */
+#define PATIENCE NS_PER_S
+#define GLANCE (10 * NS_PER_MS)
+
+static bool have_ring;
+static uint64_t patience = PATIENCE;
+
+void console_init(const struct start_info *si)
+{
+    have_ring = consfront_init(si) == 0;
+}
+
+/* True when the ring has room; false when it is hopeless. */
+static bool wait_for_room(void)
+{
+    while (wait_event(&consfront_changed, consfront_room() > 0,
+                      clock_now() + GLANCE)) {
+        if (consfront_connected())
+            patience = PATIENCE;
+        else if (patience < GLANCE)
+            return false;
+        else
+            patience -= GLANCE;
+    }
+    return true;
+}
+
+void console_write(const char *s, size_t n)
+{
+    while (n && have_ring && wait_for_room()) {
+        size_t written = consfront_write(s, n);
+
+        s += written;
+        n -= written;
+    }
+    if (n)
+        hypercall_console_write(s, (unsigned int)n);
+}
+
+size_t console_read(char *buf, size_t n)
+{
+    size_t got;
+
+    if (!have_ring || !n)
+        return 0;
+    wait_event(&consfront_changed, consfront_available() > 0, NEVER);
+    got = consfront_read(buf, n);
+    for (size_t i = 0; i < got; i++)
+        if (buf[i] == '\r')
+            buf[i] = '\n';
+    return buf[0] == CTRL_D ? 0 : got;
+}
+
+void console_flush(void)
+{
+    uint64_t deadline = clock_now() + PATIENCE;
+
+    while (have_ring && consfront_unread() && clock_now() < deadline &&
+           consfront_connected())
+        wait_event(&consfront_changed, consfront_unread() == 0,
+                   clock_now() + GLANCE);
+}

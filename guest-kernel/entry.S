@@ -1,0 +1,140 @@
+/*
+ * Where a guest begins, and the few things that C cannot say: the ELF notes,
+ * the hypercall page, the switch between threads, the entry of upcalls.
+ */
+#include <xen/elfnote.h>
+
+    .macro NOTE type, desc:vararg
+    .pushsection .note.Xen, "a", @note
+    .balign 4
+    .long 2f - 1f
+    .long 4f - 3f
+    .long \type
+1:  .asciz "Xen"
+2:  .balign 4
+3:  \desc
+4:  .balign 4
+    .popsection
+    .endm
+
+    NOTE XEN_ELFNOTE_GUEST_OS, .asciz "Ringside"
+    NOTE XEN_ELFNOTE_GUEST_VERSION, .asciz "1"
+    NOTE XEN_ELFNOTE_XEN_VERSION, .asciz "xen-3.0"
+    NOTE XEN_ELFNOTE_LOADER, .asciz "generic"
+    NOTE XEN_ELFNOTE_ENTRY, .quad _start
+    NOTE XEN_ELFNOTE_HYPERCALL_PAGE, .quad hypercall_page
+
+/* The engine writes the real entries; until then a call is an error. */
+    .section .text.hypercall_page, "ax", @progbits
+    .balign 4096
+    .globl hypercall_page
+    .type hypercall_page, @function
+hypercall_page:
+    .fill 4096, 1, 0xcc
+    .size hypercall_page, 4096
+
+    .text
+
+/* rsi = start_info; rsp = top of the one-page boot stack (docs/engine.md). */
+    .globl _start
+    .type _start, @function
+_start:
+    xorl %ebp, %ebp
+    cld
+    movq %rsi, %rdi
+    andq $-16, %rsp
+    call boot
+    ud2
+    .size _start, . - _start
+
+/* _Noreturn void stack_call(void *top, void (*fn)(void)): fn on a new stack. */
+    .globl stack_call
+    .type stack_call, @function
+stack_call:
+    movq %rdi, %rsp
+    andq $-16, %rsp
+    xorl %ebp, %ebp
+    call *%rsi
+    ud2
+    .size stack_call, . - stack_call
+
+/*
+ * void thread_switch(void **save, void *to): what a call preserves goes on the
+ * old stack, its rsp to *save; then the same backwards from `to`.
+ * thread_frame in thread.c has the layout.
+ */
+    .globl thread_switch
+    .type thread_switch, @function
+thread_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    subq $8, %rsp
+    stmxcsr (%rsp)
+    fnstcw 4(%rsp)
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    ldmxcsr (%rsp)
+    fldcw 4(%rsp)
+    addq $8, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+    .size thread_switch, . - thread_switch
+
+/* A new thread's first instruction: the frame's rbp is 0, so traces end here. */
+    .globl thread_begin
+    .type thread_begin, @function
+thread_begin:
+    call thread_main
+    ud2
+    .size thread_begin, . - thread_begin
+
+/*
+ * The event callback, rdi = regs or NULL. It may come in the middle of a
+ * hypercall, where the compiler thinks only rcx and r11 change: the engine
+ * keeps the integer registers, we keep those that C code uses behind its back.
+ */
+    .globl upcall_entry
+    .type upcall_entry, @function
+upcall_entry:
+    pushq %rbp
+    movq %rsp, %rbp
+    subq $256, %rsp
+    andq $-16, %rsp
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movaps %xmm\n, 16*\n(%rsp)
+    .endr
+    cld
+    call events_upcall
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movaps 16*\n(%rsp), %xmm\n
+    .endr
+    leave
+    ret
+    .size upcall_entry, . - upcall_entry
+
+/*
+ * int fsbase_try(unsigned long base): wrfsbase; 1 if it worked. Where the CPU
+ * refuses it, traps.c resumes at fsbase_refused.
+ */
+    .globl fsbase_try, fsbase_insn, fsbase_refused
+    .type fsbase_try, @function
+fsbase_try:
+    movl $1, %eax
+fsbase_insn:
+    wrfsbase %rdi
+    ret
+fsbase_refused:
+    xorl %eax, %eax
+    ret
+    .size fsbase_try, . - fsbase_try
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,63 @@
+/*
+ * The table of descriptors. See file.h.
+ */
+#include "guest-kernel/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct file *files[FILE_MAX];
+
+int file_open(const struct file_ops *ops, void *priv, int flags)
+{
+    struct file *f;
+    int fd = 0;
+
+    while (fd < FILE_MAX && files[fd])
+        fd++;
+    if (fd == FILE_MAX)
+        return -EMFILE;
+    f = calloc(1, sizeof(*f));
+    if (!f)
+        return -ENOMEM;
+    f->ops = ops;
+    f->priv = priv;
+    f->flags = flags;
+    f->refs = 1;
+    files[fd] = f;
+    return fd;
+}
+
+struct file *file_get(int fd, const struct file_ops *ops)
+{
+    struct file *f;
+
+    if (fd < 0 || fd >= FILE_MAX || !files[fd])
+        return NULL;
+    f = files[fd];
+    if (ops && f->ops != ops)
+        return NULL;
+    f->refs++;
+    return f;
+}
+
+void file_put(struct file *f)
+{
+    if (--f->refs)
+        return;
+    if (f->ops->close)
+        f->ops->close(f);
+    free(f);
+}
+
+int file_close(int fd)
+{
+    struct file *f;
+
+    if (fd < 0 || fd >= FILE_MAX || !files[fd])
+        return -EBADF;
+    f = files[fd];
+    files[fd] = NULL;
+    file_put(f);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/*
+ * What the kernel starts of the C library's support.
+ */
+#ifndef RINGSIDE_GUEST_LIBC_H
+#define RINGSIDE_GUEST_LIBC_H
+
+/* Descriptors 0, 1, 2 on the console; constructors of the image. */
+void libc_init(void);
+void heap_init(void);
+
+/*
+ * Splits a command line into words in place: blanks separate, '...' and "..."
+ * group, backslash takes the next character as it is (not within '...').
+ * argv gets at most max - 1 words and a NULL; returns the number of words.
+ * An open quote ends with the line.
+ */
+int cmdline_split(char *line, char **argv, int max);
+
+/* The rest of the word "key=rest" among argv, or NULL. */
+const char *cmdline_option(char **argv, const char *key);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * newlib's locks. All may be recursive; threads that wait for one sleep.
+ */
+#include <stdlib.h>
+#include <sys/lock.h>
+
+#include "guest-kernel/kernel.h"
+#include "guest-kernel/thread.h"
+
+struct __lock {
+    struct mutex mutex;
+};
+
+/* The library's own locks, by the names that <sys/lock.h> gives them. */
+#define STATIC_LOCK(name)     \
+    extern struct __lock name; \
+    struct __lock name = { MUTEX_INIT(name.mutex) }
+
+STATIC_LOCK(__lock___sinit_recursive_mutex);
+STATIC_LOCK(__lock___sfp_recursive_mutex);
+STATIC_LOCK(__lock___atexit_recursive_mutex);
+STATIC_LOCK(__lock___at_quick_exit_mutex);
+STATIC_LOCK(__lock___malloc_recursive_mutex);
+STATIC_LOCK(__lock___env_recursive_mutex);
+STATIC_LOCK(__lock___tz_mutex);
+STATIC_LOCK(__lock___dd_hash_mutex);
+STATIC_LOCK(__lock___arc4random_mutex);
+
+void __retarget_lock_init(_LOCK_T *lock)
+{
+    *lock = malloc(sizeof(**lock));
+    if (!*lock)
+        kernel_panic("no memory for a lock of the C library");
+    mutex_init(&(*lock)->mutex);
+}
+
+void __retarget_lock_init_recursive(_LOCK_T *lock)
+{
+    __retarget_lock_init(lock);
+}
+
+void __retarget_lock_close(_LOCK_T lock)
+{
+    free(lock);
+}
+
+void __retarget_lock_close_recursive(_LOCK_T lock)
+{
+    free(lock);
+}
+
+void __retarget_lock_acquire(_LOCK_T lock)
+{
+    mutex_lock(&lock->mutex);
+}
+
+void __retarget_lock_acquire_recursive(_LOCK_T lock)
+{
+    mutex_lock(&lock->mutex);
+}
+
+int __retarget_lock_try_acquire(_LOCK_T lock)
+{
+    return mutex_try_lock(&lock->mutex);
+}
+
+int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
+{
+    return mutex_try_lock(&lock->mutex);
+}
+
+void __retarget_lock_release(_LOCK_T lock)
+{
+    mutex_unlock(&lock->mutex);
+}
+
+void __retarget_lock_release_recursive(_LOCK_T lock)
+{
+    mutex_unlock(&lock->mutex);
+}

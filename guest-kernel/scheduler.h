@@ -1,0 +1,71 @@
+/*
+ * Inside of the thread rooms: thread.c (life), schedule.c (who runs), sync.c
+ * (wait queues and what is built on them).
+ */
+#ifndef RINGSIDE_GUEST_SCHEDULER_H
+#define RINGSIDE_GUEST_SCHEDULER_H
+
+#include <reent.h>
+
+#include "guest-kernel/thread.h"
+
+enum thread_state {
+    THREAD_READY, /* running or in the run queue */
+    THREAD_WAITING,
+    THREAD_DEAD,
+};
+
+/* Lies at the top of its own stack's pages: guard, stack, TLS, this. */
+struct thread {
+    void *rsp;          /* while it does not run: its frame (entry.S) */
+    uintptr_t fs_base;  /* the TLS block's end, where it points to itself */
+    struct list link;   /* in the run queue or in a wait queue */
+    struct list timer;  /* among the sleepers, by deadline */
+    uint64_t deadline;
+    int wait_result;
+    enum thread_state state;
+    bool detached;
+    char name[16];
+    thread_fn *fn;
+    void *arg;
+    void *slot;
+    void *pages; /* lowest page: the guard */
+    size_t n_pages;
+    struct wait_queue joiners;
+    struct _reent *reent; /* own_reent, or the C library's for main */
+    struct _reent own_reent;
+};
+
+/* What a vCPU is doing. One today; nothing else may be global per vCPU. */
+struct vcpu {
+    struct thread *current;
+    struct list run_queue;
+    struct list sleepers;   /* by deadline, earliest first */
+    struct thread *corpse;  /* detached and dead, freed by who runs next */
+    unsigned int switches;
+};
+
+struct vcpu *this_vcpu(void);
+
+/* Runs someone else until the caller is ready again. Upcalls are masked. */
+void schedule(void);
+/* Puts a thread that is not queued anywhere at the end of the run queue. */
+void schedule_ready(struct thread *t);
+/* Ends t's wait, whatever it waits for. Upcalls are masked. */
+void schedule_wake(struct thread *t, int result);
+/* Has t woken with -ETIMEDOUT at t->deadline (not for NEVER). */
+void schedule_timeout(struct thread *t);
+void schedule_init(void);
+
+/* The stack of t without its guard, and the guard itself. */
+void thread_stack(const struct thread *t, uintptr_t *low, uintptr_t *high);
+bool thread_guard_hit(const struct thread *t, uintptr_t addr);
+/* Makes the boot code thread "main", which runs fn on its own stack. */
+_Noreturn void thread_start_main(void (*fn)(void));
+void thread_free(struct thread *t);
+
+/* fsbase.c: the thread pointer, by instruction or hypercall. */
+void fsbase_init(void);
+void fsbase_set(uintptr_t base);
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * Life and death of threads: their pages, their TLS, their start and end.
+ *
+ * One run of pages per thread, from low to high: guard page, stack, TLS block
+ * with the thread pointer at its end (x86-64 ABI, variant II), struct thread.
+ * No malloc is involved, so threads can be freed where nothing may block.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "guest-kernel/kernel.h"
+#include "guest-kernel/pages.h"
+#include "guest-kernel/scheduler.h"
+#include "guest-kernel/upcall.h"
+
+#define MAIN_STACK (256 * 1024)
+
+/* From guest.lds; sizes are the symbols' addresses. */
+extern char tls_image[], tls_filled[], tls_size[], tls_align[];
+
+_Noreturn void stack_call(void *top, void (*fn)(void)); /* entry.S */
+void thread_begin(void);                                /* entry.S */
+_Noreturn void thread_main(void);                       /* for entry.S */
+
+/* What thread_switch() pops, lowest address first. */
+struct thread_frame {
+    uint32_t mxcsr;
+    uint32_t fpu_control;
+    uint64_t r15, r14, r13, r12, rbx, rbp;
+    void (*rip)(void);
+};
+_Static_assert(sizeof(struct thread_frame) == 64,
+               "thread_begin starts with rsp aligned to 16");
+#define MXCSR_DEFAULT 0x1f80
+#define FPU_CONTROL_DEFAULT 0x37f
+
+static unsigned int threads_alive;
+
+/* Lays the TLS block out below `top`; returns the thread pointer. */
+static uintptr_t make_tls(uintptr_t top)
+{
+    size_t align = (size_t)tls_align, size = (size_t)tls_size;
+    uintptr_t tp;
+
+    if (align < 16)
+        align = 16;
+    tp = (top - sizeof(uintptr_t)) & ~(align - 1);
+    size = (size + align - 1) & ~(align - 1);
+    memset((char *)tp - size, 0, size);
+    memcpy((char *)tp - size, tls_image, (size_t)tls_filled);
+    *(uintptr_t *)tp = tp;
+    return tp;
+}
+
+static uintptr_t stack_top(const struct thread *t)
+{
+    size_t align = (size_t)tls_align < 16 ? 16 : (size_t)tls_align;
+    size_t size = ((size_t)tls_size + align - 1) & ~(align - 1);
+
+    return (t->fs_base - size) & ~15ul;
+}
+
+static struct thread *thread_alloc(const char *name, size_t stack_bytes)
+{
+    size_t extra = sizeof(struct thread) + (size_t)tls_size + 256;
+    size_t n = pages_for(stack_bytes + extra) + 1;
+    char *base = pages_alloc(n);
+    struct thread *t;
+
+    if (!base)
+        return NULL;
+    if (page_guard(base)) {
+        pages_free(base, n);
+        return NULL;
+    }
+    t = (struct thread *)((uintptr_t)(base + (n << PAGE_SHIFT) - sizeof(*t)) &
+                          ~63ul);
+    memset(t, 0, sizeof(*t));
+    t->pages = base;
+    t->n_pages = n;
+    t->fs_base = make_tls((uintptr_t)t);
+    strncpy(t->name, name, sizeof(t->name) - 1);
+    list_init(&t->link);
+    list_init(&t->timer);
+    wait_queue_init(&t->joiners);
+    t->reent = &t->own_reent;
+    _REENT_INIT_PTR(t->reent);
+    threads_alive++;
+    return t;
+}
+
+void thread_free(struct thread *t)
+{
+    threads_alive--;
+    if (page_unguard(t->pages))
+        kernel_panic("a guard page cannot be opened again");
+    pages_free(t->pages, t->n_pages);
+}
+
+struct thread *thread_create(const char *name, thread_fn *fn, void *arg,
+                             size_t stack_bytes)
+{
+    size_t bytes = stack_bytes ? stack_bytes : THREAD_STACK_DEFAULT;
+    struct thread *t = thread_alloc(name, bytes);
+    struct thread_frame *frame;
+    bool was;
+
+    if (!t)
+        return NULL;
+    t->fn = fn;
+    t->arg = arg;
+    frame = (struct thread_frame *)stack_top(t) - 1;
+    *frame = (struct thread_frame){ .mxcsr = MXCSR_DEFAULT,
+                                    .fpu_control = FPU_CONTROL_DEFAULT,
+                                    .rip = thread_begin };
+    t->rsp = frame;
+    was = upcalls_mask();
+    schedule_ready(t);
+    upcalls_restore(was);
+    return t;
+}
+
+/* First run: schedule()'s caller would bury and unmask; here it is us. */
+_Noreturn void thread_main(void)
+{
+    struct vcpu *cpu = this_vcpu();
+    struct thread *t = cpu->current;
+
+    if (cpu->corpse)
+        thread_free(cpu->corpse);
+    cpu->corpse = NULL;
+    upcalls_unmask();
+    t->fn(t->arg);
+    thread_exit();
+}
+
+_Noreturn void thread_exit(void)
+{
+    struct thread *t = thread_current();
+
+    if (t->reent == &t->own_reent)
+        _reclaim_reent(t->reent);
+    upcalls_mask();
+    t->state = THREAD_DEAD;
+    wait_queue_wake_all(&t->joiners);
+    if (t->detached)
+        this_vcpu()->corpse = t;
+    schedule();
+    kernel_panic("a dead thread was scheduled");
+}
+
+void thread_join(struct thread *t)
+{
+    wait_event(&t->joiners, t->state == THREAD_DEAD, NEVER);
+    thread_free(t);
+}
+
+void thread_detach(struct thread *t)
+{
+    if (t->state == THREAD_DEAD)
+        thread_free(t);
+    else
+        t->detached = true;
+}
+
+struct thread *thread_current(void)
+{
+    return this_vcpu()->current;
+}
+
+const char *thread_name(const struct thread *t)
+{
+    return t->name;
+}
+
+void **thread_slot(void)
+{
+    return &thread_current()->slot;
+}
+
+unsigned int thread_count(void)
+{
+    return threads_alive;
+}
+
+void thread_stack(const struct thread *t, uintptr_t *low, uintptr_t *high)
+{
+    *low = (uintptr_t)t->pages + PAGE_SIZE;
+    *high = (uintptr_t)t->pages + (t->n_pages << PAGE_SHIFT);
+}
+
+bool thread_guard_hit(const struct thread *t, uintptr_t addr)
+{
+    return addr >= (uintptr_t)t->pages && addr < (uintptr_t)t->pages + PAGE_SIZE;
+}
+
+_Noreturn void thread_start_main(void (*fn)(void))
+{
+    struct thread *t = thread_alloc("main", MAIN_STACK);
+
+    if (!t)
+        kernel_panic("no memory for the stack of main");
+    t->reent = _GLOBAL_REENT;
+    this_vcpu()->current = t;
+    fsbase_set(t->fs_base);
+    stack_call((void *)stack_top(t), fn);
+}
+
+/* The C library asks for it at every errno. */
+struct _reent *__getreent(void)
+{
+    const struct thread *t = thread_current();
+
+    return t ? t->reent : _GLOBAL_REENT;
+}

@@ -1,0 +1,179 @@
+/*
+ * Traps, panics, and the report that a crash leaves behind.
+ *
+ * The engine calls trap_handler() on a stack of its own. What runs after that
+ * trusts nothing of the guest that may be broken: stacks are read only within
+ * the bounds of the current thread's, and a trap within the report ends the
+ * domain at once.
+ */
+#include <stdarg.h>
+
+#include "guest-kernel/console.h"
+#include "guest-kernel/kernel.h"
+#include "guest-kernel/scheduler.h"
+#include "guest-kernel/symbols.h"
+#include "guest-kernel/traps.h"
+#include "guest-kernel/upcall.h"
+#include "libhypercall/hypercall.h"
+
+#define FRAMES_MAX 32
+#define PAGE_FAULT 14
+#define INVALID_OPCODE 6
+#define PF_WRITE 2u
+#define PF_FETCH 16u
+
+extern const struct ksym ksyms_start[], ksyms_end[]; /* guest.lds */
+extern char text_end[], image_start[], fsbase_insn[], fsbase_refused[];
+
+static const char *const trap_names[32] = {
+    [0] = "divide error",
+    [1] = "debug trap",
+    [3] = "breakpoint",
+    [4] = "overflow",
+    [6] = "invalid instruction",
+    [13] = "general protection fault",
+    [14] = "page fault",
+    [16] = "floating point error",
+    [17] = "alignment check",
+    [19] = "SIMD floating point error",
+};
+
+static bool crashing;
+
+const char *symbol_of(uintptr_t addr, size_t *offset)
+{
+    size_t n = (size_t)(ksyms_end - ksyms_start);
+    const struct ksym *k = NULL;
+
+    if (addr >= (uintptr_t)image_start && addr < (uintptr_t)text_end)
+        k = ksym_find(ksyms_start, n, addr);
+    if (!k)
+        return NULL;
+    *offset = addr - k->address;
+    return (const char *)ksyms_end + k->name;
+}
+
+static void report_place(const char *before, uintptr_t addr)
+{
+    size_t offset;
+    const char *name = symbol_of(addr, &offset);
+
+    if (name)
+        console_report("%s%016lx %s+0x%lx\n", before, addr, name, offset);
+    else
+        console_report("%s%016lx\n", before, addr);
+}
+
+static void report_backtrace(uintptr_t fp)
+{
+    const struct thread *t = thread_current();
+    uintptr_t low, high, frames[FRAMES_MAX];
+    size_t n;
+
+    if (!t)
+        return;
+    thread_stack(t, &low, &high);
+    n = stack_walk(fp, low, high, frames, FRAMES_MAX);
+    for (size_t i = 0; i < n; i++)
+        report_place("  called from ", frames[i] - 1);
+}
+
+static void report_registers(const struct cpu_user_regs *r)
+{
+    console_report("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax,
+                   r->rbx, r->rcx, r->rdx);
+    console_report("  rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", r->rsi,
+                   r->rdi, r->rbp, r->rsp);
+    console_report("  r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", r->r8,
+                   r->r9, r->r10, r->r11);
+    console_report("  r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", r->r12,
+                   r->r13, r->r14, r->r15);
+    console_report("  rflags %016lx error code %x\n", r->rflags,
+                   r->error_code);
+}
+
+static void report_page_fault(const struct cpu_user_regs *r)
+{
+    uintptr_t addr = this_vcpu_info()->arch.cr2;
+    const struct thread *t = thread_current();
+    const char *how = r->error_code & PF_FETCH   ? "execution"
+                      : r->error_code & PF_WRITE ? "write"
+                                                 : "read";
+    const char *what = "page fault";
+
+    if (t && thread_guard_hit(t, addr))
+        what = "stack overflow";
+    else if (addr < (uintptr_t)image_start)
+        what = "null pointer";
+    console_report("guest crash: %s: %s at %016lx\n", what, how, addr);
+}
+
+static void report_trap(const struct cpu_user_regs *r)
+{
+    const struct thread *t = thread_current();
+    const char *name = r->entry_vector < 32 ? trap_names[r->entry_vector] : 0;
+
+    if (r->entry_vector == PAGE_FAULT)
+        report_page_fault(r);
+    else
+        console_report("guest crash: %s (vector %u)\n", name ? name : "trap",
+                       r->entry_vector);
+    console_report("  in thread %s%s\n", t ? t->name : "boot",
+                   in_upcall() ? ", in an event handler" : "");
+    report_place("  at ", r->rip);
+    report_registers(r);
+    report_backtrace(r->rbp);
+}
+
+_Noreturn static void crash(void)
+{
+    for (;;)
+        hypercall_shutdown(SHUTDOWN_crash, 0);
+}
+
+/* Once only; a crash within the report is the end. */
+static void begin_crash(void)
+{
+    upcalls_mask();
+    if (crashing)
+        crash();
+    crashing = true;
+}
+
+static void trap_handler(struct cpu_user_regs *regs)
+{
+    if (regs->entry_vector == INVALID_OPCODE &&
+        regs->rip == (uintptr_t)fsbase_insn) {
+        regs->rip = (uintptr_t)fsbase_refused;
+        return;
+    }
+    begin_crash();
+    report_trap(regs);
+    crash();
+}
+
+_Noreturn void kernel_panic(const char *fmt, ...)
+{
+    va_list ap;
+
+    begin_crash();
+    console_report("guest panic: ");
+    va_start(ap, fmt);
+    console_report_va(fmt, ap);
+    va_end(ap);
+    console_report("\n");
+    report_backtrace((uintptr_t)__builtin_frame_address(0));
+    crash();
+}
+
+void traps_init(void)
+{
+    static const uint8_t vectors[] = { 0, 1, 3, 4, 6, 13, 14, 16, 17, 19 };
+    static struct trap_info table[sizeof(vectors) + 1];
+
+    for (size_t i = 0; i < sizeof(vectors); i++)
+        table[i] = (struct trap_info){ .vector = vectors[i],
+                                       .address = (uintptr_t)trap_handler };
+    if (hypercall_set_trap_table(table))
+        kernel_panic("the hypervisor refused the trap table");
+}

@@ -1,0 +1,11 @@
+/*
+ * Traps of this guest. All that are not expected (fsbase.c) end it with a
+ * report; see traps.c.
+ */
+#ifndef RINGSIDE_GUEST_TRAPS_H
+#define RINGSIDE_GUEST_TRAPS_H
+
+/* First thing after boot; what faults before is the engine's to report. */
+void traps_init(void);
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * The store's operations. See xenbus.h.
+ */
+#include "guest-kernel/xenbus_ring.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A request about one path whose reply does not matter. */
+static int path_request(enum xsd_sockmsg_type type, xenbus_tx tx,
+                        const char *path)
+{
+    struct xs_part part = xs_string(path);
+
+    return xs_request(type, tx, &part, 1, NULL, NULL);
+}
+
+int xenbus_read(xenbus_tx tx, const char *path, char **value, size_t *len)
+{
+    struct xs_part part = xs_string(path);
+
+    return xs_request(XS_READ, tx, &part, 1, value, len);
+}
+
+int xenbus_write(xenbus_tx tx, const char *path, const char *value)
+{
+    struct xs_part parts[] = { xs_string(path), { value, strlen(value) } };
+
+    return xs_request(XS_WRITE, tx, parts, 2, NULL, NULL);
+}
+
+int xenbus_printf(xenbus_tx tx, const char *path, const char *fmt, ...)
+{
+    char *value;
+    va_list ap;
+    int n, err;
+
+    va_start(ap, fmt);
+    n = vasprintf(&value, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return -ENOMEM;
+    err = xenbus_write(tx, path, value);
+    free(value);
+    return err;
+}
+
+int xenbus_mkdir(xenbus_tx tx, const char *path)
+{
+    return path_request(XS_MKDIR, tx, path);
+}
+
+int xenbus_rm(xenbus_tx tx, const char *path)
+{
+    return path_request(XS_RM, tx, path);
+}
+
+/* Turns name NUL name NUL... of len bytes into an array that owns its text. */
+static char **split_names(const char *body, size_t len, size_t *count)
+{
+    size_t n = 0;
+    char **names, *text;
+
+    for (size_t i = 0; i < len; i++)
+        n += body[i] == '\0';
+    names = malloc((n + 1) * sizeof(*names) + len + 1);
+    if (!names)
+        return NULL;
+    text = memcpy(names + n + 1, body, len);
+    text[len] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        names[i] = text;
+        text += strlen(text) + 1;
+    }
+    names[n] = NULL;
+    *count = n;
+    return names;
+}
+
+int xenbus_ls(xenbus_tx tx, const char *path, char ***names, size_t *n)
+{
+    struct xs_part part = xs_string(path);
+    char *body;
+    size_t len;
+    int err = xs_request(XS_DIRECTORY, tx, &part, 1, &body, &len);
+
+    if (err)
+        return err;
+    *names = split_names(body, len, n);
+    free(body);
+    return *names ? 0 : -ENOMEM;
+}
+
+int xenbus_read_uint(xenbus_tx tx, const char *path, uint64_t *value)
+{
+    char *text, *end;
+    int err = xenbus_read(tx, path, &text, NULL);
+
+    if (err)
+        return err;
+    *value = strtoull(text, &end, 10);
+    if (end == text || *end || *text == '-')
+        err = -EINVAL;
+    free(text);
+    return err;
+}
+
+uint64_t xenbus_read_default(const char *path, uint64_t otherwise)
+{
+    uint64_t value;
+
+    return xenbus_read_uint(XENBUS_NO_TX, path, &value) ? otherwise : value;
+}
+
+int xenbus_begin(xenbus_tx *tx)
+{
+    struct xs_part part = xs_string("");
+    char *id;
+    int err = xs_request(XS_TRANSACTION_START, 0, &part, 1, &id, NULL);
+
+    if (err)
+        return err;
+    *tx = (xenbus_tx)strtoul(id, NULL, 10);
+    free(id);
+    return 0;
+}
+
+int xenbus_end(xenbus_tx tx, bool commit)
+{
+    struct xs_part part = xs_string(commit ? "T" : "F");
+
+    return xs_request(XS_TRANSACTION_END, tx, &part, 1, NULL, NULL);
+}
+
+int xenbus_path(char out[XENBUS_PATH_MAX], const char *dir, const char *leaf)
+{
+    int n = snprintf(out, XENBUS_PATH_MAX, "%s/%s", dir, leaf);
+
+    return n < 0 || n >= XENBUS_PATH_MAX ? -ENAMETOOLONG : 0;
+}

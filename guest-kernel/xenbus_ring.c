@@ -1,0 +1,273 @@
+/*
+ * The store's ring. There is no thread that reads it: whoever waits for
+ * something takes in what has arrived, for himself and for others, and wakes
+ * them. Nothing blocks between the parts of a message coming in, so the state
+ * below needs no lock; outgoing messages may have to wait for room and do.
+ */
+#include "guest-kernel/xenbus_ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest-kernel/events.h"
+#include "guest-kernel/thread.h"
+#include "guest-kernel/upcall.h"
+
+struct request {
+    struct list link;
+    uint32_t id;
+    bool done;
+    int err;
+    char *body;
+    size_t len;
+};
+
+static struct {
+    struct xenstore_domain_interface *page;
+    evtchn_port_t port;
+    struct mutex sending;
+    struct wait_queue changed; /* the other end moved, or a reply was found */
+    struct list requests;
+    struct list events;
+    uint32_t last_id;
+} ring;
+
+/* The message that is coming in. */
+static struct {
+    struct xsd_sockmsg header;
+    size_t have; /* bytes of header and body so far */
+    char body[XENSTORE_PAYLOAD_MAX + 1];
+} in;
+
+static void ring_event(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    (void)arg;
+    wait_queue_wake_all(&ring.changed);
+}
+
+int xs_ring_init(const struct start_info *si)
+{
+    if (!si->store_evtchn)
+        return -ENODEV;
+    ring.page = (void *)(si->store_mfn << PAGE_SHIFT);
+    ring.port = si->store_evtchn;
+    mutex_init(&ring.sending);
+    wait_queue_init(&ring.changed);
+    list_init(&ring.requests);
+    list_init(&ring.events);
+    return event_bind(ring.port, ring_event, NULL);
+}
+
+struct xs_part xs_string(const char *s)
+{
+    return (struct xs_part){ s, strlen(s) + 1 };
+}
+
+/* ---- out ---- */
+
+static uint32_t room(void)
+{
+    uint32_t used = ring.page->req_prod - READ_ONCE(ring.page->req_cons);
+
+    return used > XENSTORE_RING_SIZE ? 0 : XENSTORE_RING_SIZE - used;
+}
+
+/* Copies what fits up to the ring's end; returns how much. */
+static uint32_t put_some(const char *data, size_t len)
+{
+    uint32_t prod = ring.page->req_prod, n = room();
+    uint32_t offset = MASK_XENSTORE_IDX(prod);
+
+    if (n > XENSTORE_RING_SIZE - offset)
+        n = XENSTORE_RING_SIZE - offset;
+    if (n > len)
+        n = (uint32_t)len;
+    memcpy(ring.page->req + offset, data, n);
+    /* Partner: the store reads req_prod before the bytes. */
+    xen_wmb();
+    WRITE_ONCE(ring.page->req_prod, prod + n);
+    return n;
+}
+
+static void put(const void *data, size_t len)
+{
+    const char *p = data;
+
+    while (len > 0) {
+        uint32_t n;
+
+        if (!room())
+            event_notify(ring.port);
+        wait_event(&ring.changed, room() > 0, NEVER);
+        n = put_some(p, len);
+        p += n;
+        len -= n;
+    }
+}
+
+static void send(const struct xsd_sockmsg *header, const struct xs_part *parts,
+                 unsigned int n)
+{
+    mutex_lock(&ring.sending);
+    put(header, sizeof(*header));
+    for (unsigned int i = 0; i < n; i++)
+        put(parts[i].data, parts[i].len);
+    event_notify(ring.port);
+    mutex_unlock(&ring.sending);
+}
+
+/* ---- in ---- */
+
+static uint32_t arrived(void)
+{
+    uint32_t n = READ_ONCE(ring.page->rsp_prod) - ring.page->rsp_cons;
+
+    return n > XENSTORE_RING_SIZE ? 0 : n;
+}
+
+static void take(char *to, uint32_t n)
+{
+    uint32_t cons = ring.page->rsp_cons;
+
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = ring.page->rsp[MASK_XENSTORE_IDX(cons + i)];
+    /* The store may overwrite the bytes once it sees rsp_cons. */
+    xen_mb();
+    WRITE_ONCE(ring.page->rsp_cons, cons + n);
+}
+
+static int error_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(xsd_errors[0]); i++)
+        if (strcmp(name, xsd_errors[i].errstring) == 0)
+            return -xsd_errors[i].errnum;
+    return -EIO;
+}
+
+static void finish(struct request *r)
+{
+    r->len = in.header.len;
+    if (in.header.type == XS_ERROR) {
+        r->err = error_of(in.body);
+    } else {
+        r->body = malloc(r->len + 1);
+        r->err = r->body ? 0 : -ENOMEM;
+    }
+    if (r->body)
+        memcpy(r->body, in.body, r->len + 1);
+    r->done = true;
+    list_del(&r->link);
+}
+
+static void take_event(void)
+{
+    struct xs_event *e = malloc(sizeof(*e) + in.header.len + 2);
+
+    if (!e)
+        return; /* as the store does when it has no room for an event */
+    memcpy(e->body, in.body, in.header.len);
+    memset(e->body + in.header.len, 0, 2);
+    list_add_tail(&ring.events, &e->link);
+}
+
+static void take_message(void)
+{
+    struct list *pos;
+
+    in.body[in.header.len] = '\0';
+    if (in.header.type == XS_WATCH_EVENT) {
+        take_event();
+        return;
+    }
+    list_for_each (pos, &ring.requests) {
+        struct request *r = container_of(pos, struct request, link);
+
+        if (r->id == in.header.req_id) {
+            finish(r);
+            return;
+        }
+    }
+}
+
+/* Takes the next bytes that belong to the header or to the body. */
+static void take_part(uint32_t available)
+{
+    size_t head = sizeof(in.header), want;
+    char *to;
+
+    if (in.have < head) {
+        want = head - in.have;
+        to = (char *)&in.header + in.have;
+    } else {
+        want = head + in.header.len - in.have;
+        to = in.body + (in.have - head);
+    }
+    if (want > available)
+        want = available;
+    take(to, (uint32_t)want);
+    in.have += want;
+    /* A length that the protocol forbids: take it for none, and go on. */
+    if (in.have == head && in.header.len > XENSTORE_PAYLOAD_MAX)
+        in.header.len = 0;
+    if (in.have >= head && in.have == head + in.header.len) {
+        take_message();
+        in.have = 0;
+    }
+}
+
+/* Takes in all that has arrived, and wakes whoever waits for something. */
+static void pump(void)
+{
+    uint32_t n = arrived();
+
+    if (!n)
+        return;
+    for (; n; n = arrived())
+        take_part(n);
+    event_notify(ring.port);
+    wait_queue_wake_all(&ring.changed);
+}
+
+struct xs_event *xs_event_wait(void)
+{
+    struct list *first;
+
+    for (;;) {
+        pump();
+        if (!list_empty(&ring.events))
+            break;
+        wait_event(&ring.changed, !list_empty(&ring.events) || arrived(),
+                   NEVER);
+    }
+    first = ring.events.next;
+    list_del(first);
+    return container_of(first, struct xs_event, link);
+}
+
+int xs_request(enum xsd_sockmsg_type type, xenbus_tx tx,
+               const struct xs_part *parts, unsigned int n, char **reply,
+               size_t *len)
+{
+    struct xsd_sockmsg header = { .type = type, .tx_id = tx };
+    struct request r = { .done = false };
+
+    if (!ring.page)
+        return -ENODEV;
+    for (unsigned int i = 0; i < n; i++)
+        header.len += (uint32_t)parts[i].len;
+    if (header.len > XENSTORE_PAYLOAD_MAX)
+        return -E2BIG;
+    header.req_id = r.id = ++ring.last_id;
+    list_add_tail(&ring.requests, &r.link);
+    send(&header, parts, n);
+    for (pump(); !r.done; pump())
+        wait_event(&ring.changed, r.done || arrived(), NEVER);
+    if (reply && !r.err)
+        *reply = r.body;
+    else
+        free(r.body);
+    if (len)
+        *len = r.len;
+    return r.err;
+}

@@ -1,0 +1,40 @@
+/*
+ * The store's ring: requests out, replies and watch events in. Inside of the
+ * xenbus rooms: xenbus_ring.c (bytes and matching), xenbus.c (the operations),
+ * xenbus_watch.c (watches and their thread), xenbus_state.c (devices).
+ */
+#ifndef RINGSIDE_GUEST_XENBUS_RING_H
+#define RINGSIDE_GUEST_XENBUS_RING_H
+
+#include <errno.h> /* before the wire format, which then has its error names */
+
+#include "guest-kernel/xenbus.h"
+
+struct xs_part {
+    const void *data;
+    size_t len;
+};
+
+/* A string with its NUL, as the wire wants paths. */
+struct xs_part xs_string(const char *s);
+
+/*
+ * One request made of n parts, and its reply: 0 or -errno. *reply (if asked
+ * for) is malloc'ed and has a NUL behind its *len bytes.
+ */
+int xs_request(enum xsd_sockmsg_type type, xenbus_tx tx,
+               const struct xs_part *parts, unsigned int n, char **reply,
+               size_t *len);
+
+/* A watch event as it arrived: path NUL token NUL. */
+struct xs_event {
+    struct list link;
+    char body[];
+};
+
+/* Blocks until there is one; the caller frees it. */
+struct xs_event *xs_event_wait(void);
+
+int xs_ring_init(const struct start_info *si);
+
+#endif

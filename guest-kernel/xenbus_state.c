@@ -1,0 +1,61 @@
+/*
+ * States of devices: <xen/io/xenbus.h>. See xenbus.h.
+ */
+#include "guest-kernel/xenbus_ring.h"
+
+#include "guest-kernel/thread.h"
+
+static const char *const names[] = {
+    [XenbusStateUnknown] = "Unknown",
+    [XenbusStateInitialising] = "Initialising",
+    [XenbusStateInitWait] = "InitWait",
+    [XenbusStateInitialised] = "Initialised",
+    [XenbusStateConnected] = "Connected",
+    [XenbusStateClosing] = "Closing",
+    [XenbusStateClosed] = "Closed",
+    [XenbusStateReconfiguring] = "Reconfiguring",
+    [XenbusStateReconfigured] = "Reconfigured",
+};
+#define STATES (sizeof(names) / sizeof(names[0]))
+
+const char *xenbus_state_name(enum xenbus_state state)
+{
+    return (size_t)state < STATES ? names[state] : "?";
+}
+
+enum xenbus_state xenbus_state_read(const char *path)
+{
+    uint64_t state = xenbus_read_default(path, XenbusStateUnknown);
+
+    return state < STATES ? (enum xenbus_state)state : XenbusStateUnknown;
+}
+
+int xenbus_state_write(xenbus_tx tx, const char *path, enum xenbus_state state)
+{
+    return xenbus_printf(tx, path, "%d", state);
+}
+
+static void state_changed(struct xenbus_watch *w, const char *path)
+{
+    (void)path;
+    semaphore_up(w->arg);
+}
+
+int xenbus_state_wait(const char *path, unsigned int states, uint64_t deadline)
+{
+    struct semaphore changed = SEMAPHORE_INIT(changed, 0);
+    struct xenbus_watch w = { .fn = state_changed, .arg = &changed };
+    int state = xenbus_state_read(path), err;
+
+    if (states >> state & 1)
+        return state;
+    err = xenbus_watch(&w, path);
+    while (!err) {
+        err = semaphore_down(&changed, deadline);
+        state = xenbus_state_read(path);
+        if (states >> state & 1)
+            break;
+    }
+    xenbus_unwatch(&w);
+    return states >> state & 1 ? state : err;
+}
