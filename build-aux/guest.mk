@@ -21,7 +21,8 @@ SDK = $(abs_builddir)/guest-sdk
 
 GUEST_CPPFLAGS = -nostdinc -isystem $(CC_INCLUDE) \
 	-isystem $(SDK)/newlib/include -isystem $(SDK)/xen-include \
-	-D_GNU_SOURCE -D__DYNAMIC_REENT__ \
+	-D_GNU_SOURCE -D__DYNAMIC_REENT__ -D_POSIX_TIMERS=1 \
+	-D_POSIX_MONOTONIC_CLOCK=200112L \
 	-I$(top_srcdir)/include -I$(top_srcdir)/common -I$(top_srcdir)
 GUEST_CFLAGS = $(GUEST_CFLAGS_BASE) $(WARN_CFLAGS)
 LWIP_CPPFLAGS = -I$(top_srcdir)/guest-kernel/net/include \
@@ -87,11 +88,12 @@ guest-sdk/sdk.stamp: guest-sdk/newlib.stamp guest-sdk/lwip.stamp Makefile
 	$(AM_V_at)ln -srfn $(top_srcdir)/include guest-sdk/include
 	$(AM_V_at)ln -srfn $(top_srcdir)/guest-kernel/net/include guest-sdk/net
 	$(AM_V_at)ln -srfn $(top_srcdir)/guest-kernel/guest.lds \
-	    guest-sdk/guest.lds
+	    $(top_srcdir)/guest-kernel/ksyms.awk guest-sdk
 	$(AM_V_at)touch $@
 
 sdk_edit = $(SED) -e 's|@CC[@]|$(CC)|g' \
 	-e 's|@CC_INCLUDE[@]|$(CC_INCLUDE)|g' \
+	-e 's|@NM[@]|$(NM)|g' -e 's|@AWK[@]|$(AWK)|g' \
 	-e 's|@CFLAGS[@]|$(GUEST_CFLAGS_BASE)|g' \
 	-e 's|@SDK[@]|$(pkglibdir)|g' -e 's|@VERSION[@]|$(VERSION)|g'
 
@@ -137,7 +139,8 @@ install-sdk: $(guest_libraries) guest-sdk/sdk.stamp
 	$(MKDIR_P) "$(DESTDIR)$(pkglibdir)/lib" \
 	    "$(DESTDIR)$(pkglibdir)/xen-include"
 	$(INSTALL_DATA) $(guest_libraries) "$(DESTDIR)$(pkglibdir)/lib"
-	$(INSTALL_DATA) guest-sdk/guest.lds "$(DESTDIR)$(pkglibdir)"
+	$(INSTALL_DATA) guest-sdk/guest.lds guest-sdk/ksyms.awk \
+	    "$(DESTDIR)$(pkglibdir)"
 	for dir in include net lwip newlib; do \
 	    rm -rf "$(DESTDIR)$(pkglibdir)/$$dir" && \
 	    cp -RL guest-sdk/$$dir "$(DESTDIR)$(pkglibdir)/$$dir" && \

@@ -1,1 +1,3 @@
-# frontends: what it builds, tests and installs.
+# frontends: guest code, part of the guest kernel's library.
+
+guest_kernel_libringside_guest_a_SOURCES += %D%/consfront.c %D%/consfront.h

@@ -26,7 +26,6 @@ struct file_ops {
     off_t (*lseek)(struct file *f, off_t offset, int whence);
     int (*fstat)(struct file *f, struct stat *st);
     int (*fcntl)(struct file *f, int cmd, long arg);
-    int (*ioctl)(struct file *f, unsigned long cmd, void *arg);
     /* One directory entry per call: 1, 0 at the end, or -errno. */
     int (*readdir)(struct file *f, char *name, size_t size, unsigned char *type);
     int (*close)(struct file *f);

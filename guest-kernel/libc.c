@@ -70,14 +70,14 @@ static long result(long r)
         result(r_);                                  \
     })
 
-ssize_t read(int fd, void *buf, size_t n)
+_READ_WRITE_RETURN_TYPE read(int fd, void *buf, size_t n)
 {
-    return WITH_FILE(fd, read, EBADF, f->ops->read(f, buf, n));
+    return (_READ_WRITE_RETURN_TYPE)WITH_FILE(fd, read, EBADF, f->ops->read(f, buf, n));
 }
 
-ssize_t write(int fd, const void *buf, size_t n)
+_READ_WRITE_RETURN_TYPE write(int fd, const void *buf, size_t n)
 {
-    return WITH_FILE(fd, write, EBADF, f->ops->write(f, buf, n));
+    return (_READ_WRITE_RETURN_TYPE)WITH_FILE(fd, write, EBADF, f->ops->write(f, buf, n));
 }
 
 off_t lseek(int fd, off_t offset, int whence)
@@ -138,17 +138,6 @@ int fcntl(int fd, int cmd, ...)
     arg = va_arg(ap, long);
     va_end(ap);
     return (int)WITH_FILE(fd, name, EBADF, file_fcntl(f, cmd, arg));
-}
-
-int ioctl(int fd, unsigned long cmd, ...)
-{
-    va_list ap;
-    void *arg;
-
-    va_start(ap, cmd);
-    arg = va_arg(ap, void *);
-    va_end(ap);
-    return (int)WITH_FILE(fd, ioctl, ENOTTY, f->ops->ioctl(f, cmd, arg));
 }
 
 /* Nothing that is mounted can be written by name. */

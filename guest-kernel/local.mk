@@ -1,1 +1,28 @@
-# guest-kernel: what it builds, tests and installs.
+# guest-kernel: the library that every guest is linked with. The frontends, the
+# network port and the file systems add their sources to it, in their local.mk:
+#     guest_kernel_libringside_guest_a_SOURCES += ...
+
+noinst_LIBRARIES += %D%/libringside-guest.a
+
+%C%_libringside_guest_a_SOURCES = \
+	%D%/boot.c %D%/clock.c %D%/clock.h %D%/cmdline.c %D%/console.c \
+	%D%/console.h %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h \
+	%D%/file.c %D%/file.h %D%/fs.c %D%/fsbase.c %D%/grant_map.c %D%/grants.c \
+	%D%/grants.h %D%/guard.c %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \
+	%D%/libc.c %D%/libc.h %D%/libc_lock.c %D%/libc_time.c %D%/pages.c \
+	%D%/pages.h %D%/report.c %D%/schedule.c %D%/scheduler.h %D%/shutdown.c \
+	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h \
+	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/xenbus.c %D%/xenbus.h \
+	%D%/xenbus_ring.c %D%/xenbus_ring.h %D%/xenbus_state.c \
+	%D%/xenbus_watch.c \
+	libhypercall/hypercall.h libhypercall/guest/carrier.h
+%C%_libringside_guest_a_CPPFLAGS = $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) \
+	-I$(top_srcdir)/libhypercall/guest
+%C%_libringside_guest_a_CFLAGS = $(GUEST_CFLAGS)
+%C%_libringside_guest_a_CCASFLAGS = $(GUEST_CFLAGS)
+$(%C%_libringside_guest_a_OBJECTS): override CFLAGS =
+$(%C%_libringside_guest_a_OBJECTS): override CPPFLAGS =
+$(%C%_libringside_guest_a_OBJECTS): guest-sdk/newlib.stamp \
+	guest-sdk/lwip.stamp
+
+EXTRA_DIST += %D%/guest.lds %D%/ksyms.awk

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest-kernel/upcall.h"
 #include "list.h"
 
 #define NEVER UINT64_MAX
