@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct disk_async;
 struct event_base;
 struct poll_room;
 struct store;
@@ -20,9 +21,10 @@ struct store;
 struct driver {
     struct event_base *base;
     struct store *store;
-    struct poll_room *poll; /* ring polling, see poll.h */
+    struct poll_room *poll; /* ring polling, see ring_poll.h */
     const char *rundir;     /* absolute path of the runtime directory */
     int disk_io;            /* enum disk_io_mode, see disk.h */
+    struct disk_async *disk_async;
 };
 
 /*

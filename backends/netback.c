@@ -19,7 +19,7 @@
 #include "hypercall.h"
 #include "netback.h"
 #include "netback_queue.h"
-#include "poll.h"
+#include "ring_poll.h"
 #include "store.h"
 #include "xenbus_backend.h"
 
@@ -79,7 +79,7 @@ static void vif_receive(void *arg, const void *frame, size_t len)
         return;
     vif_queue_receive(&vif->queue, frame, len);
     if (!list_empty(&vif->queue.backlog))
-        ring_poll_kick(vif->dev->driver->poll, &vif->poll);
+        ring_poll_kick(&vif->poll);
 }
 
 static unsigned int vif_service(struct ring_poll *p)
@@ -99,7 +99,7 @@ static void vif_event(evutil_socket_t fd, short what, void *arg)
 
     (void)what;
     if (read(fd, &n, sizeof(n)) == sizeof(n))
-        ring_poll_kick(vif->dev->driver->poll, &vif->poll);
+        ring_poll_kick(&vif->poll);
 }
 
 /* ---- the link ---- */
@@ -226,7 +226,7 @@ static int vif_create(struct xenbus_device *dev)
     vif->dev = dev;
     vif->poll.service = vif_service;
     vif->poll.arm = vif_arm;
-    ring_poll_init(&vif->poll);
+    ring_poll_init(dev->driver->poll, &vif->poll);
     dev->priv = vif;
     err = vif_open_link(vif);
     if (!err)
@@ -353,7 +353,7 @@ static int vif_connect(struct xenbus_device *dev)
     vif_queue_init(q, dev->frontend_id, vif->rings[0].addr, vif->rings[1].addr);
     vif->connected = true;
     vif->link->ops->pause(vif->link, false);
-    ring_poll_kick(dev->driver->poll, &vif->poll);
+    ring_poll_kick(&vif->poll);
     return 0;
 }
 
@@ -363,7 +363,7 @@ static int vif_disconnect(struct xenbus_device *dev)
 
     vif->connected = false;
     vif->link->ops->pause(vif->link, true);
-    ring_poll_remove(dev->driver->poll, &vif->poll);
+    ring_poll_remove(&vif->poll);
     channel_close(&vif->tx);
     channel_close(&vif->rx);
     vif_queue_fini(&vif->queue);

@@ -50,9 +50,6 @@ int store_rm(struct store *s, const char *dir, const char *node);
 /* The names in `path`, one allocation to be freed; NULL if there is none. */
 char **store_list(struct store *s, const char *path, unsigned int *n);
 
-/* Has the store been told of this domain, and not of its end? */
-bool store_domain_introduced(struct store *s, unsigned int domid);
-
 /*
  * Calls fn(arg, path) soon after each change at or below `path` and once after
  * registration; path is the node that changed. Events may come late and say

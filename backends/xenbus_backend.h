@@ -97,10 +97,11 @@ struct xenbus_device {
     struct store_watch *watch; /* the frontend's state */
     enum backend_phase phase;
     enum xenbus_state state; /* as we wrote it last */
-    bool wait_reset;         /* the frontend's state is of an earlier life */
-    bool gone;   /* the directory is gone: destroy when disconnected */
-    bool failed; /* dev_fail() was called in this callback */
-    uint64_t log_window;
+    bool closing;            /* a tool wants the device closed for good */
+    bool gone;   /* the directory is gone: destroyed when disconnected */
+    bool failed; /* dev_fail() was called */
+    unsigned int failures;
+    uint64_t log_window; /* dev_log(): start of the current window */
     unsigned int log_lines;
 };
 

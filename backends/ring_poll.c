@@ -1,0 +1,207 @@
+/* See ring_poll.h. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "barrier.h"
+#include "driver.h"
+#include "ring_poll.h"
+
+#define POLL_START_NS    10000  /* the first bound of a ring that is worth it */
+#define POLL_MAX_NS      200000 /* no ring is polled longer without traffic */
+#define POLL_GAP_NS      20000  /* a longer gap means that we were preempted */
+#define USELESS_MAX      64     /* wake-ups for nothing that we put up with */
+#define USELESS_PAUSE_US 1000   /* then the channel is not listened to */
+#define POLL_SLICE_NS    20000  /* other descriptors wait no longer than this */
+
+struct poll_room {
+    struct event_base *base;
+    uint64_t max_ns; /* 0 on one CPU: the other side could not run meanwhile */
+    struct list active;
+    struct list *next; /* whom spin() serves next; kept right by removals */
+};
+
+int poll_room_new(struct event_base *base, struct poll_room **out)
+{
+    struct poll_room *room = calloc(1, sizeof(*room));
+    cpu_set_t cpus;
+
+    if (!room)
+        return -ENOMEM;
+    room->base = base;
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) > 1)
+        room->max_ns = POLL_MAX_NS;
+    list_init(&room->active);
+    *out = room;
+    return 0;
+}
+
+void poll_room_free(struct poll_room *room)
+{
+    free(room);
+}
+
+void ring_poll_init(struct poll_room *room, struct ring_poll *p)
+{
+    list_init(&p->link);
+    p->room = room;
+    p->event = NULL;
+    p->rearm = NULL;
+    p->never_poll = false;
+    p->active = false;
+    p->served = false;
+    p->useless = 0;
+    p->idle_ns = 0;
+    p->bound_ns = 0;
+}
+
+/* The bound for the next time, from how long the ring was idle this time. */
+static void adapt(struct ring_poll *p, uint64_t idle, uint64_t max)
+{
+    if (idle > max)
+        p->bound_ns = 0;
+    else if (p->bound_ns == 0)
+        p->bound_ns = POLL_START_NS;
+    else if (idle > p->bound_ns)
+        p->bound_ns *= 2;
+    if (p->bound_ns > max)
+        p->bound_ns = max;
+}
+
+void ring_poll_kick(struct ring_poll *p)
+{
+    if (p->active)
+        return;
+    if (p->idle_ns && !p->never_poll)
+        adapt(p, driver_now() - p->idle_ns, p->room->max_ns);
+    p->idle_ns = 0;
+    p->served = false;
+    p->active = true;
+    list_add_tail(&p->room->active, &p->link);
+}
+
+/* Out of the list of active rings, also while spin() walks it. */
+static void deactivate(struct ring_poll *p)
+{
+    if (p->room->next == &p->link)
+        p->room->next = p->link.next;
+    p->active = false;
+    list_del(&p->link);
+}
+
+void ring_poll_remove(struct ring_poll *p)
+{
+    deactivate(p);
+    if (p->event)
+        event_free(p->event);
+    if (p->rearm)
+        event_free(p->rearm);
+    p->event = NULL;
+    p->rearm = NULL;
+}
+
+/*
+ * The channel's eventfd is never read: edge-triggered, each send is an edge,
+ * and a counter that is full stays readable when it is listened to again.
+ */
+static void port_fired(evutil_socket_t fd, short what, void *arg)
+{
+    struct ring_poll *p = arg;
+    struct timeval pause = { .tv_usec = USELESS_PAUSE_US };
+
+    (void)fd;
+    (void)what;
+    if (p->useless >= USELESS_MAX && !event_add(p->rearm, &pause)) {
+        event_del(p->event);
+        return;
+    }
+    ring_poll_kick(p);
+}
+
+static void pause_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct ring_poll *p = arg;
+
+    (void)fd;
+    (void)what;
+    p->useless = 0;
+    event_add(p->event, NULL); /* reports what came meanwhile */
+}
+
+int ring_poll_bind(struct ring_poll *p, int fd)
+{
+    struct event_base *base = p->room->base;
+
+    p->event = event_new(base, fd, EV_READ | EV_PERSIST | EV_ET, port_fired, p);
+    p->rearm = event_new(base, -1, 0, pause_over, p);
+    return p->event && p->rearm && !event_add(p->event, NULL) ? 0 : -ENOMEM;
+}
+
+/*
+ * One turn of one ring. Returns how much it did. A ring without traffic for
+ * longer than its bound is armed and put to sleep.
+ */
+static unsigned int turn(struct ring_poll *p, uint64_t now, bool preempted)
+{
+    unsigned int n = p->service(p);
+
+    if (!p->active)
+        return n; /* removed by its service */
+    if (n) {
+        p->idle_ns = 0;
+        p->served = true;
+        return n;
+    }
+    if (!p->idle_ns)
+        p->idle_ns = now;
+    if (preempted)
+        p->bound_ns = 0;
+    if (now - p->idle_ns < p->bound_ns)
+        return 0;
+    if (p->arm(p)) {
+        p->idle_ns = 0;
+        return 1;
+    }
+    deactivate(p);
+    p->useless = p->served ? 0 : p->useless + 1;
+    return 0;
+}
+
+/* Serves the active rings in turns, until the slice ends or all sleep. */
+static void spin(struct poll_room *room)
+{
+    uint64_t start = driver_now(), now = start, last = start;
+
+    while (!list_empty(&room->active) && now - start < POLL_SLICE_NS) {
+        bool preempted = now - last > POLL_GAP_NS;
+        unsigned int done = 0;
+        struct list *pos = room->active.next;
+
+        while (pos != &room->active) {
+            room->next = pos->next;
+            done +=
+                turn(container_of(pos, struct ring_poll, link), now, preempted);
+            pos = room->next;
+        }
+        if (!done)
+            cpu_relax();
+        last = done ? driver_now() : now;
+        now = driver_now();
+    }
+    room->next = NULL;
+}
+
+void poll_room_run(struct poll_room *room)
+{
+    while (!event_base_got_break(room->base) &&
+           !event_base_got_exit(room->base)) {
+        bool busy = !list_empty(&room->active);
+
+        if (event_base_loop(room->base,
+                            EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0)) < 0)
+            break;
+        spin(room);
+    }
+}

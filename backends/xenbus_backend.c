@@ -1,0 +1,390 @@
+/*
+ * The life of a backend device; see xenbus_backend.h for the states.
+ *
+ * advance() is the heart: it compares what the frontend's state node says
+ * with the phase that we are in, and takes the next step. It is called after
+ * every event and looks at the store itself, so repeated, merged and late
+ * events are all the same to it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "store.h"
+#include "xenbus_room.h"
+
+/* A device that failed this often stays Closed: no endless reconnecting. */
+#define MAX_FAILURES 16
+
+#define LOG_WINDOW_NS 10000000000ull
+#define LOG_LINES     20
+
+static void set_state(struct xenbus_device *dev, enum xenbus_state state)
+{
+    if (dev->state == state || dev->gone || dev->room->stopping)
+        return;
+    dev->state = state;
+    store_write(dev->driver->store, dev->path, "state", "%u", state);
+}
+
+static enum xenbus_state frontend_state(struct xenbus_device *dev)
+{
+    uint64_t state = XenbusStateUnknown;
+
+    store_read_u64(dev->driver->store, dev->frontend_path, "state",
+                   XenbusStateReconfigured, &state);
+    return (enum xenbus_state)state;
+}
+
+static bool is_online(struct xenbus_device *dev)
+{
+    uint64_t online = 1;
+
+    store_read_u64(dev->driver->store, dev->path, "online", 1, &online);
+    return online;
+}
+
+/* ---- messages ---- */
+
+static void dev_vlog(struct xenbus_device *dev, const char *fmt, va_list ap)
+{
+    uint64_t now = driver_now();
+
+    if (now - dev->log_window > LOG_WINDOW_NS) {
+        dev->log_window = now;
+        dev->log_lines = 0;
+    }
+    if (++dev->log_lines < LOG_LINES)
+        driver_vlog(dev->name, fmt, ap);
+    else if (dev->log_lines == LOG_LINES)
+        driver_log("%s: more messages are held back", dev->name);
+}
+
+void dev_log(struct xenbus_device *dev, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    dev_vlog(dev, fmt, ap);
+    va_end(ap);
+}
+
+void dev_fail(struct xenbus_device *dev, const char *fmt, ...)
+{
+    char why[256];
+    va_list ap;
+
+    if (dev->failed)
+        return; /* the first reason counts */
+    dev->failed = true;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    dev_log(dev, "%s", why);
+    if (!dev->gone && !dev->room->stopping)
+        store_write(dev->driver->store, dev->path, "hotplug-error", "%s", why);
+    if (dev->phase == BACKEND_CONNECTED)
+        event_active(dev->room->deferred, 0, 0);
+}
+
+/* ---- steps ---- */
+
+static void device_free(struct xenbus_device *dev)
+{
+    list_del(&dev->link);
+    store_unwatch(dev->driver->store, dev->watch);
+    free(dev->path);
+    free(dev->frontend_path);
+    free(dev);
+}
+
+static void device_destroy(struct xenbus_device *dev)
+{
+    if (dev->phase == BACKEND_IDLE)
+        dev->ops->destroy(dev);
+    device_free(dev);
+}
+
+/* true when nothing is connected (any more), false if that takes a while. */
+static bool device_disconnect(struct xenbus_device *dev)
+{
+    if (dev->phase == BACKEND_CONNECTED) {
+        dev->phase = BACKEND_DISCONNECTING;
+        if (dev->ops->disconnect(dev) == 0)
+            dev->phase = BACKEND_IDLE;
+    }
+    return dev->phase != BACKEND_DISCONNECTING;
+}
+
+static void device_connect(struct xenbus_device *dev)
+{
+    int err;
+
+    dev->failed = false;
+    err = dev->ops->connect(dev);
+    if (err) {
+        dev_fail(dev, "cannot connect: %s", strerror(-err));
+        dev->failed = false;
+        dev->failures++;
+        set_state(dev, XenbusStateClosed);
+        return;
+    }
+    dev->phase = BACKEND_CONNECTED;
+    set_state(dev, XenbusStateConnected);
+    if (dev->failed) /* during connect(), but it went on */
+        event_active(dev->room->deferred, 0, 0);
+}
+
+/* The frontend is at its start: offer ourselves, if we may. */
+static void offer(struct xenbus_device *dev)
+{
+    if (dev->state == XenbusStateInitWait)
+        return;
+    if (!is_online(dev))
+        set_state(dev, XenbusStateClosed);
+    else if (dev->failures < MAX_FAILURES)
+        set_state(dev, XenbusStateInitWait);
+}
+
+static void advance(struct xenbus_device *dev)
+{
+    enum xenbus_state theirs = frontend_state(dev);
+    bool ready =
+        theirs == XenbusStateInitialised || theirs == XenbusStateConnected;
+
+    if (dev->closing && device_disconnect(dev))
+        set_state(dev, XenbusStateClosed);
+    if (dev->closing || dev->phase == BACKEND_DISCONNECTING ||
+        dev->phase == BACKEND_FAILED)
+        return;
+    if (ready) {
+        if (dev->phase == BACKEND_IDLE && dev->state == XenbusStateInitWait)
+            device_connect(dev);
+        return;
+    }
+    /* Whatever else it says, it is not, or no longer, connected to us. */
+    if (!device_disconnect(dev))
+        return;
+    switch (theirs) {
+    case XenbusStateInitialising:
+    case XenbusStateInitWait:
+        offer(dev);
+        break;
+    case XenbusStateClosing:
+        set_state(dev, XenbusStateClosing);
+        break;
+    default: /* Closed, or its directory is not there (any more) */
+        if (dev->state != XenbusStateInitWait)
+            set_state(dev, XenbusStateClosed);
+        break;
+    }
+}
+
+static void frontend_changed(void *arg, const char *path)
+{
+    (void)path;
+    advance(arg);
+}
+
+void xenbus_backend_disconnected(struct xenbus_device *dev)
+{
+    dev->phase = BACKEND_IDLE;
+    if (dev->gone)
+        device_destroy(dev);
+    else if (dev->failed)
+        event_active(dev->room->deferred, 0, 0);
+    else if (!dev->room->stopping)
+        advance(dev);
+}
+
+/* Takes devices down whose backend called dev_fail(). */
+static void run_deferred(evutil_socket_t fd, short what, void *arg)
+{
+    struct xenbus_room *room = arg;
+    struct list *pos, *tmp;
+
+    (void)fd;
+    (void)what;
+    list_for_each_safe(pos, tmp, &room->devices)
+    {
+        struct xenbus_device *dev =
+            container_of(pos, struct xenbus_device, link);
+
+        if (!dev->failed || !device_disconnect(dev))
+            continue;
+        dev->failed = false;
+        dev->failures++;
+        set_state(dev, XenbusStateClosed);
+        advance(dev);
+    }
+}
+
+/* ---- coming and going ---- */
+
+static struct xenbus_device *device_new(struct xenbus_room *room,
+                                        const struct backend_ops *ops,
+                                        domid_t frontend_id, unsigned int devid)
+{
+    struct xenbus_device *dev = calloc(1, sizeof(*dev));
+
+    if (!dev)
+        return NULL;
+    dev->driver = room->driver;
+    dev->room = room;
+    dev->ops = ops;
+    dev->frontend_id = frontend_id;
+    dev->devid = devid;
+    list_init(&dev->link);
+    snprintf(dev->name, sizeof(dev->name), "%s %u/%u", ops->type, frontend_id,
+             devid);
+    if (asprintf(&dev->path, BACKEND_ROOT "/%s/%u/%u", ops->type, frontend_id,
+                 devid) < 0)
+        dev->path = NULL;
+    if (dev->path)
+        dev->frontend_path =
+            store_read(room->driver->store, dev->path, "frontend");
+    if (dev->frontend_path)
+        return dev;
+    free(dev->path);
+    free(dev);
+    return NULL;
+}
+
+/*
+ * Says where we stand: InitWait, or Closed to a frontend that still believes
+ * in a connection with an earlier life of this process.
+ */
+static int greet(struct xenbus_device *dev)
+{
+    enum xenbus_state theirs = frontend_state(dev);
+    uint64_t found = XenbusStateUnknown;
+    char *path;
+
+    store_read_u64(dev->driver->store, dev->path, "state",
+                   XenbusStateReconfigured, &found);
+    if (found > XenbusStateInitialising &&
+        (theirs == XenbusStateInitialised || theirs == XenbusStateConnected))
+        set_state(dev, XenbusStateClosed);
+    else
+        offer(dev);
+    if (asprintf(&path, "%s/state", dev->frontend_path) < 0)
+        return -ENOMEM;
+    dev->watch = store_watch(dev->driver->store, path, frontend_changed, dev);
+    free(path);
+    return dev->watch ? 0 : -EIO;
+}
+
+/* From the directory as found to the first state of ours. */
+static void start(struct xenbus_device *dev)
+{
+    int err = dev->ops->create(dev);
+
+    if (!err) {
+        dev->phase = BACKEND_IDLE;
+        store_write(dev->driver->store, dev->path, "hotplug-status",
+                    "connected");
+        if (!dev->ops->no_handshake)
+            err = greet(dev);
+        else
+            device_connect(dev);
+    }
+    if (!err)
+        return;
+    dev_fail(dev, "cannot create: %s", strerror(-err));
+    if (dev->phase == BACKEND_IDLE)
+        dev->ops->destroy(dev);
+    dev->phase = BACKEND_FAILED;
+    store_write(dev->driver->store, dev->path, "hotplug-status", "error");
+    set_state(dev, XenbusStateClosed);
+}
+
+void xenbus_device_found(struct xenbus_room *room,
+                         const struct backend_ops *ops, domid_t frontend_id,
+                         unsigned int devid)
+{
+    struct xenbus_device *dev = device_new(room, ops, frontend_id, devid);
+
+    if (!dev) {
+        driver_log("%s %u/%u: no memory, or no frontend node", ops->type,
+                   frontend_id, devid);
+        return;
+    }
+    list_add_tail(&room->devices, &dev->link);
+    start(dev);
+}
+
+void xenbus_device_gone(struct xenbus_device *dev)
+{
+    dev->gone = true;
+    if (device_disconnect(dev))
+        device_destroy(dev);
+}
+
+void xenbus_device_touched(struct xenbus_device *dev)
+{
+    uint64_t now = XenbusStateUnknown;
+
+    store_read_u64(dev->driver->store, dev->path, "state",
+                   XenbusStateReconfigured, &now);
+    if (now == (uint64_t)dev->state)
+        return;
+    if (now == XenbusStateInitialising) {
+        /* Removed and made anew before we saw that it was gone. */
+        struct xenbus_room *room = dev->room;
+        const struct backend_ops *ops = dev->ops;
+        domid_t frontend_id = dev->frontend_id;
+        unsigned int devid = dev->devid;
+
+        xenbus_device_gone(dev);
+        xenbus_device_found(room, ops, frontend_id, devid);
+    } else if (now == XenbusStateClosing && !is_online(dev)) {
+        dev->state = XenbusStateClosing;
+        dev->closing = true;
+        advance(dev);
+    }
+}
+
+int xenbus_backend_start(struct driver *driver,
+                         const struct backend_ops *const *ops, unsigned int n,
+                         struct xenbus_room **out)
+{
+    struct xenbus_room *room = calloc(1, sizeof(*room));
+
+    if (!room)
+        return -ENOMEM;
+    room->driver = driver;
+    room->ops = ops;
+    room->n_ops = n;
+    list_init(&room->devices);
+    room->deferred = event_new(driver->base, -1, 0, run_deferred, room);
+    if (room->deferred)
+        room->watch =
+            store_watch(driver->store, BACKEND_ROOT, xenbus_scan_event, room);
+    if (!room->watch) {
+        if (room->deferred)
+            event_free(room->deferred);
+        free(room);
+        return -EIO;
+    }
+    *out = room;
+    return 0;
+}
+
+void xenbus_backend_stop(struct xenbus_room *room)
+{
+    struct list *pos, *tmp;
+
+    room->stopping = true;
+    store_unwatch(room->driver->store, room->watch);
+    list_for_each_safe(pos, tmp, &room->devices)
+        xenbus_device_gone(container_of(pos, struct xenbus_device, link));
+    while (!list_empty(&room->devices)) {
+        if (event_base_loop(room->driver->base, EVLOOP_ONCE) != 0)
+            break;
+    }
+    event_free(room->deferred);
+    free(room);
+}

@@ -1,0 +1,40 @@
+/*
+ * Between the two files of the handshake: xenbus_scan.c finds devices in the
+ * store and tells when they are gone, xenbus_backend.c leads each through its
+ * states.
+ */
+#ifndef RINGSIDE_BACKENDS_XENBUS_ROOM_H
+#define RINGSIDE_BACKENDS_XENBUS_ROOM_H
+
+#include "xenbus_backend.h"
+
+/* Where the toolstack makes the directories of the driver domain's devices. */
+#define BACKEND_ROOT "/local/domain/1/backend"
+
+struct event;
+
+struct xenbus_room {
+    struct driver *driver;
+    const struct backend_ops *const *ops;
+    unsigned int n_ops;
+    struct list devices;
+    struct store_watch *watch; /* BACKEND_ROOT */
+    struct event *deferred;    /* devices with `failed` set */
+    bool stopping;
+};
+
+/* A directory of a kind that we serve appeared: leads it up to InitWait. */
+void xenbus_device_found(struct xenbus_room *room,
+                         const struct backend_ops *ops, domid_t frontend_id,
+                         unsigned int devid);
+
+/* Its directory is gone: disconnects, and frees it when that is done. */
+void xenbus_device_gone(struct xenbus_device *dev);
+
+/* Our state node was written: a tool may have asked us to close. */
+void xenbus_device_touched(struct xenbus_device *dev);
+
+/* The store watch on BACKEND_ROOT. */
+void xenbus_scan_event(void *arg, const char *path);
+
+#endif
