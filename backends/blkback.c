@@ -1,0 +1,217 @@
+/*
+ * The block backend's side of the store: what the toolstack says about a
+ * disk, what we offer, what the frontend chose. See docs/block.md.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blk_request.h"
+#include "blkback.h"
+#include "store.h"
+
+/* One mebibyte in one request; the segments fill half an indirect page. */
+#define MAX_INDIRECT 256
+
+struct blkback {
+    struct disk *disk;
+    struct blk_ring *ring; /* while connected */
+};
+
+static int open_disk(struct xenbus_device *dev, struct blkback *b)
+{
+    struct driver *driver = dev->driver;
+    char *path = store_read(driver->store, dev->path, "params");
+    char *mode = store_read(driver->store, dev->path, "mode");
+    char *type = store_read(driver->store, dev->path, "type");
+    int err = -EINVAL;
+
+    if (!path || path[0] != '/')
+        dev_fail(dev, "params: '%s' is not an absolute path", path ? path : "");
+    else if (!mode || (strcmp(mode, "r") && strcmp(mode, "w")))
+        dev_fail(dev, "mode: '%s' is neither r nor w", mode ? mode : "");
+    else if (type && strcmp(type, "file") && strcmp(type, "phy"))
+        dev_fail(dev, "type: '%s' is neither file nor phy", type);
+    else
+        err = disk_file_open(path, mode[0] == 'r',
+                             (enum disk_io_mode)driver->disk_io,
+                             driver->disk_async, &b->disk);
+    if (err)
+        dev_fail(dev, "%s: %s", path, strerror(-err));
+    free(path);
+    free(mode);
+    free(type);
+    return err;
+}
+
+static unsigned int vdisk_info(struct xenbus_device *dev,
+                               const struct disk *disk)
+{
+    char *kind = store_read(dev->driver->store, dev->path, "device-type");
+    unsigned int info = disk->read_only ? VDISK_READONLY : 0;
+
+    if (kind && !strcmp(kind, "cdrom"))
+        info |= VDISK_CDROM;
+    if (store_read_flag(dev->driver->store, dev->path, "removable"))
+        info |= VDISK_REMOVABLE;
+    free(kind);
+    return info;
+}
+
+/* Everything that a frontend wants to know is there before InitWait. */
+static int publish(struct xenbus_device *dev, const struct disk *disk)
+{
+    const struct {
+        const char *node;
+        unsigned long long value;
+    } nodes[] = {
+        { "sectors", disk->sectors },
+        { "sector-size", disk->sector_size },
+        { "physical-sector-size", disk->physical_sector_size },
+        { "info", vdisk_info(dev, disk) },
+        { "feature-flush-cache", 1 },
+        { "feature-barrier", 1 },
+        { "feature-persistent", 1 },
+        { "feature-discard", disk->can_discard },
+        { "discard-granularity", 4096 },
+        { "discard-alignment", 0 },
+        { "feature-max-indirect-segments", MAX_INDIRECT },
+        { "max-ring-page-order", BLKBACK_MAX_RING_ORDER },
+        { "multi-queue-max-queues", 1 },
+    };
+    int err = 0;
+
+    for (unsigned int i = 0; !err && i < sizeof(nodes) / sizeof(nodes[0]);
+         i++) {
+        if (!strncmp(nodes[i].node, "discard", 7) && !disk->can_discard)
+            continue;
+        err = store_write(dev->driver->store, dev->path, nodes[i].node, "%llu",
+                          nodes[i].value);
+    }
+    return err;
+}
+
+static int blkback_create(struct xenbus_device *dev)
+{
+    struct blkback *b = calloc(1, sizeof(*b));
+    uint64_t discard = 1;
+    int err;
+
+    if (!b)
+        return -ENOMEM;
+    err = open_disk(dev, b);
+    if (err) {
+        free(b);
+        return err;
+    }
+    store_read_u64(dev->driver->store, dev->path, "discard-enable", 1,
+                   &discard);
+    b->disk->can_discard &= discard != 0;
+    err = publish(dev, b->disk);
+    if (err) {
+        b->disk->ops->close(b->disk);
+        free(b);
+        return err;
+    }
+    dev->priv = b;
+    dev_log(dev, "%llu sectors%s", (unsigned long long)b->disk->sectors,
+            b->disk->read_only ? ", read-only" : "");
+    return 0;
+}
+
+static int read_refs(struct xenbus_device *dev, struct blk_ring_config *config)
+{
+    struct store *store = dev->driver->store;
+    uint64_t order = 0, ref;
+    char node[16];
+    int err;
+
+    err = store_read_u64(store, dev->frontend_path, "ring-page-order",
+                         BLKBACK_MAX_RING_ORDER, &order);
+    if (err && err != -ENOENT) {
+        dev_fail(dev, "ring-page-order is not a number up to %d",
+                 BLKBACK_MAX_RING_ORDER);
+        return err;
+    }
+    config->n_refs = 1u << order;
+    for (unsigned int i = 0; i < config->n_refs; i++) {
+        if (err == -ENOENT)
+            snprintf(node, sizeof(node), "ring-ref");
+        else
+            snprintf(node, sizeof(node), "ring-ref%u", i);
+        if (store_read_u64(store, dev->frontend_path, node, UINT32_MAX, &ref)) {
+            dev_fail(dev, "the frontend's %s is not a reference", node);
+            return -EINVAL;
+        }
+        config->refs[i] = (grant_ref_t)ref;
+    }
+    return 0;
+}
+
+static int read_config(struct xenbus_device *dev,
+                       struct blk_ring_config *config)
+{
+    struct store *store = dev->driver->store;
+    char *protocol = store_read(store, dev->frontend_path, "protocol");
+    bool foreign = protocol && strcmp(protocol, "x86_64-abi");
+    uint64_t port, queues = 1;
+    int err;
+
+    free(protocol);
+    if (foreign) {
+        dev_fail(dev, "the frontend's protocol is not x86_64-abi");
+        return -EPROTONOSUPPORT;
+    }
+    err = store_read_u64(store, dev->frontend_path, "multi-queue-num-queues", 1,
+                         &queues);
+    if ((err && err != -ENOENT) || !queues) {
+        dev_fail(dev, "the frontend wants more queues than one");
+        return -EINVAL;
+    }
+    if (store_read_u64(store, dev->frontend_path, "event-channel", UINT32_MAX,
+                       &port)) {
+        dev_fail(dev, "the frontend's event-channel is not a port");
+        return -EINVAL;
+    }
+    config->port = (evtchn_port_t)port;
+    config->persistent =
+        store_read_flag(store, dev->frontend_path, "feature-persistent");
+    return read_refs(dev, config);
+}
+
+static int blkback_connect(struct xenbus_device *dev)
+{
+    struct blkback *b = dev->priv;
+    struct blk_ring_config config;
+    int err = read_config(dev, &config);
+
+    if (err)
+        return err;
+    return blk_ring_connect(dev, b->disk, MAX_INDIRECT, &config, &b->ring);
+}
+
+static int blkback_disconnect(struct xenbus_device *dev)
+{
+    struct blkback *b = dev->priv;
+    struct blk_ring *ring = b->ring;
+
+    b->ring = NULL;
+    return blk_ring_disconnect(ring);
+}
+
+static void blkback_destroy(struct xenbus_device *dev)
+{
+    struct blkback *b = dev->priv;
+
+    b->disk->ops->close(b->disk);
+    free(b);
+}
+
+const struct backend_ops blkback_ops = {
+    .type = "vbd",
+    .create = blkback_create,
+    .connect = blkback_connect,
+    .disconnect = blkback_disconnect,
+    .destroy = blkback_destroy,
+};

@@ -1,0 +1,517 @@
+/*
+ * Serving one block ring.
+ *
+ * A request is copied from the ring once, checked (blk_request.c), its pages
+ * are looked up or mapped (grant_pool.c), and the disk reads into or
+ * writes from them. Responses are pushed in batches. The frontend is asked for
+ * an event only before the ring goes to sleep (poll.c), and gets one only if it
+ * asked.
+ *
+ * A write barrier waits until everything before it is done, while nothing
+ * behind it is taken from the ring; then flush, write, flush.
+ *
+ * The pages of a ring need not be contiguous, so a slot may lie in two pieces:
+ * slots are copied through ring_copy(), only the indices are used in place.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blk_request.h"
+#include "blkback.h"
+#include "grant_pool.h"
+#include "host.h"
+#include "hypercall.h"
+#include "ring_poll.h"
+
+#define MAX_RING_PAGES (1 << BLKBACK_MAX_RING_ORDER)
+#define SERVICE_BATCH  64   /* requests per turn */
+#define PUSH_BATCH     8    /* responses that may wait for the end of a turn */
+#define MAX_PERSISTENT 2048 /* pages kept per ring without use: 8 MiB */
+
+enum barrier_step { STEP_NONE, STEP_FLUSH_BEFORE, STEP_WRITE, STEP_FLUSH };
+
+/* A request in flight. */
+struct blk_job {
+    struct disk_io io;
+    struct blk_ring *ring;
+    struct list link; /* free list */
+    struct blk_request req;
+    enum barrier_step step;
+    unsigned int n_pages; /* grants held in page[] */
+    unsigned int room;    /* entries of the arrays below */
+    struct blk_segment *seg;
+    struct grant_page **page;
+    struct iovec *iov;
+    grant_ref_t *ref;
+};
+
+struct blk_ring {
+    struct xenbus_device *dev;
+    struct disk *disk;
+    struct blk_limits limits;
+    struct grant_pool *grants;
+
+    blkif_back_ring_t back; /* sring is the first page */
+    struct grant_mapping maps[MAX_RING_PAGES];
+    unsigned int n_pages;
+
+    evtchn_port_t port;
+    bool bound;
+    struct ring_poll poll;
+
+    struct blk_job *jobs; /* one per slot */
+    struct list free_jobs;
+    unsigned int running;    /* jobs that the disk works on */
+    unsigned int unpushed;   /* responses written but not yet visible */
+    struct blk_job *barrier; /* waits for the others, or runs alone */
+    bool in_service, closing;
+};
+
+/* ---- the shared ring ---- */
+
+/* Copies one slot from (or to, if `write`) the ring. */
+static void ring_copy(struct blk_ring *r, RING_IDX idx, void *buf, size_t len,
+                      bool write)
+{
+    size_t at = offsetof(struct blkif_sring, ring) +
+                (idx & (r->back.nr_ents - 1)) * sizeof(union blkif_sring_entry);
+
+    while (len) {
+        size_t in_page = at % PAGE_SIZE;
+        size_t n = len < PAGE_SIZE - in_page ? len : PAGE_SIZE - in_page;
+        char *shared = (char *)r->maps[at / PAGE_SIZE].addr + in_page;
+
+        memcpy(write ? shared : buf, write ? buf : shared, n);
+        buf = (char *)buf + n;
+        at += n;
+        len -= n;
+    }
+    barrier(); /* the compiler must not read the slot again later */
+}
+
+static void push_responses(struct blk_ring *r)
+{
+    bool notify;
+
+    if (!r->unpushed)
+        return;
+    r->unpushed = 0;
+    /* Partner: the frontend's check before it sleeps on rsp_event. */
+    RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&r->back, notify);
+    if (notify)
+        evtchn_notify(r->port);
+}
+
+static void respond(struct blk_ring *r, const struct blk_request *req, int err)
+{
+    struct blkif_response rsp;
+
+    memset(&rsp, 0, sizeof(rsp)); /* padding must not leak our memory */
+    rsp.id = req->id;
+    rsp.operation = req->operation;
+    rsp.status = err == 0             ? BLKIF_RSP_OKAY
+                 : err == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP
+                                      : BLKIF_RSP_ERROR;
+    ring_copy(r, r->back.rsp_prod_pvt++, &rsp, sizeof(rsp), true);
+    if (++r->unpushed >= PUSH_BATCH || !r->in_service)
+        push_responses(r);
+}
+
+/* ---- jobs ---- */
+
+static void job_free_arrays(struct blk_job *job)
+{
+    free(job->seg);
+    free(job->page);
+    free(job->iov);
+    free(job->ref);
+    job->seg = NULL;
+    job->page = NULL;
+    job->iov = NULL;
+    job->ref = NULL;
+    job->room = 0;
+}
+
+/* Room for n segments; kept for later requests in the same slot. */
+static int job_reserve(struct blk_job *job, unsigned int n)
+{
+    if (n <= job->room)
+        return 0;
+    if (n < BLKIF_MAX_SEGMENTS_PER_REQUEST)
+        n = BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    job_free_arrays(job);
+    job->seg = calloc(n, sizeof(*job->seg));
+    job->page = calloc(n, sizeof(*job->page));
+    job->iov = calloc(n, sizeof(*job->iov));
+    job->ref = calloc(n, sizeof(*job->ref));
+    if (!job->seg || !job->page || !job->iov || !job->ref) {
+        job_free_arrays(job);
+        return -ENOMEM;
+    }
+    job->room = n;
+    return 0;
+}
+
+/* Reads the segments from the request's indirect pages. */
+static int gather_indirect(struct blk_ring *r, struct blk_job *job)
+{
+    struct grant_page *page[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
+    struct blkif_request_segment segs[BLK_SEGS_PER_INDIRECT];
+    struct blk_request *req = &job->req;
+    unsigned int done = 0;
+    int err;
+
+    err =
+        grant_pool_get(r->grants, req->indirect, req->n_indirect, true, page);
+    if (err)
+        return err;
+    for (unsigned int i = 0; !err && i < req->n_indirect; i++) {
+        unsigned int n = req->n_segments - done;
+
+        if (n > BLK_SEGS_PER_INDIRECT)
+            n = BLK_SEGS_PER_INDIRECT;
+        memcpy(segs, page[i]->addr, n * sizeof(segs[0]));
+        barrier(); /* what is checked below is the copy */
+        err = blk_request_add_segments(req, segs, n, job->seg + done);
+        done += n;
+    }
+    grant_pool_put(r->grants, page, req->n_indirect);
+    return err;
+}
+
+/* Maps the pages of all segments and joins neighbours to few pieces. */
+static int build_iov(struct blk_ring *r, struct blk_job *job)
+{
+    unsigned int n = job->req.n_segments, k = 0;
+    int err;
+
+    for (unsigned int i = 0; i < n; i++)
+        job->ref[i] = job->seg[i].gref;
+    err = grant_pool_get(r->grants, job->ref, n, job->req.action != BLK_READ,
+                          job->page);
+    if (err)
+        return err;
+    job->n_pages = n;
+    for (unsigned int i = 0; i < n; i++) {
+        char *at = (char *)job->page[i]->addr + job->seg[i].offset;
+        struct iovec *last = k ? &job->iov[k - 1] : NULL;
+
+        if (last && (char *)last->iov_base + last->iov_len == at)
+            last->iov_len += job->seg[i].length;
+        else
+            job->iov[k++] = (struct iovec){ at, job->seg[i].length };
+    }
+    job->io.iov = job->iov;
+    job->io.n_iov = k;
+    return 0;
+}
+
+/* From a slot's copy to something that the disk can do. */
+static int job_prepare(struct blk_ring *r, struct blk_job *job,
+                       const struct blkif_request *slot)
+{
+    struct blk_request *req = &job->req;
+    int err = blk_request_parse(slot, &r->limits, req);
+
+    if (!err && req->n_segments)
+        err = job_reserve(job, req->n_segments);
+    if (!err && req->n_indirect)
+        err = gather_indirect(r, job);
+    else if (!err && req->n_segments)
+        err =
+            blk_request_add_segments(req, slot->seg, req->n_segments, job->seg);
+    if (!err)
+        err = blk_request_check_range(req, &r->limits);
+    if (!err && req->n_segments)
+        err = build_iov(r, job);
+    job->io.offset = req->sector << BLK_SECTOR_SHIFT;
+    job->io.length = req->sectors << BLK_SECTOR_SHIFT;
+    return err;
+}
+
+static struct blk_job *job_get(struct blk_ring *r)
+{
+    struct list *first = r->free_jobs.next;
+
+    list_del(first);
+    return container_of(first, struct blk_job, link);
+}
+
+static void ring_free(struct blk_ring *r);
+
+/* The end of a job: answer it, and let what waited for it go on. */
+static void job_end(struct blk_job *job, int err)
+{
+    struct blk_ring *r = job->ring;
+
+    grant_pool_put(r->grants, job->page, job->n_pages);
+    job->n_pages = 0;
+    list_add_head(&r->free_jobs, &job->link);
+    if (!r->closing)
+        respond(r, &job->req, err);
+}
+
+static void job_submit(struct blk_job *job, enum disk_op op)
+{
+    struct blk_ring *r = job->ring;
+
+    r->running++;
+    job->io.op = op;
+    r->disk->ops->submit(r->disk, &job->io);
+}
+
+/* ---- barriers ---- */
+
+/* The next step of the barrier; true when it has ended. */
+static bool barrier_step(struct blk_ring *r)
+{
+    struct blk_job *job = r->barrier;
+
+    switch (job->step) {
+    case STEP_NONE:
+        job->step = STEP_FLUSH_BEFORE;
+        job_submit(job, DISK_FLUSH);
+        return false;
+    case STEP_FLUSH_BEFORE:
+        if (job->req.n_segments) {
+            job->step = STEP_WRITE;
+            job_submit(job, DISK_WRITE);
+            return false;
+        }
+        return true;
+    case STEP_WRITE:
+        job->step = STEP_FLUSH;
+        job_submit(job, DISK_FLUSH);
+        return false;
+    default:
+        return true;
+    }
+}
+
+/*
+ * Something ended. Runs the waiting barrier if it is alone, and wakes the
+ * ring up when the barrier is over.
+ */
+static void barrier_advance(struct blk_ring *r, int err)
+{
+    struct blk_job *job = r->barrier;
+
+    if (!job || r->running)
+        return;
+    if (r->closing || err) {
+        job_end(job, err);
+    } else {
+        if (!barrier_step(r)) {
+            r->disk->ops->kick(r->disk);
+            return;
+        }
+        job_end(job, 0);
+    }
+    r->barrier = NULL;
+    if (!r->closing)
+        ring_poll_kick(&r->poll);
+}
+
+static void io_done(struct disk_io *io, int err)
+{
+    struct blk_job *job = container_of(io, struct blk_job, io);
+    struct blk_ring *r = job->ring;
+
+    r->running--;
+    if (job == r->barrier) {
+        barrier_advance(r, err);
+    } else {
+        job_end(job, err);
+        barrier_advance(r, 0);
+    }
+    if (r->closing && !r->running) {
+        struct xenbus_device *dev = r->dev;
+
+        ring_free(r);
+        xenbus_backend_disconnected(dev);
+    }
+}
+
+/* ---- service ---- */
+
+static void job_start(struct blk_ring *r, const struct blkif_request *slot)
+{
+    static const enum disk_op op_of[] = {
+        [BLK_READ] = DISK_READ,
+        [BLK_WRITE] = DISK_WRITE,
+        [BLK_FLUSH] = DISK_FLUSH,
+        [BLK_DISCARD] = DISK_DISCARD,
+    };
+    struct blk_job *job = job_get(r);
+    int err = job_prepare(r, job, slot);
+
+    if (err) {
+        job_end(job, err);
+        return;
+    }
+    if (job->req.action != BLK_BARRIER) {
+        job_submit(job, op_of[job->req.action]);
+        return;
+    }
+    job->step = STEP_NONE;
+    r->barrier = job;
+    barrier_advance(r, 0);
+}
+
+static unsigned int ring_service(struct ring_poll *p)
+{
+    struct blk_ring *r = container_of(p, struct blk_ring, poll);
+    RING_IDX prod = READ_ONCE(r->back.sring->req_prod);
+    struct blkif_request slot;
+    unsigned int n = 0;
+
+    xen_rmb(); /* slots after the index; partner: RING_PUSH_REQUESTS */
+    if (RING_REQUEST_PROD_OVERFLOW(&r->back, prod)) {
+        ring_poll_remove(p);
+        dev_fail(r->dev, "the ring's producer index is impossible");
+        return 0;
+    }
+    r->in_service = true;
+    while (r->back.req_cons != prod && n < SERVICE_BATCH && !r->barrier) {
+        ring_copy(r, r->back.req_cons++, &slot, sizeof(slot), false);
+        job_start(r, &slot);
+        n++;
+    }
+    if (n)
+        r->disk->ops->kick(r->disk);
+    push_responses(r);
+    r->in_service = false;
+    return n;
+}
+
+static bool ring_arm(struct ring_poll *p)
+{
+    struct blk_ring *r = container_of(p, struct blk_ring, poll);
+    bool more;
+
+    if (r->barrier)
+        return false; /* its end kicks us */
+    /* Partner: RING_PUSH_REQUESTS_AND_CHECK_NOTIFY in the frontend. */
+    RING_FINAL_CHECK_FOR_REQUESTS(&r->back, more);
+    return more;
+}
+
+/* ---- connecting ---- */
+
+static int map_ring(struct blk_ring *r, const struct blk_ring_config *config)
+{
+    int n = grant_map_range(r->dev->frontend_id, config->refs, config->n_refs,
+                            false, r->maps);
+
+    if (n < 0)
+        return n;
+    r->n_pages = config->n_refs;
+    for (unsigned int i = 0; i < r->n_pages; i++) {
+        if (r->maps[i].status != GNTST_okay) {
+            dev_log(r->dev, "ring page %u (reference %u) is not granted: %d", i,
+                    config->refs[i], r->maps[i].status);
+            return -EFAULT;
+        }
+    }
+    BACK_RING_INIT(&r->back, (blkif_sring_t *)r->maps[0].addr,
+                   r->n_pages * PAGE_SIZE);
+    return 0;
+}
+
+static int make_jobs(struct blk_ring *r)
+{
+    r->jobs = calloc(r->back.nr_ents, sizeof(*r->jobs));
+    if (!r->jobs)
+        return -ENOMEM;
+    for (unsigned int i = 0; i < r->back.nr_ents; i++) {
+        r->jobs[i].ring = r;
+        r->jobs[i].io.done = io_done;
+        list_add_tail(&r->free_jobs, &r->jobs[i].link);
+    }
+    return 0;
+}
+
+static int bind_port(struct blk_ring *r, evtchn_port_t remote)
+{
+    int rx, tx, err;
+
+    err = (int)hypercall_evtchn_bind_interdomain(r->dev->frontend_id, remote,
+                                                 &r->port);
+    if (err)
+        return err;
+    r->bound = true;
+    err = evtchn_port_fds(r->port, &rx, &tx);
+    if (err)
+        return err;
+    return ring_poll_bind(&r->poll, rx);
+}
+
+static void unmap_ring(struct blk_ring *r)
+{
+    for (unsigned int i = 0; i < r->n_pages; i++) {
+        if (r->maps[i].status == GNTST_okay)
+            grant_unmap_range(&r->maps[i], 1);
+    }
+}
+
+static void ring_free(struct blk_ring *r)
+{
+    ring_poll_remove(&r->poll);
+    if (r->bound)
+        hypercall_evtchn_close(r->port);
+    grant_pool_free(r->grants);
+    unmap_ring(r);
+    for (unsigned int i = 0; r->jobs && i < r->back.nr_ents; i++)
+        job_free_arrays(&r->jobs[i]);
+    free(r->jobs);
+    free(r);
+}
+
+int blk_ring_connect(struct xenbus_device *dev, struct disk *disk,
+                     unsigned int max_indirect,
+                     const struct blk_ring_config *config,
+                     struct blk_ring **out)
+{
+    struct blk_ring *r = calloc(1, sizeof(*r));
+    int err;
+
+    if (!r)
+        return -ENOMEM;
+    r->dev = dev;
+    r->disk = disk;
+    r->limits.sectors = disk->sectors;
+    r->limits.read_only = disk->read_only;
+    r->limits.can_discard = disk->can_discard;
+    r->limits.max_indirect = max_indirect;
+    list_init(&r->free_jobs);
+    ring_poll_init(dev->driver->poll, &r->poll);
+    r->poll.service = ring_service;
+    r->poll.arm = ring_arm;
+    err = grant_pool_new(dev->frontend_id, config->persistent, MAX_PERSISTENT,
+                          &r->grants);
+    if (!err)
+        err = map_ring(r, config);
+    if (!err)
+        err = make_jobs(r);
+    if (!err)
+        err = bind_port(r, config->port);
+    if (err) {
+        ring_free(r);
+        return err;
+    }
+    /* Requests that came before we had the port have notified nobody. */
+    ring_poll_kick(&r->poll);
+    *out = r;
+    return 0;
+}
+
+int blk_ring_disconnect(struct blk_ring *r)
+{
+    r->closing = true;
+    ring_poll_remove(&r->poll);
+    if (r->running)
+        return -EINPROGRESS;
+    ring_free(r);
+    return 0;
+}

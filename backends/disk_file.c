@@ -1,0 +1,195 @@
+/*
+ * A raw file (or a block device) as a disk.
+ *
+ * A request runs at once, in the loop, where it cannot block: on tmpfs always,
+ * elsewhere if the kernel does it under RWF_NOWAIT. The rest goes to the
+ * carrier (disk_io.h). Flushing and discarding may always block, except on
+ * tmpfs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "disk_io.h"
+#include "list.h"
+
+#define SECTOR 512
+
+struct disk_file {
+    struct disk disk;
+    int fd;
+    bool at_once;             /* never offload */
+    bool nowait[2];           /* RWF_NOWAIT works for DISK_READ, _WRITE */
+    struct disk_async *async; /* NULL only if at_once */
+};
+
+int disk_io_mode_parse(const char *name)
+{
+    static const char *const names[] = {
+        [DISK_IO_AUTO] = "auto",
+        [DISK_IO_INLINE] = "inline",
+        [DISK_IO_URING] = "uring",
+        [DISK_IO_THREADS] = "threads",
+    };
+
+    for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!strcmp(name, names[i]))
+            return (int)i;
+    }
+    return -EINVAL;
+}
+
+int disk_async_new(struct event_base *base, enum disk_io_mode mode,
+                   struct disk_async **out)
+{
+    *out = NULL;
+    if (mode == DISK_IO_INLINE)
+        return 0;
+    if (mode != DISK_IO_THREADS) {
+        int err = disk_uring_new(base, out);
+
+        if (!err || mode == DISK_IO_URING)
+            return err;
+    }
+    return disk_threads_new(base, out);
+}
+
+void disk_async_free(struct disk_async *a)
+{
+    if (a)
+        a->free(a);
+}
+
+/* true: io was done, or failed, without blocking. */
+static bool try_now(struct disk_file *f, struct disk_io *io, int *err)
+{
+    bool vector = io->op == DISK_READ || io->op == DISK_WRITE;
+
+    if (f->at_once) {
+        *err = disk_io_run(io, 0);
+        return true;
+    }
+    if (!vector || !f->nowait[io->op])
+        return false;
+    *err = disk_io_run(io, RWF_NOWAIT);
+    if (*err == -EOPNOTSUPP || *err == -EINVAL)
+        f->nowait[io->op] = false;
+    else if (*err != -EAGAIN)
+        return true;
+    return false;
+}
+
+static void file_submit(struct disk *disk, struct disk_io *io)
+{
+    struct disk_file *f = container_of(disk, struct disk_file, disk);
+    int err;
+
+    io->fd = f->fd;
+    if (try_now(f, io, &err))
+        io->done(io, err);
+    else
+        f->async->submit(f->async, io);
+}
+
+static void file_kick(struct disk *disk)
+{
+    struct disk_file *f = container_of(disk, struct disk_file, disk);
+
+    if (f->async)
+        f->async->kick(f->async);
+}
+
+static void file_close(struct disk *disk)
+{
+    struct disk_file *f = container_of(disk, struct disk_file, disk);
+
+    close(f->fd);
+    free(f);
+}
+
+static const struct disk_ops file_ops = {
+    .submit = file_submit,
+    .kick = file_kick,
+    .close = file_close,
+};
+
+/* Size in bytes, and sector sizes, of what fd is. */
+static int measure(struct disk_file *f, uint64_t *size)
+{
+    struct stat st;
+    int logical = SECTOR;
+    unsigned int physical = SECTOR;
+
+    if (fstat(f->fd, &st))
+        return -errno;
+    f->disk.sector_size = SECTOR;
+    f->disk.physical_sector_size = SECTOR;
+    if (S_ISREG(st.st_mode)) {
+        *size = (uint64_t)st.st_size;
+        return 0;
+    }
+    if (!S_ISBLK(st.st_mode))
+        return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
+    if (ioctl(f->fd, BLKGETSIZE64, size))
+        return -errno;
+    /* The page cache lets us write single sectors of 512 bytes in any case. */
+    if (ioctl(f->fd, BLKSSZGET, &logical) == 0 &&
+        ioctl(f->fd, BLKPBSZGET, &physical) == 0 && physical % SECTOR == 0)
+        f->disk.physical_sector_size = physical;
+    return 0;
+}
+
+static bool is_tmpfs(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 &&
+           (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
+            fs.f_type == HUGETLBFS_MAGIC);
+}
+
+/* Punching behind the end changes nothing but tells whether it is possible. */
+static bool can_punch(int fd, uint64_t size)
+{
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     (off_t)((size + 4095) & ~4095ull), 4096) == 0;
+}
+
+int disk_file_open(const char *path, bool read_only, enum disk_io_mode mode,
+                   struct disk_async *async, struct disk **out)
+{
+    struct disk_file *f = calloc(1, sizeof(*f));
+    uint64_t size = 0;
+    int err;
+
+    if (!f)
+        return -ENOMEM;
+    f->disk.ops = &file_ops;
+    f->disk.read_only = read_only;
+    f->async = async;
+    /* NONBLOCK: opening a FIFO must not hang; files do not care. */
+    f->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY |
+                           O_NONBLOCK);
+    err = f->fd < 0 || fcntl(f->fd, F_SETFL, 0) ? -errno : measure(f, &size);
+    if (err)
+        goto fail;
+    f->disk.sectors = (size + SECTOR - 1) / SECTOR;
+    f->disk.can_discard = !read_only && can_punch(f->fd, size);
+    f->at_once = mode == DISK_IO_INLINE || !async ||
+                 (mode == DISK_IO_AUTO && is_tmpfs(f->fd));
+    f->nowait[DISK_READ] = f->nowait[DISK_WRITE] = mode == DISK_IO_AUTO;
+    *out = &f->disk;
+    return 0;
+fail:
+    if (f->fd >= 0)
+        close(f->fd);
+    free(f);
+    return err;
+}

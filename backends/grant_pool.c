@@ -1,0 +1,229 @@
+/*
+ * See grant_pool.h.
+ *
+ * A hash table by reference over all persistent pages; those without users are
+ * also on a list, least recently used first. Mapping and unmapping go to the
+ * hypervisor in batches of BATCH.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "grant_pool.h"
+#include "host.h"
+
+#define BUCKETS 1024
+#define BATCH   256
+
+struct grant_pool {
+    domid_t domid;
+    bool persistent;
+    unsigned int max, mapped;
+    uint64_t total;
+    struct list idle;
+    struct grant_page *bucket[BUCKETS];
+    struct grant_mapping maps[BATCH];
+};
+
+static struct grant_page **bucket_of(struct grant_pool *pool, grant_ref_t ref)
+{
+    return &pool->bucket[ref % BUCKETS];
+}
+
+int grant_pool_new(domid_t domid, bool persistent, unsigned int max,
+                   struct grant_pool **out)
+{
+    struct grant_pool *pool = calloc(1, sizeof(*pool));
+
+    if (!pool)
+        return -ENOMEM;
+    pool->domid = domid;
+    pool->persistent = persistent;
+    pool->max = persistent ? max : 0;
+    list_init(&pool->idle);
+    *out = pool;
+    return 0;
+}
+
+static void unhash(struct grant_pool *pool, struct grant_page *page)
+{
+    struct grant_page **p = bucket_of(pool, page->ref);
+
+    while (*p && *p != page)
+        p = &(*p)->hash_next;
+    if (*p)
+        *p = page->hash_next;
+}
+
+/* Unmaps idle pages, least recently used first, until at most `keep` stay. */
+static void shrink(struct grant_pool *pool, unsigned int keep)
+{
+    while (pool->mapped > keep && !list_empty(&pool->idle)) {
+        unsigned int n = 0;
+
+        while (n < BATCH && pool->mapped > keep && !list_empty(&pool->idle)) {
+            struct grant_page *page =
+                container_of(pool->idle.next, struct grant_page, link);
+
+            pool->maps[n++] = (struct grant_mapping){
+                .addr = page->addr,
+                .domid = pool->domid,
+                .ref = page->ref,
+                .handle = page->handle,
+                .status = GNTST_okay,
+            };
+            list_del(&page->link);
+            unhash(pool, page);
+            free(page);
+            pool->mapped--;
+        }
+        grant_unmap_range(pool->maps, n);
+    }
+}
+
+void grant_pool_free(struct grant_pool *pool)
+{
+    if (!pool)
+        return;
+    shrink(pool, 0);
+    free(pool);
+}
+
+static struct grant_page *find(struct grant_pool *pool, grant_ref_t ref)
+{
+    struct grant_page *page = pool->persistent ? *bucket_of(pool, ref) : NULL;
+
+    while (page && page->ref != ref)
+        page = page->hash_next;
+    return page;
+}
+
+static struct grant_page *add(struct grant_pool *pool,
+                              const struct grant_mapping *map)
+{
+    struct grant_page *page = calloc(1, sizeof(*page));
+
+    if (!page)
+        return NULL;
+    page->addr = map->addr;
+    page->ref = map->ref;
+    page->handle = map->handle;
+    if (pool->persistent) {
+        struct grant_page **head = bucket_of(pool, page->ref);
+
+        page->hash_next = *head;
+        *head = page;
+    }
+    list_add_tail(&pool->idle, &page->link);
+    pool->mapped++;
+    pool->total++;
+    return page;
+}
+
+/* Maps refs[0..n-1], n <= BATCH, into idle pages; all or nothing. */
+static int map_batch(struct grant_pool *pool, const grant_ref_t *refs,
+                     unsigned int n, bool read_only, struct grant_page **out)
+{
+    unsigned int n_ok = 0;
+    int err = grant_map_range(pool->domid, refs, n,
+                              read_only && !pool->persistent, pool->maps);
+
+    if (err < 0)
+        return err;
+    for (unsigned int i = 0; i < n; i++) {
+        if (pool->maps[i].status == GNTST_okay)
+            pool->maps[n_ok++] = pool->maps[i];
+    }
+    if (n_ok < n) {
+        grant_unmap_range(pool->maps, n_ok);
+        return -EFAULT;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        out[i] = add(pool, &pool->maps[i]);
+        if (!out[i]) {
+            grant_unmap_range(pool->maps + i, n - i);
+            return -ENOMEM; /* those before i are idle pages now */
+        }
+    }
+    return 0;
+}
+
+static void use(struct grant_page *page)
+{
+    page->users++;
+    list_del(&page->link);
+}
+
+static bool contains(const grant_ref_t *refs, unsigned int n, grant_ref_t ref)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        if (refs[i] == ref)
+            return true;
+    }
+    return false;
+}
+
+/* As grant_pool_get(), for n <= BATCH. */
+static int get_some(struct grant_pool *pool, const grant_ref_t *refs,
+                    unsigned int n, bool read_only, struct grant_page **out)
+{
+    struct grant_page *fresh[BATCH];
+    grant_ref_t missing[BATCH];
+    unsigned int n_missing = 0, k = 0;
+    int err;
+
+    for (unsigned int i = 0; i < n; i++) {
+        out[i] = find(pool, refs[i]);
+        if (out[i])
+            use(out[i]);
+        else if (!pool->persistent || !contains(missing, n_missing, refs[i]))
+            missing[n_missing++] = refs[i];
+    }
+    if (!n_missing)
+        return 0;
+    err = map_batch(pool, missing, n_missing, read_only, fresh);
+    for (unsigned int i = 0; i < n; i++) {
+        if (!err && !out[i]) {
+            out[i] = pool->persistent ? find(pool, refs[i]) : fresh[k++];
+            use(out[i]);
+        } else if (err && out[i]) {
+            grant_pool_put(pool, &out[i], 1);
+        }
+    }
+    return err;
+}
+
+int grant_pool_get(struct grant_pool *pool, const grant_ref_t *refs,
+                   unsigned int n, bool read_only, struct grant_page **out)
+{
+    for (unsigned int i = 0; i < n; i += BATCH) {
+        unsigned int some = n - i < BATCH ? n - i : BATCH;
+        int err = get_some(pool, refs + i, some, read_only, out + i);
+
+        if (err) {
+            grant_pool_put(pool, out, i);
+            return err;
+        }
+    }
+    return 0;
+}
+
+void grant_pool_put(struct grant_pool *pool, struct grant_page **pages,
+                    unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        if (--pages[i]->users == 0)
+            list_add_tail(&pool->idle, &pages[i]->link);
+    }
+    if (pool->mapped > pool->max)
+        shrink(pool, pool->max);
+}
+
+unsigned int grant_pool_mapped(const struct grant_pool *pool)
+{
+    return pool->mapped;
+}
+
+uint64_t grant_pool_total(const struct grant_pool *pool)
+{
+    return pool->total;
+}
