@@ -1,10 +1,37 @@
 # backends: the driver domain, ringside-driverd.
 #
 # $(driver_CPPFLAGS) is for everything that is compiled against these headers,
-# unit tests included.
+# unit tests included. libdriver.a is all of the driver domain but main() and
+# the store's connection, so that tests can put their own in place.
 
 driver_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
 	-I$(top_srcdir)/libhypercall/host -I$(top_srcdir)/backends \
 	$(EVENT_CFLAGS) $(XENSTORE_CFLAGS) $(URING_CFLAGS)
 
-noinst_HEADERS += %D%/driver.h %D%/store.h %D%/xenbus_backend.h %D%/poll.h
+noinst_LIBRARIES += %D%/libdriver.a
+%C%_libdriver_a_CPPFLAGS = $(driver_CPPFLAGS)
+%C%_libdriver_a_SOURCES = \
+	%D%/driver.c %D%/driver.h \
+	%D%/ring_poll.c %D%/ring_poll.h \
+	%D%/store.h %D%/store_value.c \
+	%D%/xenbus_backend.c %D%/xenbus_backend.h \
+	%D%/xenbus_scan.c %D%/xenbus_room.h \
+	%D%/grant_pool.c %D%/grant_pool.h \
+	%D%/blkback.c %D%/blkback.h %D%/blkback_ring.c \
+	%D%/blk_request.c %D%/blk_request.h \
+	%D%/disk.h %D%/disk_file.c %D%/disk_io.c %D%/disk_io.h \
+	%D%/disk_threads.c %D%/disk_uring.c \
+	%D%/consback.c %D%/consback.h \
+	%D%/console_log.c %D%/console_log.h \
+	%D%/console_pty.c %D%/console_pty.h \
+	%D%/grant_cache.c %D%/grant_cache.h \
+	%D%/netback.c %D%/netback.h %D%/netback_checksum.c \
+	%D%/netback_queue.c %D%/netback_queue.h \
+	%D%/link.h %D%/link_forward.c %D%/link_slirp.c %D%/link_tap.c
+
+bin_PROGRAMS += %D%/ringside-driverd
+%C%_ringside_driverd_CPPFLAGS = $(driver_CPPFLAGS)
+%C%_ringside_driverd_SOURCES = %D%/driverd.c %D%/store.c
+%C%_ringside_driverd_LDADD = %D%/libdriver.a \
+	libhypercall/libhypercall-host.a \
+	$(EVENT_LIBS) $(XENSTORE_LIBS) $(URING_LIBS) $(SLIRP_LIBS) -lpthread

@@ -1,0 +1,295 @@
+/*
+ * ringside-driverd: the driver domain as a process.
+ *
+ * Connects to the hypervisor and to the store, starts the backends, and runs
+ * the loop until SIGTERM, SIGINT, or the end of either connection. All state is
+ * in the store and in the guests' rings, so it may die at any moment: its
+ * successor finds the devices again.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "blkback.h"
+#include "consback.h"
+#include "disk.h"
+#include "host.h"
+#include "netback.h"
+#include "ring_poll.h"
+#include "store.h"
+#include "xenbus_backend.h"
+
+/* How long a hypervisor or store that is just starting is waited for. */
+#define PATIENCE_MS 5000
+
+static const struct backend_ops *const backends[] = {
+    &consback_ops,
+    &blkback_ops,
+    &netback_ops,
+};
+
+struct options {
+    const char *rundir, *log, *store;
+    int ready_fd;
+    int disk_io;
+};
+
+static const char usage[] =
+    "usage: ringside-driverd [--rundir DIR] [--store SOCKET] [--log FILE]\n"
+    "                        [--disk-io auto|inline|uring|threads]\n"
+    "                        [--ready-fd N] [--help] [--version]\n";
+
+static _Noreturn void fail(const char *what, int err)
+{
+    fprintf(stderr, "ringside-driverd: %s%s%s\n", what, err ? ": " : "",
+            err ? strerror(-err) : "");
+    exit(1);
+}
+
+static int parse_fd(const char *text)
+{
+    char *end;
+    long fd = strtol(text, &end, 10);
+
+    if (!*text || *end || fd < 0 || fd > 65535 || fcntl((int)fd, F_GETFD) < 0)
+        fail("--ready-fd: not an open descriptor", 0);
+    return (int)fd;
+}
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
+    static const struct option longs[] = {
+        { "rundir", required_argument, NULL, 'r' },
+        { "store", required_argument, NULL, 's' },
+        { "log", required_argument, NULL, 'l' },
+        { "disk-io", required_argument, NULL, 'd' },
+        { "ready-fd", required_argument, NULL, 'f' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },
+        { NULL, 0, NULL, 0 },
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        switch (c) {
+        case 'r':
+            o->rundir = optarg;
+            break;
+        case 's':
+            o->store = optarg;
+            break;
+        case 'l':
+            o->log = optarg;
+            break;
+        case 'd':
+            o->disk_io = disk_io_mode_parse(optarg);
+            if (o->disk_io < 0)
+                fail("--disk-io: not auto, inline, uring or threads", 0);
+            break;
+        case 'f':
+            o->ready_fd = parse_fd(optarg);
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        case 'v':
+            puts("ringside-driverd " PACKAGE_VERSION);
+            exit(0);
+        default:
+            exit(1); /* getopt has said what is wrong */
+        }
+    }
+    if (optind < argc)
+        fail("no arguments are taken, only options (see --help)", 0);
+}
+
+/* The runtime directory of docs/control.md when nobody names one. */
+static const char *default_rundir(void)
+{
+    const char *env = getenv("RINGSIDE_RUNDIR");
+    char *dir;
+
+    if (env && *env)
+        return env;
+    if (getuid() == 0)
+        return "/run/ringside";
+    env = getenv("XDG_RUNTIME_DIR");
+    if (env && *env ? asprintf(&dir, "%s/ringside", env) < 0
+                    : asprintf(&dir, "/tmp/ringside-%u", getuid()) < 0)
+        fail("no memory", 0);
+    return dir;
+}
+
+static void open_log(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+        fail(path, -errno);
+    close(fd);
+}
+
+static void pause_ms(unsigned int ms)
+{
+    struct timespec t = { .tv_nsec = (long)ms * 1000000 };
+
+    nanosleep(&t, NULL);
+}
+
+/* Might it work in a moment? (A predecessor may not be quite gone.) */
+static bool is_temporary(int err)
+{
+    return err == -ENOENT || err == -ECONNREFUSED || err == -EBUSY ||
+           err == -EAGAIN;
+}
+
+static void connect_hypervisor(const struct options *o)
+{
+    char *path;
+    int err;
+
+    if (asprintf(&path, "%s/hypervisor.sock", o->rundir) < 0)
+        fail("no memory", 0);
+    for (int ms = 0;; ms += 10) {
+        err = hypercall_connect(path, HYPERCALL_ROLE_DRIVER);
+        if (!err || !is_temporary(err) || ms >= PATIENCE_MS)
+            break;
+        pause_ms(10);
+    }
+    if (err)
+        fail(path, err);
+    free(path);
+}
+
+static void store_lost(void *arg)
+{
+    struct driver *driver = arg;
+
+    driver_log("the store is gone");
+    event_base_loopbreak(driver->base);
+}
+
+static void connect_store(const struct options *o, struct driver *driver)
+{
+    char *path = NULL;
+    int err;
+
+    if (o->store)
+        setenv("XENSTORED_PATH", o->store, 1);
+    else if (asprintf(&path, "%s/xenstored.sock", o->rundir) < 0)
+        fail("no memory", 0);
+    else
+        setenv("XENSTORED_PATH", path, 0);
+    for (int ms = 0;; ms += 10) {
+        err = store_open(driver->base, store_lost, driver, &driver->store);
+        if (!err || !is_temporary(err) || ms >= PATIENCE_MS)
+            break;
+        pause_ms(10);
+    }
+    if (err)
+        fail(getenv("XENSTORED_PATH"), err);
+    free(path);
+}
+
+static void hypervisor_gone(evutil_socket_t fd, short what, void *arg)
+{
+    struct driver *driver = arg;
+
+    (void)fd;
+    (void)what;
+    driver_log("the hypervisor is gone");
+    event_base_loopbreak(driver->base);
+}
+
+static void asked_to_stop(evutil_socket_t fd, short what, void *arg)
+{
+    struct driver *driver = arg;
+
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(driver->base);
+}
+
+/* What ends the loop. */
+#define N_ENDS 3
+
+static void watch_for_the_end(struct driver *driver, struct event **ends)
+{
+    ends[0] = evsignal_new(driver->base, SIGTERM, asked_to_stop, driver);
+    ends[1] = evsignal_new(driver->base, SIGINT, asked_to_stop, driver);
+    ends[2] = event_new(driver->base, hypercall_fd(), EV_READ, hypervisor_gone,
+                        driver);
+    for (unsigned int i = 0; i < N_ENDS; i++) {
+        if (!ends[i] || event_add(ends[i], NULL))
+            fail("no memory", 0);
+    }
+}
+
+static void release(struct driver *driver, struct event **ends)
+{
+    for (unsigned int i = 0; i < N_ENDS; i++)
+        event_free(ends[i]);
+    disk_async_free(driver->disk_async);
+    store_close(driver->store);
+    poll_room_free(driver->poll);
+    event_base_free(driver->base);
+    hypercall_disconnect();
+}
+
+static void say_ready(const struct options *o)
+{
+    if (o->ready_fd < 0)
+        return;
+    if (write(o->ready_fd, "\n", 1) != 1)
+        driver_log("--ready-fd: %s", strerror(errno));
+    close(o->ready_fd);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { .ready_fd = -1, .disk_io = DISK_IO_AUTO };
+    struct driver driver = { 0 };
+    struct event *ends[N_ENDS];
+    struct xenbus_room *room;
+    int err;
+
+    parse_options(argc, argv, &o);
+    if (!o.rundir)
+        o.rundir = default_rundir();
+    signal(SIGPIPE, SIG_IGN);
+    driver.rundir = o.rundir;
+    driver.disk_io = o.disk_io;
+    driver.base = event_base_new();
+    if (!driver.base || poll_room_new(driver.base, &driver.poll))
+        fail("no memory", 0);
+    connect_hypervisor(&o);
+    connect_store(&o, &driver);
+    err = disk_async_new(driver.base, (enum disk_io_mode)o.disk_io,
+                         &driver.disk_async);
+    if (err)
+        fail("disk I/O", err);
+    if (o.log)
+        open_log(o.log);
+    watch_for_the_end(&driver, ends);
+    err = xenbus_backend_start(&driver, backends,
+                               sizeof(backends) / sizeof(backends[0]), &room);
+    if (err)
+        fail("cannot watch the store", err);
+    if (!grant_window_is_strict())
+        driver_log("no userfaultfd: isolation from guests' memory is weaker");
+    say_ready(&o);
+    poll_room_run(driver.poll);
+    xenbus_backend_stop(room);
+    release(&driver, ends);
+    return 0;
+}
