@@ -66,14 +66,20 @@ static void tap_close(struct link *link)
     free(tap);
 }
 
+/* A request about the device of that name, which fits. */
+static void request_for(struct ifreq *r, const char *name)
+{
+    memset(r, 0, sizeof(*r));
+    memcpy(r->ifr_name, name, strlen(name) + 1);
+}
+
 /* Attaches to the device; errno tells what went wrong. */
 static int tap_attach(struct tap *tap, const char *device)
 {
     struct ifreq r;
 
-    memset(&r, 0, sizeof(r));
+    request_for(&r, device);
     r.ifr_flags = IFF_TAP | IFF_NO_PI;
-    strncpy(r.ifr_name, device, IFNAMSIZ - 1);
     tap->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (tap->fd < 0)
         return -1;
@@ -84,19 +90,20 @@ static int tap_attach(struct tap *tap, const char *device)
 static int tap_join(const char *device, const char *bridge)
 {
     struct ifreq r;
-    int s, saved, rc = -1;
+    int s, index, saved, rc = -1;
 
     s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (s < 0)
         return -1;
-    memset(&r, 0, sizeof(r));
-    strncpy(r.ifr_name, device, IFNAMSIZ - 1);
+    request_for(&r, device);
     if (ioctl(s, SIOCGIFINDEX, &r))
         goto out;
-    strncpy(r.ifr_name, bridge, IFNAMSIZ - 1);
+    index = r.ifr_ifindex;
+    request_for(&r, bridge);
+    r.ifr_ifindex = index;
     if (ioctl(s, SIOCBRADDIF, &r))
         goto out;
-    strncpy(r.ifr_name, device, IFNAMSIZ - 1);
+    request_for(&r, device);
     r.ifr_flags = IFF_UP | IFF_RUNNING;
     rc = ioctl(s, SIOCSIFFLAGS, &r);
 out:
