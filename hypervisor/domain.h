@@ -31,7 +31,7 @@ struct vcpu {
     struct {
         uint64_t rip, rsp, rsi;
     } entry;
-    uint64_t timer_ns; /* deadline in system time, 0: none (time.c) */
+    uint64_t timer_ns; /* deadline in system time, 0: none (clock.c) */
     struct list timer_link;
     struct vcpu_runstate_info runstate;
     uint64_t hypercalls;
@@ -42,6 +42,18 @@ struct vcpu {
     size_t space_size;
 
     void *engine;
+};
+
+#define DOMAIN_MAX_SEGMENTS 8
+
+/* What the image asks of the engine: protections, and its hypercall page. */
+struct domain_image {
+    struct {
+        uint64_t start, end; /* page aligned */
+        bool write, execute;
+    } segment[DOMAIN_MAX_SEGMENTS];
+    unsigned int nr_segments;
+    uint64_t hypercall_page;
 };
 
 struct domain {
@@ -60,6 +72,7 @@ struct domain {
     char crash[160];
     uint64_t created_ns, started_ns;
 
+    struct domain_image image;
     struct memory memory;
     struct evtchn_table evtchn;
     struct grant_table grants;

@@ -58,6 +58,16 @@ struct engine_ops {
                        int writable, void (*done)(struct vcpu *v, uint64_t arg),
                        uint64_t arg);
 
+    /*
+     * For domains whose granted pages appear where the hypervisor chose
+     * (NULL: the mapper chooses a frame, shown by physmap_set()). Opens page
+     * gfn of `granter` and tells its address; closes it, or answers -EBUSY
+     * while it is still reachable. The core calls close once per open.
+     */
+    int (*grant_open)(struct vcpu *v, struct domain *granter, xen_pfn_t gfn,
+                      int readonly, uint64_t *addr);
+    int (*grant_close)(struct vcpu *v, struct domain *granter, xen_pfn_t gfn);
+
     /* CPU time consumed by d in ns; NULL: unknown. */
     uint64_t (*cpu_ns)(struct domain *d);
 };

@@ -52,6 +52,9 @@ void grant_destroy(struct domain *d); /* frees; after grant_unmap_all() */
 /* Ends every mapping that d holds; after nothing of d runs any more. */
 void grant_unmap_all(struct domain *d);
 
+/* Makes grant frame `index` exist; -EINVAL beyond the limit. */
+int grant_ensure_frame(struct domain *d, uint32_t index);
+
 /* Writes entry `ref` of d as its builder does: domid may access gfn. */
 void grant_seed(struct domain *d, grant_ref_t ref, domid_t domid,
                 xen_pfn_t gfn);

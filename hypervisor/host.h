@@ -45,8 +45,8 @@ struct rs_host {
     uint16_t next_domid;
     uint64_t budget_pages, used_pages;
     uint64_t boot_ns; /* CLOCK_MONOTONIC: system time 0 */
-    struct clock_scale *clock; /* time.c */
-    struct watch timer;        /* timerfd of sched timers, time.c */
+    struct clock_scale *clock; /* clock.c */
+    struct watch timer;        /* timerfd of sched timers, clock.c */
     struct list timers;        /* armed vCPUs, by deadline */
     struct watch recalibrate;
     void (*log)(void *, enum rs_log_level, const char *);

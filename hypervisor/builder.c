@@ -1,0 +1,228 @@
+#include "builder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "console.h"
+#include "domain.h"
+#include "image.h"
+
+/* Where the boot pages go, in the order that docs/engine.md gives. */
+struct layout {
+    uint64_t module, start_info, console, store, stack, free;
+};
+
+static uint64_t page_up(uint64_t a)
+{
+    return (a + PAGE_SIZE - 1) & PAGE_MASK;
+}
+
+/* ---- checks ---- */
+
+static int check_config(struct rs_host *h, const struct rs_domain_config *c)
+{
+    uint64_t pages = c->memory_kib / (PAGE_SIZE / 1024);
+
+    if (c->name && (!*c->name || strlen(c->name) >= RS_NAME_MAX))
+        return host_error(h, -EINVAL, "a domain name has 1 to %d bytes",
+                          RS_NAME_MAX - 1);
+    if (c->cmdline && strlen(c->cmdline) >= RS_CMDLINE_MAX)
+        return host_error(h, -EINVAL, "command line longer than %d bytes",
+                          RS_CMDLINE_MAX - 1);
+    if (c->vcpus > DOMAIN_MAX_VCPUS)
+        return host_error(h, -EINVAL, "%u vCPUs asked for, at most %d", c->vcpus,
+                          DOMAIN_MAX_VCPUS);
+    if (pages <= MEMORY_FIRST_GFN || pages > MEMORY_MAX_PAGES)
+        return host_error(h, -EINVAL,
+                          "memory of %llu KiB: must be between 2 MiB and 64 GiB",
+                          (unsigned long long)c->memory_kib);
+    return 0;
+}
+
+static int check_image(struct rs_host *h, const struct elf_image *e)
+{
+    const char *why = NULL;
+    bool page_ok = false, entry_ok = false;
+
+    for (unsigned int i = 0; i < e->nr_segments; i++) {
+        const struct elf_segment *s = &e->segment[i];
+
+        if (!s->execute)
+            continue;
+        page_ok |= e->hypercall_page >= s->vaddr &&
+                   e->hypercall_page + PAGE_SIZE <= page_up(s->vaddr + s->memsz);
+        entry_ok |= e->entry >= s->vaddr && e->entry < s->vaddr + s->memsz;
+    }
+    if (!e->is_xen)
+        why = "no Xen note \"xen-3.0\" (is it linked as a guest?)";
+    else if (e->start < MEMORY_FIRST_GFN * PAGE_SIZE)
+        why = "it is linked below 1 MiB";
+    else if (!page_ok || (e->hypercall_page & ~PAGE_MASK))
+        why = "its hypercall page is not in an executable segment";
+    else if (!entry_ok)
+        why = "its entry point is not in an executable segment";
+    return why ? host_error(h, -ENOEXEC, "cannot boot this image: %s", why) : 0;
+}
+
+static int plan(struct rs_host *h, const struct rs_domain_config *c,
+                const struct elf_image *e, struct layout *l)
+{
+    l->module = page_up(e->end);
+    l->start_info = page_up(l->module + c->module_size);
+    l->console = l->start_info + PAGE_SIZE;
+    l->store = l->console + PAGE_SIZE;
+    l->stack = l->store + PAGE_SIZE;
+    l->free = l->stack + PAGE_SIZE;
+    if (c->module_size > MEMORY_MAX_PAGES * PAGE_SIZE ||
+        l->free + 16 * PAGE_SIZE > c->memory_kib * 1024)
+        return host_error(h, -ENOMEM,
+                          "memory of %llu KiB is too little: this image needs "
+                          "%llu KiB",
+                          (unsigned long long)c->memory_kib,
+                          (unsigned long long)(l->free / 1024 + 64));
+    return 0;
+}
+
+/* ---- filling ---- */
+
+static void load_image(struct domain *d, const struct elf_image *e)
+{
+    d->image.hypercall_page = e->hypercall_page;
+    d->image.nr_segments = e->nr_segments;
+    for (unsigned int i = 0; i < e->nr_segments; i++) {
+        const struct elf_segment *s = &e->segment[i];
+
+        memcpy(d->memory.base + s->vaddr, s->bytes, s->filesz);
+        d->image.segment[i].start = s->vaddr & PAGE_MASK;
+        d->image.segment[i].end = page_up(s->vaddr + s->memsz);
+        d->image.segment[i].write = s->write;
+        d->image.segment[i].execute = s->execute;
+    }
+}
+
+static int make_ring(struct domain *d, uint64_t page, grant_ref_t ref,
+                     domid_t peer, uint32_t *gfn, uint32_t *port)
+{
+    int err = evtchn_alloc_unbound(d, peer, port);
+
+    if (err)
+        return err;
+    *gfn = (uint32_t)(page >> PAGE_SHIFT);
+    grant_seed(d, ref, peer, *gfn);
+    return 0;
+}
+
+static int make_rings(struct domain *d, const struct rs_domain_config *c,
+                      const struct layout *l)
+{
+    int err = 0;
+
+    if (c->flags & RS_DOMAIN_STORE)
+        err = make_ring(d, l->store, GNTTAB_RESERVED_XENSTORE, 0, &d->store_gfn,
+                        &d->store_port);
+    if (!err && (c->flags & RS_DOMAIN_CONSOLE))
+        err = make_ring(d, l->console, GNTTAB_RESERVED_CONSOLE,
+                        RS_DOMID_DRIVER, &d->console_gfn, &d->console_port);
+    return err;
+}
+
+static void write_start_info(struct domain *d, const struct rs_domain_config *c,
+                             const struct layout *l)
+{
+    struct start_info *si = (void *)(d->memory.base + l->start_info);
+
+    snprintf(si->magic, sizeof(si->magic), "xen-3.0-x86_64");
+    si->nr_pages = d->memory.nr_pages;
+    si->shared_info = (uint64_t)d->memory.nr_pages << PAGE_SHIFT;
+    si->store_mfn = d->store_gfn;
+    si->store_evtchn = d->store_port;
+    si->console.domU.mfn = d->console_gfn;
+    si->console.domU.evtchn = d->console_port;
+    si->pt_base = l->free;
+    if (c->module_size) {
+        si->mod_start = l->module;
+        si->mod_len = c->module_size;
+        memcpy(d->memory.base + l->module, c->module, c->module_size);
+    }
+    if (c->cmdline)
+        snprintf((char *)si->cmd_line, sizeof(si->cmd_line), "%s", c->cmdline);
+}
+
+static void init_shared_info(struct domain *d)
+{
+    struct shared_info *si = memory_own_page(d, MEMORY_OWN_SHARED_INFO);
+
+    for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        si->vcpu_info[i].evtchn_upcall_mask = 1;
+    time_publish(d);
+    memory_set_own(d, d->memory.nr_pages, MEMORY_OWN_SHARED_INFO);
+}
+
+static int build(struct domain *d, const struct rs_domain_config *c,
+                 const struct elf_image *e, const struct layout *l)
+{
+    struct rs_host *h = d->host;
+    uint32_t pages = (uint32_t)(c->memory_kib / (PAGE_SIZE / 1024));
+    int err;
+
+    err = memory_create(d, pages, MEMORY_OWN_GRANT + GRANT_MAX_FRAMES);
+    if (err)
+        return host_error(h, err,
+                          "no memory for a guest of %llu KiB (%llu KiB are left)",
+                          (unsigned long long)c->memory_kib,
+                          (unsigned long long)(h->budget_pages - h->used_pages) *
+                              (PAGE_SIZE / 1024));
+    err = console_open(d, c->console, c->data);
+    if (!err)
+        err = grant_init(d);
+    if (!err)
+        err = evtchn_init(d, EVTCHN_MAX_PORTS);
+    if (err)
+        return host_error(h, err, "no memory for a domain");
+    load_image(d, e);
+    init_shared_info(d);
+    d->vcpu[0].entry.rip = e->entry;
+    d->vcpu[0].entry.rsi = l->start_info;
+    d->vcpu[0].entry.rsp = l->free;
+    h->error[0] = '\0';
+    err = d->ops->domain_create(d);
+    if (!err)
+        err = make_rings(d, c, l);
+    if (err)
+        return h->error[0] ? err
+                           : host_error(h, err, "cannot start a domain: %s",
+                                        strerror(-err));
+    write_start_info(d, c, l);
+    return 0;
+}
+
+int builder_create(struct rs_host *h, const struct rs_domain_config *c)
+{
+    struct elf_image e;
+    struct layout l;
+    struct domain *d;
+    const char *why;
+    int err = check_config(h, c);
+
+    if (err)
+        return err;
+    if (elf_parse(c->kernel, c->kernel_size, &e, &why))
+        return host_error(h, -ENOEXEC, "cannot boot this image: %s", why);
+    err = check_image(h, &e);
+    if (!err)
+        err = plan(h, c, &e, &l);
+    if (!err)
+        err = domain_alloc(h, 0xffff, c->name, h->engine, &d);
+    if (err)
+        return err;
+    err = build(d, c, &e, &l);
+    if (err) {
+        domain_destroy(d);
+        return err;
+    }
+    host_log(h, RS_LOG_INFO, "domain %u (%s): created, %llu KiB", d->domid,
+             d->name, (unsigned long long)c->memory_kib);
+    return d->domid;
+}

@@ -1,0 +1,238 @@
+#include "clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "domain.h"
+
+#define NS 1000000000ull
+
+/* A moment on both clocks, taken as close together as we can. */
+struct moment {
+    uint64_t tsc, ns;
+};
+
+struct clock_scale {
+    struct moment start, last;
+    uint32_t mul; /* ns = ((tsc << shift) * mul) >> 32 */
+    int8_t shift;
+    uint64_t next_ns; /* until the next measurement */
+};
+
+/* ---- measuring the TSC ---- */
+
+/* The best of a few tries: the one that was interrupted least. */
+static struct moment now_on_both(void)
+{
+    struct moment best = {0, 0};
+    uint64_t width = UINT64_MAX;
+
+    for (int i = 0; i < 5; i++) {
+        uint64_t a = __rdtsc(), ns = host_now(), b = __rdtsc();
+
+        if (b - a < width) {
+            width = b - a;
+            best = (struct moment){a + (b - a) / 2, ns};
+        }
+    }
+    return best;
+}
+
+/* Scale so that mul has its top bit set: all precision 32 bits can hold. */
+static void scale_from(struct clock_scale *c, uint64_t tsc, uint64_t ns)
+{
+    double per_tick = (double)ns / (double)tsc;
+
+    c->shift = 0;
+    while (per_tick >= 1.0) {
+        per_tick /= 2;
+        c->shift++;
+    }
+    while (per_tick < 0.5) {
+        per_tick *= 2;
+        c->shift--;
+    }
+    c->mul = (uint32_t)(per_tick * 4294967296.0);
+}
+
+/* The longer the run, the better the scale: from 2 ms it grows by doubling. */
+static void measure(struct clock_scale *c)
+{
+    c->last = now_on_both();
+    scale_from(c, c->last.tsc - c->start.tsc, c->last.ns - c->start.ns);
+}
+
+uint64_t time_system(const struct rs_host *h)
+{
+    return host_now() - h->boot_ns;
+}
+
+/* ---- telling guests ---- */
+
+static void write_version(uint32_t *version)
+{
+    __atomic_store_n(version, *version + 1, __ATOMIC_SEQ_CST);
+}
+
+void time_publish(struct domain *d)
+{
+    struct clock_scale *c = d->host->clock;
+    struct shared_info *si = memory_own_page(d, MEMORY_OWN_SHARED_INFO);
+    struct vcpu_time_info *t = &si->vcpu_info[0].time;
+    struct timespec wall;
+    uint64_t wc;
+
+    /* Readers (the guest) retry while the version is odd or has changed. */
+    t->version |= 1;
+    xen_wmb();
+    t->tsc_timestamp = c->last.tsc;
+    t->system_time = c->last.ns - d->host->boot_ns;
+    t->tsc_to_system_mul = c->mul;
+    t->tsc_shift = c->shift;
+    t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+    write_version(&t->version);
+
+    clock_gettime(CLOCK_REALTIME, &wall);
+    wc = (uint64_t)wall.tv_sec * NS + (uint64_t)wall.tv_nsec -
+         time_system(d->host);
+    si->wc_version |= 1;
+    xen_wmb();
+    si->wc_sec = (uint32_t)(wc / NS);
+    si->wc_nsec = (uint32_t)(wc % NS);
+    si->wc_sec_hi = (uint32_t)(wc / NS >> 32);
+    write_version(&si->wc_version);
+}
+
+static int arm(int fd, uint64_t ns)
+{
+    struct itimerspec its = {
+        .it_value = {.tv_sec = (time_t)(ns / NS), .tv_nsec = (long)(ns % NS)}};
+
+    return timerfd_settime(fd, 0, &its, NULL);
+}
+
+#define RECALIBRATE_MAX (60 * NS)
+
+static void recalibrate(void *data, uint32_t events)
+{
+    struct rs_host *h = data;
+    struct list *pos;
+    uint64_t n;
+
+    (void)events;
+    if (read(h->recalibrate.fd, &n, sizeof(n)) < 0)
+        return;
+    measure(h->clock);
+    list_for_each(pos, &h->domain_list)
+    {
+        struct domain *d = container_of(pos, struct domain, link);
+
+        if (!d->is_process && !d->dying && d->memory.base)
+            time_publish(d);
+    }
+    if (h->clock->next_ns < RECALIBRATE_MAX)
+        h->clock->next_ns *= 2;
+    arm(h->recalibrate.fd, h->clock->next_ns);
+}
+
+/* ---- vCPU timers, for engines that bring them here ---- */
+
+static void arm_first(struct rs_host *h)
+{
+    struct vcpu *v;
+    uint64_t now = time_system(h);
+
+    if (list_empty(&h->timers)) {
+        arm(h->timer.fd, 0);
+        return;
+    }
+    v = container_of(h->timers.next, struct vcpu, timer_link);
+    arm(h->timer.fd, v->timer_ns > now ? v->timer_ns - now : 1);
+}
+
+static void expired(void *data, uint32_t events)
+{
+    struct rs_host *h = data;
+    uint64_t n, now = time_system(h);
+
+    (void)events;
+    if (read(h->timer.fd, &n, sizeof(n)) < 0)
+        return;
+    while (!list_empty(&h->timers)) {
+        struct vcpu *v = container_of(h->timers.next, struct vcpu, timer_link);
+
+        if (v->timer_ns > now)
+            break;
+        list_del(&v->timer_link);
+        evtchn_raise_virq(v->domain, VIRQ_TIMER);
+    }
+    arm_first(h);
+}
+
+void time_set_timer(struct vcpu *v, uint64_t ns)
+{
+    struct rs_host *h = v->domain->host;
+    struct list *pos;
+
+    if (list_empty(&v->timer_link) && (ns == 0 || ns == UINT64_MAX))
+        return;
+    list_del(&v->timer_link);
+    v->timer_ns = ns;
+    if (ns != 0 && ns != UINT64_MAX) {
+        list_for_each(pos, &h->timers)
+            if (container_of(pos, struct vcpu, timer_link)->timer_ns > ns)
+                break;
+        list_add_tail(pos, &v->timer_link);
+    }
+    arm_first(h);
+}
+
+/* ---- life ---- */
+
+static int open_timer(struct rs_host *h, struct watch *w,
+                      void (*ready)(void *, uint32_t))
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    if (fd < 0)
+        return host_error(h, -errno, "timerfd: %s", strerror(errno));
+    return host_watch(h, w, fd, EPOLLIN, ready, h);
+}
+
+int time_open(struct rs_host *h)
+{
+    struct clock_scale *c = calloc(1, sizeof(*c));
+    int err;
+
+    if (!c)
+        return host_error(h, -ENOMEM, "no memory");
+    h->clock = c;
+    c->start = now_on_both();
+    while (host_now() - c->start.ns < 2000000)
+        ;
+    measure(c);
+    c->next_ns = 20000000;
+    err = open_timer(h, &h->timer, expired);
+    if (!err)
+        err = open_timer(h, &h->recalibrate, recalibrate);
+    if (!err)
+        arm(h->recalibrate.fd, c->next_ns);
+    return err;
+}
+
+void time_close(struct rs_host *h)
+{
+    host_unwatch(h, &h->timer);
+    host_unwatch(h, &h->recalibrate);
+    if (h->timer.fd > 0)
+        close(h->timer.fd);
+    if (h->recalibrate.fd > 0)
+        close(h->recalibrate.fd);
+    free(h->clock);
+    h->clock = NULL;
+}

@@ -1,0 +1,134 @@
+#include "console.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domain.h"
+#include "hypercall.h"
+
+#define LINE_MAX_BYTES 256u
+/* One call copies at most this much; the caller comes again for the rest. */
+#define WRITE_MAX 4096u
+/* Bytes that a guest may put into the host's log in one second. */
+#define LOG_RATE 16384u
+
+struct domain_console {
+    void (*sink)(void *, const char *, size_t);
+    void *data;
+    char line[LINE_MAX_BYTES];
+    size_t len;
+    uint64_t second; /* that `logged` counts */
+    size_t logged, dropped;
+};
+
+int console_open(struct domain *d, void (*sink)(void *, const char *, size_t),
+                 void *data)
+{
+    d->console = calloc(1, sizeof(*d->console));
+    if (!d->console)
+        return -ENOMEM;
+    d->console->sink = sink;
+    d->console->data = data;
+    return 0;
+}
+
+static void log_line(struct domain *d)
+{
+    struct domain_console *c = d->console;
+    uint64_t now = host_now() / 1000000000u;
+
+    if (now != c->second) {
+        if (c->dropped)
+            host_log(d->host, RS_LOG_WARN,
+                     "domain %u console: %zu bytes left out", d->domid,
+                     c->dropped);
+        c->second = now;
+        c->logged = c->dropped = 0;
+    }
+    if (c->logged + c->len > LOG_RATE)
+        c->dropped += c->len;
+    else
+        host_log(d->host, RS_LOG_INFO, "domain %u console: %.*s", d->domid,
+                 (int)c->len, c->line);
+    c->logged += c->len;
+    c->len = 0;
+}
+
+/* Control characters do not reach the log: it is read on terminals. */
+static void log_bytes(struct domain *d, const char *s, size_t n)
+{
+    struct domain_console *c = d->console;
+
+    for (size_t i = 0; i < n; i++) {
+        bool plain = s[i] == '\t' || (unsigned char)s[i] >= ' ';
+
+        if (s[i] == '\n' || c->len == LINE_MAX_BYTES)
+            log_line(d);
+        if (s[i] != '\n' && s[i] != '\r')
+            c->line[c->len++] = plain && s[i] != 0x7f ? s[i] : '?';
+    }
+}
+
+static void emit(struct domain *d, const char *s, size_t n)
+{
+    struct domain_console *c = d->console;
+
+    if (!c)
+        return;
+    if (c->sink)
+        c->sink(c->data, s, n);
+    else
+        log_bytes(d, s, n);
+}
+
+void console_say(struct domain *d, const char *fmt, ...)
+{
+    char line[LINE_MAX_BYTES];
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    if (n > 0)
+        emit(d, line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
+}
+
+void console_free(struct domain *d)
+{
+    if (d->console && d->console->len)
+        log_line(d);
+    free(d->console);
+    d->console = NULL;
+}
+
+/*
+ * HYPERVISOR_console_io(cmd, count, buffer). A write is bounded per call,
+ * whatever the count says, as a long one would hold the hypervisor; like
+ * Xen, we take all of a valid buffer and answer 0.
+ */
+long do_console_io(struct vcpu *v, const uint64_t args[6])
+{
+    unsigned int cmd = (unsigned int)args[0];
+    unsigned int count = (unsigned int)args[1];
+    char buf[WRITE_MAX];
+
+    if (cmd == CONSOLEIO_read)
+        return 0;
+    if (cmd != CONSOLEIO_write)
+        return -ENOSYS;
+    if (count > WRITE_MAX * 16)
+        return -E2BIG;
+    for (unsigned int at = 0; at < count; at += WRITE_MAX) {
+        unsigned int n = count - at < WRITE_MAX ? count - at : WRITE_MAX;
+
+        if (copy_from_guest(v, buf, guest_addr(args[2] + at), n))
+            return -EFAULT;
+        emit(v->domain, buf, n);
+    }
+    return 0;
+}

@@ -1,0 +1,247 @@
+#include "domain.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "console.h"
+
+/* ---- names and numbers ---- */
+
+static bool name_in_use(struct rs_host *h, const char *name)
+{
+    struct list *pos;
+
+    list_for_each(pos, &h->domain_list)
+    {
+        struct domain *d = container_of(pos, struct domain, link);
+
+        if (!d->dying && !strcmp(d->name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Ids go up and wrap, so that a dead domain's id is not met again soon. */
+static domid_t free_guest_id(struct rs_host *h)
+{
+    for (unsigned int i = 0; i < DOMID_FIRST_RESERVED; i++) {
+        domid_t id = h->next_domid++;
+
+        if (h->next_domid >= DOMID_FIRST_RESERVED)
+            h->next_domid = RS_DOMID_FIRST_GUEST;
+        if (!h->domains[id])
+            return id;
+    }
+    return DOMID_INVALID;
+}
+
+int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
+                 const struct engine_ops *ops, struct domain **out)
+{
+    struct domain *d;
+
+    if (name && name_in_use(h, name))
+        return host_error(h, -EEXIST, "domain name '%s' is in use", name);
+    if (domid == 0xffff)
+        domid = free_guest_id(h);
+    if (domid >= DOMID_FIRST_RESERVED)
+        return host_error(h, -ENOSPC, "no free domain id");
+    if (h->domains[domid])
+        return host_error(h, -EBUSY, "domain %u is there already", domid);
+    d = calloc(1, sizeof(*d));
+    if (!d)
+        return host_error(h, -ENOMEM, "no memory for a domain");
+    d->host = h;
+    d->ops = ops;
+    d->domid = domid;
+    d->memory.fd = -1;
+    d->pause_count = 1;
+    d->created_ns = host_now();
+    if (name)
+        snprintf(d->name, sizeof(d->name), "%s", name);
+    else
+        snprintf(d->name, sizeof(d->name), "domain-%u", domid);
+    for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i++) {
+        d->vcpu[i].domain = d;
+        d->vcpu[i].id = i;
+        list_init(&d->vcpu[i].timer_link);
+    }
+    d->nr_vcpus = 1;
+    list_add_tail(&h->domain_list, &d->link);
+    h->domains[domid] = d;
+    h->nr_domains++;
+    *out = d;
+    return 0;
+}
+
+int domain_create_process(struct rs_host *h, domid_t domid, const char *name,
+                          const struct engine_ops *ops, struct domain **out)
+{
+    struct domain *d;
+    int err;
+
+    err = domain_alloc(h, domid, name, ops, &d);
+    if (err)
+        return err;
+    d->is_process = true;
+    d->privileged = domid == 0;
+    d->pause_count = 0;
+    d->started = true;
+    err = evtchn_init(d, EVTCHN_MAX_PORTS);
+    if (!err)
+        err = grant_init(d);
+    if (err) {
+        domain_destroy(d);
+        return err;
+    }
+    *out = d;
+    return 0;
+}
+
+struct domain *domain_lookup(struct domain *self, domid_t domid)
+{
+    struct domain *d =
+        domid == DOMID_SELF ? self : host_domain(self->host, domid);
+
+    return d && !d->dying ? d : NULL;
+}
+
+/* ---- running ---- */
+
+void domain_pause(struct domain *d)
+{
+    if (d->pause_count++ == 0 && !d->shut_down)
+        d->ops->domain_pause(d);
+}
+
+void domain_unpause(struct domain *d)
+{
+    if (d->pause_count == 0 || --d->pause_count > 0 || d->shut_down)
+        return;
+    if (!d->started) {
+        d->started = true;
+        d->started_ns = host_now();
+    }
+    d->ops->domain_resume(d);
+}
+
+static void tell(struct domain *d)
+{
+    struct rs_host *h = d->host;
+    struct domain *dom0 = h->domains[0];
+
+    if (dom0 && !dom0->dying && d != dom0)
+        evtchn_raise_virq(dom0, VIRQ_DOM_EXC);
+    if (h->domain_event)
+        h->domain_event(h->data, d->domid);
+}
+
+void domain_shutdown(struct domain *d, unsigned int reason,
+                     unsigned int status)
+{
+    if (d->shut_down || d->dying)
+        return;
+    if (d->pause_count == 0)
+        d->ops->domain_pause(d);
+    d->shut_down = true;
+    d->shutdown_reason = reason;
+    d->exit_status = status;
+    time_set_timer(&d->vcpu[0], 0);
+    host_log(d->host, RS_LOG_INFO, "domain %u (%s): shutdown, reason %u, status %u",
+             d->domid, d->name, reason, status);
+    tell(d);
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (d->shut_down || d->dying)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(d->crash, sizeof(d->crash), fmt, ap);
+    va_end(ap);
+    host_log(d->host, RS_LOG_WARN, "domain %u (%s): crashed: %s", d->domid,
+             d->name, d->crash);
+    console_say(d, "(hypervisor) domain %u crashed: %s\n", d->domid, d->crash);
+    domain_shutdown(d, SHUTDOWN_crash, 0);
+}
+
+/* ---- the end ---- */
+
+static void domain_free(struct domain *d)
+{
+    struct rs_host *h = d->host;
+
+    if (d->engine)
+        d->ops->domain_free(d);
+    memory_destroy(d);
+    grant_destroy(d);
+    console_free(d);
+    list_del(&d->link);
+    h->domains[d->domid] = NULL;
+    h->nr_domains--;
+    free(d);
+}
+
+void domain_put_if_done(struct domain *d)
+{
+    if (d->dying && d->memory.pins == 0)
+        domain_free(d);
+}
+
+void domain_destroy(struct domain *d)
+{
+    if (d->dying)
+        return;
+    if (d->engine)
+        d->ops->domain_kill(d);
+    d->dying = true;
+    time_set_timer(&d->vcpu[0], 0);
+    grant_unmap_all(d);
+    evtchn_destroy(d);
+    memory_release(d);
+    if (!d->is_process)
+        host_log(d->host, RS_LOG_INFO, "domain %u (%s): destroyed", d->domid,
+                 d->name);
+    tell(d);
+    domain_put_if_done(d);
+}
+
+static enum rs_domain_state state_of(const struct domain *d)
+{
+    if (d->dying)
+        return RS_DOMAIN_DYING;
+    if (d->shut_down)
+        return RS_DOMAIN_SHUTDOWN;
+    return d->pause_count ? RS_DOMAIN_PAUSED : RS_DOMAIN_RUNNING;
+}
+
+void domain_fill_info(struct domain *d, struct rs_domain_info *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->domid = d->domid;
+    info->state = state_of(d);
+    info->shutdown_reason = d->shutdown_reason;
+    info->exit_status = d->exit_status;
+    info->vcpus = d->is_process ? 0 : d->nr_vcpus;
+    info->memory_kib = (uint64_t)d->memory.nr_pages * (PAGE_SIZE / 1024);
+    if (d->ops->cpu_ns && !d->dying)
+        info->cpu_ns = d->ops->cpu_ns(d);
+    info->hypercalls = d->vcpu[0].hypercalls;
+    info->created_ns = d->created_ns;
+    info->started_ns = d->started_ns;
+    info->ports = d->evtchn.used;
+    info->grants_mapped = d->grants.used_maps;
+    info->pid = d->pid;
+    info->store_gfn = d->store_gfn;
+    info->store_port = d->store_port;
+    info->console_gfn = d->console_gfn;
+    info->console_port = d->console_port;
+    memcpy(info->name, d->name, sizeof(info->name));
+    memcpy(info->crash, d->crash, sizeof(info->crash));
+}

@@ -1,0 +1,383 @@
+#include "evtchn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "domain.h"
+#include "evtchn_bits.h"
+
+/* ---- files ---- */
+
+static int raise_file(int fd)
+{
+    uint64_t one = 1;
+
+    /* EAGAIN: the counter is full, so the reader has been told. */
+    return write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+static struct channel *channel_new(bool virq)
+{
+    struct channel *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return NULL;
+    c->refs = 1;
+    c->fd[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    c->fd[1] = virq ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->fd[0] >= 0 && (virq || c->fd[1] >= 0))
+        return c;
+    if (c->fd[0] >= 0)
+        close(c->fd[0]);
+    free(c);
+    return NULL;
+}
+
+static void channel_put(struct channel *c)
+{
+    if (--c->refs)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (c->fd[i] >= 0)
+            close(c->fd[i]);
+    free(c);
+}
+
+static int tx_of(const struct evtchn *e)
+{
+    return e->channel->fd[1 - e->end];
+}
+
+/* ---- the table ---- */
+
+int evtchn_init(struct domain *d, uint32_t max_ports)
+{
+    d->evtchn.max = max_ports < EVTCHN_MAX_PORTS ? max_ports : EVTCHN_MAX_PORTS;
+    d->evtchn.nr = 16;
+    d->evtchn.ports = calloc(d->evtchn.nr, sizeof(struct evtchn));
+    return d->evtchn.ports ? 0 : -ENOMEM;
+}
+
+static struct evtchn *port_of(struct domain *d, evtchn_port_t port)
+{
+    struct evtchn_table *t = &d->evtchn;
+
+    if (port == 0 || port >= t->nr ||
+        t->ports[port].state == EVTCHNSTAT_closed)
+        return NULL;
+    return &t->ports[port];
+}
+
+static int grow(struct evtchn_table *t)
+{
+    uint32_t nr = t->nr * 2 < t->max ? t->nr * 2 : t->max;
+    struct evtchn *ports;
+
+    if (nr <= t->nr)
+        return -ENOSPC;
+    ports = realloc(t->ports, nr * sizeof(*ports));
+    if (!ports)
+        return -ENOMEM;
+    memset(ports + t->nr, 0, (nr - t->nr) * sizeof(*ports));
+    t->ports = ports;
+    t->nr = nr;
+    return 0;
+}
+
+static int find_free(struct domain *d, evtchn_port_t *port)
+{
+    struct evtchn_table *t = &d->evtchn;
+    int err;
+
+    for (;;) {
+        for (evtchn_port_t p = 1; p < t->nr; p++)
+            if (t->ports[p].state == EVTCHNSTAT_closed) {
+                *port = p;
+                return 0;
+            }
+        err = grow(t);
+        if (err)
+            return err;
+    }
+}
+
+/*
+ * Fills a free port and gives its files to the engine. Takes over the
+ * caller's reference of e.channel, also on failure.
+ */
+static int install(struct domain *d, struct evtchn e, evtchn_port_t *out)
+{
+    evtchn_port_t port;
+    int err = find_free(d, &port);
+
+    if (!err)
+        err = d->ops->port_attach(d, port, e.channel->fd[e.end], tx_of(&e));
+    if (err) {
+        channel_put(e.channel);
+        return err;
+    }
+    d->evtchn.ports[port] = e;
+    d->evtchn.used++;
+    *out = port;
+    return 0;
+}
+
+/* ---- operations ---- */
+
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
+{
+    struct channel *c = channel_new(false);
+
+    if (!c)
+        return -ENOMEM;
+    if (remote == DOMID_SELF)
+        remote = d->domid;
+    return install(d,
+                   (struct evtchn){.state = EVTCHNSTAT_unbound,
+                                   .remote = remote,
+                                   .channel = c},
+                   port);
+}
+
+int evtchn_bind_interdomain(struct domain *d, domid_t remote,
+                            evtchn_port_t remote_port, evtchn_port_t *port)
+{
+    struct domain *rd = domain_lookup(d, remote);
+    struct evtchn *re;
+    struct evtchn e;
+    int err;
+
+    if (!rd)
+        return -ESRCH;
+    re = port_of(rd, remote_port);
+    if (!re || re->state != EVTCHNSTAT_unbound || re->remote != d->domid)
+        return -EINVAL;
+    re->channel->refs++;
+    e = (struct evtchn){.state = EVTCHNSTAT_interdomain,
+                        .end = 1 - re->end,
+                        .remote = rd->domid,
+                        .remote_port = remote_port,
+                        .channel = re->channel};
+    err = install(d, e, port);
+    if (err)
+        return err;
+    re = port_of(rd, remote_port); /* install() may have moved the table */
+    re->state = EVTCHNSTAT_interdomain;
+    re->remote = d->domid;
+    re->remote_port = *port;
+    /* What was sent before the bind must not be lost: as Xen, tell once. */
+    return raise_file(e.channel->fd[e.end]);
+}
+
+int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,
+                     evtchn_port_t *port)
+{
+    struct channel *c;
+    int err;
+
+    if (virq >= NR_VIRQS)
+        return -EINVAL;
+    if (vcpu >= d->nr_vcpus)
+        return -ENOENT;
+    if (d->evtchn.virq_port[virq])
+        return -EEXIST;
+    c = channel_new(true);
+    if (!c)
+        return -ENOMEM;
+    err = install(d,
+                  (struct evtchn){.state = EVTCHNSTAT_virq,
+                                  .virq = virq,
+                                  .vcpu = (uint16_t)vcpu,
+                                  .channel = c},
+                  port);
+    if (!err)
+        d->evtchn.virq_port[virq] = *port;
+    return err;
+}
+
+/* The other end of an interdomain port falls back to unbound, as in Xen. */
+static void release_peer(struct domain *d, const struct evtchn *e)
+{
+    struct domain *rd = host_domain(d->host, e->remote);
+    struct evtchn *re = rd ? port_of(rd, e->remote_port) : NULL;
+
+    if (re && re->channel == e->channel) {
+        re->state = EVTCHNSTAT_unbound;
+        re->remote = d->domid;
+        re->remote_port = 0;
+    }
+}
+
+int evtchn_close(struct domain *d, evtchn_port_t port)
+{
+    struct evtchn *slot = port_of(d, port);
+    struct evtchn e;
+
+    if (!slot)
+        return -EINVAL;
+    e = *slot;
+    memset(slot, 0, sizeof(*slot));
+    d->evtchn.used--;
+    if (e.state == EVTCHNSTAT_virq)
+        d->evtchn.virq_port[e.virq] = 0;
+    if (e.state == EVTCHNSTAT_interdomain)
+        release_peer(d, &e);
+    d->ops->port_detach(d, port, e.channel->fd[e.end], tx_of(&e));
+    channel_put(e.channel);
+    return 0;
+}
+
+void evtchn_destroy(struct domain *d)
+{
+    for (evtchn_port_t p = 1; p < d->evtchn.nr; p++)
+        evtchn_close(d, p);
+    free(d->evtchn.ports);
+    memset(&d->evtchn, 0, sizeof(d->evtchn));
+}
+
+int evtchn_send(struct domain *d, evtchn_port_t port)
+{
+    struct evtchn *e = port_of(d, port);
+
+    if (!e || e->state == EVTCHNSTAT_virq)
+        return -EINVAL;
+    return raise_file(tx_of(e));
+}
+
+void evtchn_raise_virq(struct domain *d, uint32_t virq)
+{
+    struct evtchn *e = port_of(d, d->evtchn.virq_port[virq]);
+
+    if (e)
+        raise_file(e->channel->fd[0]);
+}
+
+int evtchn_fds(struct domain *d, evtchn_port_t port, int *rx, int *tx)
+{
+    struct evtchn *e = port_of(d, port);
+
+    if (!e)
+        return -ENOENT;
+    *rx = e->channel->fd[e->end];
+    *tx = tx_of(e);
+    return 0;
+}
+
+/* ---- the hypercall ---- */
+
+/* The domain an operation is about; others than oneself need privilege. */
+static int target(struct vcpu *v, domid_t dom, struct domain **out)
+{
+    *out = domain_lookup(v->domain, dom);
+    if (!*out)
+        return -ESRCH;
+    if (*out != v->domain && !domain_is_privileged(v->domain))
+        return -EPERM;
+    return 0;
+}
+
+static int op_alloc_unbound(struct vcpu *v, void *arg)
+{
+    struct evtchn_alloc_unbound *op = arg;
+    struct domain *d;
+    int err = target(v, op->dom, &d);
+
+    return err ? err : evtchn_alloc_unbound(d, op->remote_dom, &op->port);
+}
+
+static int op_bind_interdomain(struct vcpu *v, void *arg)
+{
+    struct evtchn_bind_interdomain *op = arg;
+
+    return evtchn_bind_interdomain(v->domain, op->remote_dom, op->remote_port,
+                                   &op->local_port);
+}
+
+static int op_bind_virq(struct vcpu *v, void *arg)
+{
+    struct evtchn_bind_virq *op = arg;
+
+    return evtchn_bind_virq(v->domain, op->virq, op->vcpu, &op->port);
+}
+
+static int op_close(struct vcpu *v, void *arg)
+{
+    return evtchn_close(v->domain, ((struct evtchn_close *)arg)->port);
+}
+
+static int op_send(struct vcpu *v, void *arg)
+{
+    return evtchn_send(v->domain, ((struct evtchn_send *)arg)->port);
+}
+
+static int op_status(struct vcpu *v, void *arg)
+{
+    struct evtchn_status *op = arg;
+    struct domain *d;
+    struct evtchn *e;
+    int err = target(v, op->dom, &d);
+
+    if (err)
+        return err;
+    if (op->port == 0 || op->port >= d->evtchn.max)
+        return -EINVAL;
+    e = port_of(d, op->port);
+    op->status = e ? e->state : EVTCHNSTAT_closed;
+    op->vcpu = e ? e->vcpu : 0;
+    if (op->status == EVTCHNSTAT_unbound) {
+        op->u.unbound.dom = e->remote;
+    } else if (op->status == EVTCHNSTAT_interdomain) {
+        op->u.interdomain.dom = e->remote;
+        op->u.interdomain.port = e->remote_port;
+    } else if (op->status == EVTCHNSTAT_virq) {
+        op->u.virq = e->virq;
+    }
+    return 0;
+}
+
+static int op_unmask(struct vcpu *v, void *arg)
+{
+    evtchn_port_t port = ((struct evtchn_unmask *)arg)->port;
+    struct shared_info *si;
+
+    if (v->domain->is_process || !port_of(v->domain, port))
+        return -EINVAL;
+    si = memory_own_page(v->domain, MEMORY_OWN_SHARED_INFO);
+    evtchn_bits_unmask(si, &si->vcpu_info[v->id], port);
+    return 0;
+}
+
+static const struct {
+    int (*fn)(struct vcpu *v, void *arg);
+    size_t size;
+} ops[] = {
+    [EVTCHNOP_alloc_unbound] = {op_alloc_unbound,
+                                sizeof(struct evtchn_alloc_unbound)},
+    [EVTCHNOP_bind_interdomain] = {op_bind_interdomain,
+                                   sizeof(struct evtchn_bind_interdomain)},
+    [EVTCHNOP_bind_virq] = {op_bind_virq, sizeof(struct evtchn_bind_virq)},
+    [EVTCHNOP_close] = {op_close, sizeof(struct evtchn_close)},
+    [EVTCHNOP_send] = {op_send, sizeof(struct evtchn_send)},
+    [EVTCHNOP_status] = {op_status, sizeof(struct evtchn_status)},
+    [EVTCHNOP_unmask] = {op_unmask, sizeof(struct evtchn_unmask)},
+};
+
+/* HYPERVISOR_event_channel_op(cmd, arg): copy in, act, copy back. */
+long do_event_channel_op(struct vcpu *v, const uint64_t args[6])
+{
+    uint64_t arg[8]; /* larger than any of the structures */
+    uint64_t cmd = args[0];
+    int err;
+
+    if (cmd >= sizeof(ops) / sizeof(ops[0]) || !ops[cmd].fn)
+        return -ENOSYS;
+    if (copy_from_guest(v, arg, guest_addr(args[1]), ops[cmd].size))
+        return -EFAULT;
+    err = ops[cmd].fn(v, arg);
+    if (!err && copy_to_guest(v, guest_addr(args[1]), arg, ops[cmd].size))
+        return -EFAULT;
+    return err;
+}

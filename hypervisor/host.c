@@ -1,0 +1,340 @@
+/*
+ * The host: its loop, its budget, and the public API, each call of which is
+ * the lock around a call of the room that does the work.
+ */
+#include "host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "builder.h"
+#include "control.h"
+#include "domain.h"
+#include "clock.h"
+
+static const struct engine_ops *const engines[] = {&engine_sandbox,
+                                                   &engine_test};
+
+const char *rs_version(void)
+{
+    return PACKAGE_VERSION;
+}
+
+/* ---- watched descriptors ---- */
+
+int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,
+               void (*ready)(void *, uint32_t), void *data)
+{
+    struct epoll_event ev = {.events = events, .data.ptr = w};
+
+    w->fd = fd;
+    w->ready = ready;
+    w->data = data;
+    return epoll_ctl(h->epfd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+int host_rewatch(struct rs_host *h, struct watch *w, uint32_t events)
+{
+    struct epoll_event ev = {.events = events, .data.ptr = w};
+
+    return epoll_ctl(h->epfd, EPOLL_CTL_MOD, w->fd, &ev) ? -errno : 0;
+}
+
+void host_unwatch(struct rs_host *h, struct watch *w)
+{
+    if (!w->ready)
+        return;
+    epoll_ctl(h->epfd, EPOLL_CTL_DEL, w->fd, NULL);
+    w->ready = NULL;
+    /* Its owner may free it now: forget what this batch still holds. */
+    for (int i = 0; i < h->batch_n; i++)
+        if (h->batch[i].data.ptr == w)
+            h->batch[i].data.ptr = NULL;
+}
+
+/* ---- budget and table ---- */
+
+int host_charge(struct rs_host *h, uint64_t pages)
+{
+    if (pages > h->budget_pages - h->used_pages)
+        return -ENOMEM;
+    h->used_pages += pages;
+    return 0;
+}
+
+void host_uncharge(struct rs_host *h, uint64_t pages)
+{
+    h->used_pages -= pages;
+}
+
+struct domain *host_domain(struct rs_host *h, domid_t domid)
+{
+    return domid < DOMID_FIRST_RESERVED ? h->domains[domid] : NULL;
+}
+
+/* ---- life ---- */
+
+static void woken(void *data, uint32_t events)
+{
+    struct rs_host *h = data;
+    uint64_t n;
+
+    (void)events;
+    while (read(h->wake.fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
+        ;
+}
+
+static const struct engine_ops *engine_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
+        if (!strcmp(engines[i]->name, name))
+            return engines[i];
+    return NULL;
+}
+
+static uint64_t default_budget_kib(void)
+{
+    uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
+
+    return pages / 4 * 3 * (PAGE_SIZE / 1024);
+}
+
+static int host_init(struct rs_host *h, const struct rs_host_config *c)
+{
+    const char *name = c->engine ? c->engine : "sandbox";
+    int fd, err;
+
+    h->engine = engine_named(name);
+    if (!h->engine)
+        return host_error(h, -EINVAL,
+                          "no engine '%s' (there are: sandbox, test)", name);
+    h->domains = mmap(NULL, DOMID_FIRST_RESERVED * sizeof(*h->domains),
+                      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                      0);
+    if (h->domains == MAP_FAILED)
+        return host_error(h, -ENOMEM, "no memory for the domain table");
+    h->epfd = epoll_create1(EPOLL_CLOEXEC);
+    if (h->epfd < 0)
+        return host_error(h, -errno, "epoll: %s", strerror(errno));
+    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return host_error(h, -errno, "eventfd: %s", strerror(errno));
+    h->wake.fd = fd;
+    err = host_watch(h, &h->wake, fd, EPOLLIN, woken, h);
+    if (err)
+        return host_error(h, err, "epoll: %s", strerror(-err));
+    err = time_open(h);
+    if (err)
+        return err;
+    return h->engine->host_open(h);
+}
+
+int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
+{
+    static const struct rs_host_config none;
+    const struct rs_host_config *c = config ? config : &none;
+    uint64_t kib = c->memory_kib ? c->memory_kib : default_budget_kib();
+    struct rs_host *h = calloc(1, sizeof(*h));
+    int err;
+
+    *host = NULL;
+    if (!h)
+        return -ENOMEM;
+    pthread_mutex_init(&h->lock, NULL);
+    list_init(&h->domain_list);
+    list_init(&h->timers);
+    h->epfd = h->wake.fd = h->timer.fd = -1;
+    h->next_domid = RS_DOMID_FIRST_GUEST;
+    h->budget_pages = kib / (PAGE_SIZE / 1024);
+    h->boot_ns = host_now();
+    h->flags = c->flags;
+    h->log = c->log;
+    h->domain_event = c->domain_event;
+    h->data = c->data;
+    err = host_init(h, c);
+    if (err) {
+        rs_host_free(h);
+        return err;
+    }
+    *host = h;
+    return 0;
+}
+
+void rs_host_free(struct rs_host *h)
+{
+    struct list *pos, *tmp;
+
+    if (!h)
+        return;
+    pthread_mutex_lock(&h->lock);
+    h->domain_event = NULL;
+    control_close(h);
+    /* Mappings keep dying granters: two rounds empty the list. */
+    for (int round = 0; round < 2; round++)
+        list_for_each_safe(pos, tmp, &h->domain_list)
+            domain_destroy(container_of(pos, struct domain, link));
+    if (h->engine && h->engine_host)
+        h->engine->host_close(h);
+    time_close(h);
+    pthread_mutex_unlock(&h->lock);
+    if (h->wake.fd >= 0)
+        close(h->wake.fd);
+    if (h->epfd >= 0)
+        close(h->epfd);
+    if (h->domains && h->domains != MAP_FAILED)
+        munmap(h->domains, DOMID_FIRST_RESERVED * sizeof(*h->domains));
+    pthread_mutex_destroy(&h->lock);
+    free(h);
+}
+
+/* ---- the loop ---- */
+
+int rs_host_fd(const struct rs_host *h)
+{
+    return h->epfd;
+}
+
+int rs_host_dispatch(struct rs_host *h, int timeout_ms)
+{
+    struct epoll_event ev[HOST_BATCH];
+    int n = epoll_wait(h->epfd, ev, HOST_BATCH, timeout_ms);
+
+    if (n < 0)
+        return errno == EINTR ? 0 : -errno;
+    pthread_mutex_lock(&h->lock);
+    memcpy(h->batch, ev, (size_t)n * sizeof(ev[0]));
+    h->batch_n = n;
+    for (int i = 0; i < n; i++) {
+        struct watch *w = h->batch[i].data.ptr;
+
+        if (w && w->ready)
+            w->ready(w->data, h->batch[i].events);
+    }
+    h->batch_n = 0;
+    pthread_mutex_unlock(&h->lock);
+    return 0;
+}
+
+int rs_host_run(struct rs_host *h)
+{
+    int err = 0;
+
+    while (!err && !__atomic_load_n(&h->stopping, __ATOMIC_ACQUIRE))
+        err = rs_host_dispatch(h, -1);
+    __atomic_store_n(&h->stopping, false, __ATOMIC_RELEASE);
+    return err;
+}
+
+void rs_host_stop(struct rs_host *h)
+{
+    uint64_t one = 1;
+
+    __atomic_store_n(&h->stopping, true, __ATOMIC_RELEASE);
+    if (write(h->wake.fd, &one, sizeof(one)) < 0)
+        return; /* the counter is full: it will be read */
+}
+
+/* ---- domains ---- */
+
+int rs_domain_create(struct rs_host *h, const struct rs_domain_config *config)
+{
+    int ret;
+
+    pthread_mutex_lock(&h->lock);
+    h->error[0] = '\0';
+    ret = builder_create(h, config);
+    pthread_mutex_unlock(&h->lock);
+    return ret;
+}
+
+/* Does `act` to a guest, under the lock. */
+static int with_domain(struct rs_host *h, uint16_t domid,
+                       void (*act)(struct domain *))
+{
+    struct domain *d;
+    int err = 0;
+
+    pthread_mutex_lock(&h->lock);
+    d = host_domain(h, domid);
+    if (!d || d->dying || d->is_process)
+        err = host_error(h, -ESRCH, "no domain %u", domid);
+    else
+        act(d);
+    pthread_mutex_unlock(&h->lock);
+    return err;
+}
+
+int rs_domain_pause(struct rs_host *h, uint16_t domid)
+{
+    return with_domain(h, domid, domain_pause);
+}
+
+int rs_domain_unpause(struct rs_host *h, uint16_t domid)
+{
+    return with_domain(h, domid, domain_unpause);
+}
+
+int rs_domain_destroy(struct rs_host *h, uint16_t domid)
+{
+    return with_domain(h, domid, domain_destroy);
+}
+
+int rs_domain_info(struct rs_host *h, uint16_t domid,
+                   struct rs_domain_info *info)
+{
+    struct domain *d;
+    int err = 0;
+
+    pthread_mutex_lock(&h->lock);
+    d = host_domain(h, domid);
+    if (d)
+        domain_fill_info(d, info);
+    else
+        err = host_error(h, -ESRCH, "no domain %u", domid);
+    pthread_mutex_unlock(&h->lock);
+    return err;
+}
+
+int rs_domain_list(struct rs_host *h, struct rs_domain_info *info,
+                   unsigned int max)
+{
+    unsigned int n = 0;
+
+    pthread_mutex_lock(&h->lock);
+    for (unsigned int id = 0, seen = 0;
+         n < max && seen < h->nr_domains && id < DOMID_FIRST_RESERVED; id++)
+        if (h->domains[id]) {
+            domain_fill_info(h->domains[id], &info[n++]);
+            seen++;
+        }
+    pthread_mutex_unlock(&h->lock);
+    return (int)n;
+}
+
+void rs_host_info(struct rs_host *h, struct rs_host_info *info)
+{
+    pthread_mutex_lock(&h->lock);
+    memset(info, 0, sizeof(*info));
+    strncpy(info->engine, h->engine->name, sizeof(info->engine) - 1);
+    info->domains = h->nr_domains;
+    info->memory_kib = h->budget_pages * (PAGE_SIZE / 1024);
+    info->memory_free_kib =
+        (h->budget_pages - h->used_pages) * (PAGE_SIZE / 1024);
+    info->uptime_ns = host_now() - h->boot_ns;
+    pthread_mutex_unlock(&h->lock);
+}
+
+int rs_host_listen(struct rs_host *h, const char *path)
+{
+    int err;
+
+    pthread_mutex_lock(&h->lock);
+    h->error[0] = '\0';
+    err = control_listen(h, path);
+    pthread_mutex_unlock(&h->lock);
+    return err;
+}

@@ -1,0 +1,196 @@
+#include "memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "domain.h"
+
+#define FRAME_TABLE_BYTES(m) \
+    (((size_t)(m)->nr_pages + MEMORY_APERTURE_PAGES) * sizeof(struct frame))
+
+static size_t file_bytes(const struct memory *m)
+{
+    return (size_t)m->file_pages << PAGE_SHIFT;
+}
+
+/* ---- life ---- */
+
+static int map_tables(struct memory *m)
+{
+    m->base = mmap(NULL, file_bytes(m), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_NORESERVE, m->fd, 0);
+    if (m->base == MAP_FAILED) {
+        m->base = NULL;
+        return -ENOMEM;
+    }
+    m->frames = mmap(NULL, FRAME_TABLE_BYTES(m), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (m->frames == MAP_FAILED) {
+        m->frames = NULL;
+        return -ENOMEM;
+    }
+    /* A fork must not carry a guest's memory along. */
+    madvise(m->base, file_bytes(m), MADV_DONTFORK);
+    return 0;
+}
+
+int memory_create(struct domain *d, uint32_t nr_pages, uint32_t own)
+{
+    struct memory *m = &d->memory;
+    uint32_t ram = nr_pages - MEMORY_FIRST_GFN;
+
+    if (host_charge(d->host, ram))
+        return -ENOMEM;
+    m->tot_pages = m->max_pages = ram;
+    m->nr_pages = nr_pages;
+    m->file_pages = nr_pages + own;
+    m->fd = memfd_create("ringside-guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (m->fd < 0)
+        return -errno;
+    if (ftruncate(m->fd, (off_t)file_bytes(m)) ||
+        fcntl(m->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+        return -errno;
+    return map_tables(m);
+}
+
+static void punch(struct memory *m, uint64_t first, uint64_t pages)
+{
+    if (pages)
+        fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  (off_t)(first << PAGE_SHIFT), (off_t)(pages << PAGE_SHIFT));
+}
+
+void memory_release(struct domain *d)
+{
+    struct memory *m = &d->memory;
+    uint64_t from = 0;
+
+    if (m->fd < 0)
+        return;
+    for (uint32_t gfn = 0; m->pins && gfn < m->nr_pages; gfn++)
+        if (m->frames[gfn].pins) {
+            punch(m, from, gfn - from);
+            from = gfn + 1;
+        }
+    punch(m, from, m->file_pages - from);
+}
+
+void memory_destroy(struct domain *d)
+{
+    struct memory *m = &d->memory;
+
+    if (m->base)
+        munmap(m->base, file_bytes(m));
+    if (m->frames)
+        munmap(m->frames, FRAME_TABLE_BYTES(m));
+    if (m->fd >= 0)
+        close(m->fd);
+    host_uncharge(d->host, m->tot_pages);
+    memset(m, 0, sizeof(*m));
+    m->fd = -1;
+}
+
+/* ---- lookups ---- */
+
+void *memory_own_page(struct domain *d, uint32_t index)
+{
+    struct memory *m = &d->memory;
+
+    return m->base + ((size_t)(m->nr_pages + index) << PAGE_SHIFT);
+}
+
+static bool in_aperture(const struct memory *m, xen_pfn_t gfn)
+{
+    return gfn >= m->nr_pages && gfn - m->nr_pages < MEMORY_APERTURE_PAGES;
+}
+
+bool memory_is_ram(struct domain *d, xen_pfn_t gfn)
+{
+    struct memory *m = &d->memory;
+
+    return gfn >= MEMORY_FIRST_GFN && gfn < m->nr_pages &&
+           m->frames[gfn].state == FRAME_DEFAULT;
+}
+
+bool memory_is_free(struct domain *d, xen_pfn_t gfn)
+{
+    return in_aperture(&d->memory, gfn) &&
+           d->memory.frames[gfn].state == FRAME_DEFAULT;
+}
+
+void *memory_frame(struct domain *d, xen_pfn_t gfn, bool *writable)
+{
+    struct memory *m = &d->memory;
+    struct domain *owner;
+    struct frame *f;
+
+    *writable = true;
+    if (memory_is_ram(d, gfn))
+        return m->base + (gfn << PAGE_SHIFT);
+    if (!in_aperture(m, gfn))
+        return NULL;
+    f = &m->frames[gfn];
+    if (f->state == FRAME_OWN)
+        return m->base + ((size_t)f->offset << PAGE_SHIFT);
+    if (f->state != FRAME_FOREIGN)
+        return NULL;
+    owner = host_domain(d->host, f->foreign);
+    if (!owner || !owner->memory.base)
+        return NULL;
+    *writable = !f->readonly;
+    return owner->memory.base + ((size_t)f->offset << PAGE_SHIFT);
+}
+
+int memory_pin(struct domain *d, xen_pfn_t gfn)
+{
+    if (!memory_is_ram(d, gfn))
+        return -EINVAL;
+    d->memory.frames[gfn].pins++;
+    d->memory.pins++;
+    return 0;
+}
+
+void memory_unpin(struct domain *d, xen_pfn_t gfn)
+{
+    struct memory *m = &d->memory;
+
+    m->pins--;
+    if (--m->frames[gfn].pins == 0 && d->dying)
+        punch(m, gfn, 1);
+}
+
+/* ---- the aperture ---- */
+
+int memory_set_own(struct domain *d, xen_pfn_t gfn, uint32_t own_index)
+{
+    if (!memory_is_free(d, gfn))
+        return -EINVAL;
+    d->memory.frames[gfn] = (struct frame){
+        .state = FRAME_OWN,
+        .offset = d->memory.nr_pages + own_index,
+    };
+    return 0;
+}
+
+int memory_set_foreign(struct domain *d, xen_pfn_t gfn, domid_t owner,
+                       xen_pfn_t owner_gfn, bool readonly)
+{
+    if (!memory_is_free(d, gfn))
+        return -EINVAL;
+    d->memory.frames[gfn] = (struct frame){
+        .state = FRAME_FOREIGN,
+        .readonly = readonly,
+        .foreign = owner,
+        .offset = (uint32_t)owner_gfn,
+    };
+    return 0;
+}
+
+void memory_clear(struct domain *d, xen_pfn_t gfn)
+{
+    if (in_aperture(&d->memory, gfn))
+        memset(&d->memory.frames[gfn], 0, sizeof(struct frame));
+}

@@ -1,0 +1,151 @@
+/*
+ * Engine `test`: no guest code runs; the test is the guest.
+ *
+ * It writes into the domain's memory through the hypervisor's mapping, does
+ * hypercalls with rs_test_hypercall(), and has events delivered into
+ * shared_info as the sandbox's stub does it. Used by unit tests, fuzzers and
+ * under TSan.
+ */
+#include "engine_test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "domain.h"
+#include "evtchn_bits.h"
+#include "hypercall.h"
+
+struct test_domain {
+    int epfd;
+};
+
+static int host_open(struct rs_host *h)
+{
+    h->engine_host = h; /* nothing of its own */
+    return 0;
+}
+
+static void host_close(struct rs_host *h)
+{
+    h->engine_host = NULL;
+}
+
+static int domain_create(struct domain *d)
+{
+    struct test_domain *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return -ENOMEM;
+    t->epfd = epoll_create1(EPOLL_CLOEXEC);
+    if (t->epfd < 0) {
+        free(t);
+        return -errno;
+    }
+    d->engine = t;
+    return 0;
+}
+
+static void nothing(struct domain *d)
+{
+    (void)d;
+}
+
+static void free_domain(struct domain *d)
+{
+    struct test_domain *t = d->engine;
+
+    close(t->epfd);
+    free(t);
+    d->engine = NULL;
+}
+
+static int port_attach(struct domain *d, evtchn_port_t port, int rx, int tx)
+{
+    struct test_domain *t = d->engine;
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u32 = port};
+
+    (void)tx;
+    return epoll_ctl(t->epfd, EPOLL_CTL_ADD, rx, &ev) ? -errno : 0;
+}
+
+static void port_detach(struct domain *d, evtchn_port_t port, int rx, int tx)
+{
+    struct test_domain *t = d->engine;
+
+    (void)port;
+    (void)tx;
+    epoll_ctl(t->epfd, EPOLL_CTL_DEL, rx, NULL);
+}
+
+static int physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
+                       int writable, void (*done)(struct vcpu *, uint64_t),
+                       uint64_t arg)
+{
+    (void)gfn;
+    (void)file;
+    (void)offset;
+    (void)writable;
+    if (done)
+        done(v, arg);
+    return 0;
+}
+
+const struct engine_ops engine_test = {
+    .name = "test",
+    .host_open = host_open,
+    .host_close = host_close,
+    .domain_create = domain_create,
+    .domain_resume = nothing,
+    .domain_pause = nothing,
+    .domain_kill = nothing,
+    .domain_free = free_domain,
+    .port_attach = port_attach,
+    .port_detach = port_detach,
+    .physmap_set = physmap_set,
+};
+
+static void harvest(struct domain *d)
+{
+    struct test_domain *t = d->engine;
+    struct shared_info *si = memory_own_page(d, MEMORY_OWN_SHARED_INFO);
+    struct epoll_event ev[16];
+    int n = epoll_wait(t->epfd, ev, 16, 0);
+
+    for (int i = 0; i < n; i++)
+        evtchn_bits_raise(si, &si->vcpu_info[0], ev[i].data.u32);
+}
+
+long rs_test_hypercall(struct rs_host *h, uint16_t domid, unsigned int nr,
+                       const uint64_t args[6])
+{
+    long ret = -ESRCH;
+    struct domain *d;
+
+    pthread_mutex_lock(&h->lock);
+    d = host_domain(h, domid);
+    if (d && !d->dying && d->ops == &engine_test) {
+        ret = d->shut_down ? -EPERM : hypercall_dispatch(&d->vcpu[0], nr, args);
+        harvest(d);
+    }
+    pthread_mutex_unlock(&h->lock);
+    return ret;
+}
+
+void *rs_test_memory(struct rs_host *h, uint16_t domid, uint64_t addr)
+{
+    struct domain *d;
+    void *p = NULL;
+    bool writable;
+
+    pthread_mutex_lock(&h->lock);
+    d = host_domain(h, domid);
+    if (d && d->memory.base) {
+        p = memory_frame(d, addr >> PAGE_SHIFT, &writable);
+        if (p)
+            p = (uint8_t *)p + (addr & (PAGE_SIZE - 1));
+    }
+    pthread_mutex_unlock(&h->lock);
+    return p;
+}
