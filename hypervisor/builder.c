@@ -167,7 +167,7 @@ static int build(struct domain *d, const struct rs_domain_config *c,
     uint32_t pages = (uint32_t)(c->memory_kib / (PAGE_SIZE / 1024));
     int err;
 
-    err = memory_create(d, pages, MEMORY_OWN_GRANT + GRANT_MAX_FRAMES);
+    err = memory_create(d, pages, MEMORY_OWN_PAGES);
     if (err)
         return host_error(h, err,
                           "no memory for a guest of %llu KiB (%llu KiB are left)",

@@ -2,6 +2,8 @@
  * The host: its loop, its budget, and the public API, each call of which is
  * the lock around a call of the room that does the work.
  */
+#include "config.h"
+
 #include "host.h"
 
 #include <errno.h>

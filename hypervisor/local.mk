@@ -1,1 +1,61 @@
-# hypervisor: what it builds, tests and installs.
+# hypervisor: libringside (the core and its engines) and ringsided.
+#
+# The core's rooms include each other by name, so they get their own -I; the
+# stub (sandbox/stub) is linked apart, as the program that stands in every
+# guest's process, and enters the library as a blob.
+
+lib_LIBRARIES += %D%/libringside.a
+nobase_include_HEADERS += include/ringside/ringside.h
+
+%C%_cppflags = $(HOST_CPPFLAGS) -I$(top_srcdir)/%D%
+
+%C%_libringside_a_CPPFLAGS = $(%C%_cppflags)
+%C%_libringside_a_CFLAGS = $(HOST_CFLAGS) $(LIBSECCOMP_CFLAGS)
+%C%_libringside_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
+%C%_libringside_a_SOURCES = \
+	%D%/builder.c %D%/builder.h \
+	%D%/clock.c %D%/clock.h \
+	%D%/console.c %D%/console.h \
+	%D%/control.h \
+	%D%/domain.c %D%/domain.h \
+	%D%/engine.h \
+	%D%/evtchn.c %D%/evtchn.h \
+	%D%/grant.c %D%/grant.h \
+	%D%/guest_access.c %D%/guest_access.h \
+	%D%/host.c %D%/host.h \
+	%D%/hypercall.c %D%/hypercall.h \
+	%D%/image.c %D%/image.h \
+	%D%/log.c \
+	%D%/memory.c %D%/memory.h %D%/memory_op.c \
+	%D%/sched.c \
+	%D%/version.c \
+	%D%/sandbox/filter.c %D%/sandbox/layout.h %D%/sandbox/notify.c \
+	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h %D%/sandbox/zygote.c \
+	%D%/sandbox/stub_blob.S \
+	%D%/test/engine_test.c %D%/test/engine_test.h
+
+# The stub: freestanding, position independent, no relocations, no vector
+# registers (a hypercall preserves them), none of the user's flags.
+stub_sources = %D%/sandbox/stub/start.c %D%/sandbox/stub/calls.c \
+	%D%/sandbox/stub/events.c %D%/sandbox/stub/traps.c \
+	%D%/sandbox/stub/entry.S
+stub_headers = %D%/sandbox/stub/stub.h %D%/sandbox/layout.h
+EXTRA_DIST += $(stub_sources) %D%/sandbox/stub/stub.h
+
+stub_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -fpie -ffreestanding \
+	-mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -fvisibility=hidden \
+	-U_FORTIFY_SOURCE -D_GNU_SOURCE -I$(top_srcdir)/common
+
+%D%/sandbox/stub/stub: $(stub_sources) $(stub_headers)
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) $(stub_flags) -static-pie -nostdlib \
+	    -Wl,--build-id=none -Wl,-z,noexecstack -o $@.tmp \
+	    $(addprefix $(top_srcdir)/,$(stub_sources))
+	$(AM_V_at)if readelf -rW $@.tmp | grep -q R_X86; then \
+	    echo "$@: it has relocations, which nobody would apply" >&2; \
+	    exit 1; fi
+	$(AM_V_at)mv $@.tmp $@
+CLEANFILES += %D%/sandbox/stub/stub
+
+%D%/sandbox/%C%_libringside_a-stub_blob.$(OBJEXT): %D%/sandbox/stub/stub

@@ -4,6 +4,8 @@
  * The numbers are those of the public ABI that we follow, so that guests that
  * look at them take the paths that we support; the strings say who we are.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,75 @@
+/*
+ * What the engine and its stub agree on: descriptor numbers, the numbers of
+ * hypercalls as system calls, and the page through which they talk.
+ *
+ * The stub is the engine's half that lives in the guest's process. After
+ * guest entry the guest owns it: nothing that it writes here is believed.
+ */
+#ifndef RINGSIDE_SANDBOX_LAYOUT_H
+#define RINGSIDE_SANDBOX_LAYOUT_H
+
+#include <linux/filter.h>
+#include <stdint.h>
+
+#include "xen_compat.h"
+
+/*
+ * Descriptor numbers. A port's send side is the descriptor of its own number,
+ * so that the filter allows `write` by one comparison; everything else
+ * lies above the ports.
+ */
+#define SANDBOX_PORTS 960
+#define SANDBOX_FD_EPOLL 960  /* the vCPU's ports; kept */
+#define SANDBOX_FD_RAM 961    /* the domain's memfd; kept */
+#define SANDBOX_FD_SOCKET 962 /* to the hypervisor; closed before entry */
+#define SANDBOX_FD_BOOT 963   /* struct sandbox_boot; closed before entry */
+#define SANDBOX_FD_FOREIGN 968 /* others' memory, only while it is mapped */
+#define SANDBOX_FDS 1024
+
+/* Hypercall nr is system call SANDBOX_BASE + nr; the engine's own follow. */
+#define SANDBOX_BASE 0x5000u
+#define SANDBOX_CALL_FINISH (SANDBOX_BASE + 64) /* changes were carried out */
+#define SANDBOX_CALL_START (SANDBOX_BASE + 65)  /* ready to enter the guest */
+#define SANDBOX_CALL_CRASH (SANDBOX_BASE + 66)  /* vector, rip, address, error */
+#define SANDBOX_CALLS 67u
+
+#define SANDBOX_TICK_NS 4000000u
+
+#define SANDBOX_MAX_CHANGES 48
+#define SANDBOX_MAX_SEGMENTS 8
+#define SANDBOX_MAX_FILTER 1024
+
+/* A change of the address space for the stub to carry out by mmap(). */
+struct sandbox_change {
+    uint64_t addr;   /* one page */
+    uint64_t offset; /* in file fd */
+    int32_t fd;      /* -1: remove what is there */
+    int32_t prot;
+};
+
+/*
+ * One page of every domain's file, written by the hypervisor before entry
+ * (the first part) and in hypercalls (changes); read by the stub.
+ */
+struct sandbox_page {
+    uint32_t nr_pages, nr_segments;
+    uint64_t rip, rsp, rsi;
+    uint64_t hypercall_page;
+    uint64_t stack, stack_offset, stack_size; /* for signals */
+    struct {
+        uint64_t start, end;
+        uint32_t prot, pad;
+    } segment[SANDBOX_MAX_SEGMENTS];
+
+    uint32_t nr_changes, pad;
+    struct sandbox_change change[SANDBOX_MAX_CHANGES];
+};
+_Static_assert(sizeof(struct sandbox_page) <= 4096, "one page");
+
+/* The same for all domains of a host: the two filters. */
+struct sandbox_boot {
+    uint32_t len[2]; /* instructions */
+    struct sock_filter filter[2][SANDBOX_MAX_FILTER];
+};
+
+#endif

@@ -1,0 +1,316 @@
+/*
+ * Notifications: what a guest asked by a system call that Linux holds until
+ * we answer. A hypercall is dispatched; a change of the address space is let
+ * go only if it is one that we told the stub to make.
+ *
+ * One call of one vCPU is handled at a time, from RECV to SEND. After a domain shut
+ * down in its call the call is never answered: the vCPU sleeps until it is killed.
+ */
+#include <asm/unistd.h>
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hypercall.h"
+#include "sandbox.h"
+
+/* Newer than Debian 12's headers (Linux 6.6). */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1ul
+#endif
+
+enum verdict { ANSWER, LET_GO, KEEP };
+
+/* ---- descriptors ---- */
+
+int notify_install_fd(struct sandbox_domain *sd, int fd, int number)
+{
+    struct seccomp_notif_addfd add = {
+        .id = sd->notif_id,
+        .flags = SECCOMP_ADDFD_FLAG_SETFD,
+        .srcfd = (uint32_t)fd,
+        .newfd = (uint32_t)number,
+    };
+
+    if (!sd->in_call)
+        return -EBUSY;
+    return ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno
+                                                                       : 0;
+}
+
+/* The descriptor under which the guest may map domain `owner`'s file. */
+static int lend_file(struct sandbox_domain *sd, struct domain *d, int file)
+{
+    unsigned int i = sd->nr_foreign;
+    int err;
+
+    if (file == d->memory.fd)
+        return SANDBOX_FD_RAM;
+    if (i == SANDBOX_FDS - SANDBOX_FD_FOREIGN)
+        return -EMFILE;
+    err = notify_install_fd(sd, file, SANDBOX_FD_FOREIGN + (int)i);
+    if (err)
+        return err;
+    sd->nr_foreign++;
+    return SANDBOX_FD_FOREIGN + (int)i;
+}
+
+static void take_files_back(struct sandbox_domain *sd)
+{
+    for (; sd->nr_foreign; sd->nr_foreign--)
+        notify_install_fd(sd, sd->host->dummy_fd,
+                          SANDBOX_FD_FOREIGN + (int)sd->nr_foreign - 1);
+}
+
+/* ---- changes of the address space ---- */
+
+int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
+                       int writable, void (*done)(struct vcpu *, uint64_t),
+                       uint64_t arg)
+{
+    struct sandbox_domain *sd = v->domain->engine;
+    struct sandbox_page *page = sandbox_page_of(v->domain);
+    struct pending_change *p = &sd->pending[sd->nr_pending];
+    int fd = -1;
+
+    if (!sd->in_call || sd->nr_pending == SANDBOX_MAX_CHANGES)
+        return -EBUSY;
+    if (file >= 0) {
+        fd = lend_file(sd, v->domain, file);
+        if (fd < 0)
+            return fd;
+    }
+    p->change = (struct sandbox_change){
+        .addr = gfn << PAGE_SHIFT,
+        .offset = file >= 0 ? offset : 0,
+        .fd = fd,
+        .prot = file < 0   ? PROT_NONE
+                : writable ? PROT_READ | PROT_WRITE
+                           : PROT_READ,
+    };
+    p->state = CHANGE_TOLD;
+    p->done = done;
+    p->arg = arg;
+    page->change[sd->nr_pending] = p->change;
+    page->nr_changes = ++sd->nr_pending;
+    return 0;
+}
+
+static bool is_change(const struct sandbox_change *c, const uint64_t *a)
+{
+    uint64_t flags = c->fd >= 0 ? MAP_SHARED | MAP_FIXED
+                                : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED |
+                                      MAP_NORESERVE;
+
+    return a[0] == c->addr && a[1] == PAGE_SIZE &&
+           a[2] == (uint64_t)c->prot && a[3] == flags &&
+           (int32_t)a[4] == c->fd && a[5] == c->offset;
+}
+
+static enum verdict judge_mmap(struct sandbox_domain *sd, const uint64_t *a)
+{
+    for (unsigned int i = 0; i < sd->nr_pending; i++) {
+        struct pending_change *p = &sd->pending[i];
+
+        if (p->state == CHANGE_TOLD && is_change(&p->change, a)) {
+            p->state = CHANGE_LET_GO;
+            return LET_GO;
+        }
+    }
+    return ANSWER;
+}
+
+/* Protection of the guest's own RAM, never writable and executable. */
+static enum verdict judge_mprotect(struct domain *d, const uint64_t *a)
+{
+    uint64_t start = MEMORY_FIRST_GFN * PAGE_SIZE;
+    uint64_t end = (uint64_t)d->memory.nr_pages << PAGE_SHIFT;
+
+    if (a[0] < start || a[0] >= end || a[1] > end - a[0] ||
+        (a[0] & ~PAGE_MASK) || (a[2] & ~7ull) ||
+        (a[2] & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
+        return ANSWER;
+    return LET_GO;
+}
+
+/*
+ * A thread that calls again has finished what it was let go to do before.
+ * What it was told and did not do is forgotten at its next hypercall, except
+ * an unmapping: that stays to be done, and keeps its grant pinned.
+ */
+static void finish_changes(struct sandbox_domain *sd, bool hypercall)
+{
+    struct sandbox_page *page = sandbox_page_of(sd->domain);
+    unsigned int left = 0;
+
+    for (unsigned int i = 0; i < sd->nr_pending; i++) {
+        struct pending_change p = sd->pending[i];
+
+        if (p.state == CHANGE_LET_GO) {
+            if (p.done)
+                p.done(&sd->domain->vcpu[0], p.arg);
+        } else if (p.done || !hypercall) {
+            page->change[left] = p.change;
+            sd->pending[left++] = p;
+        }
+    }
+    sd->nr_pending = left;
+    if (hypercall)
+        page->nr_changes = left;
+}
+
+/* ---- calls ---- */
+
+static void crash(struct domain *d, const uint64_t *a)
+{
+    static const char *const names[] = {
+        [0] = "division by zero", [1] = "debug trap",
+        [3] = "breakpoint",       [6] = "invalid instruction",
+        [13] = "general protection", [14] = "page fault",
+        [16] = "floating point",  [17] = "alignment check",
+        [19] = "vector floating point",
+    };
+    const char *name =
+        a[0] < sizeof(names) / sizeof(names[0]) ? names[a[0]] : NULL;
+
+    domain_crash(d, "%s at rip %#llx, address %#llx, error code %#llx",
+                 name ? name : "trap", (unsigned long long)a[1],
+                 (unsigned long long)a[2], (unsigned long long)a[3]);
+}
+
+static enum verdict handle(struct sandbox_domain *sd, int nr,
+                           const uint64_t *args, int64_t *value)
+{
+    struct domain *d = sd->domain;
+
+    *value = 0;
+    switch (nr) {
+    case __NR_mmap:
+        *value = -EPERM;
+        return judge_mmap(sd, args);
+    case __NR_mprotect:
+        *value = -EINVAL;
+        return judge_mprotect(d, args);
+    case SANDBOX_CALL_FINISH:
+        take_files_back(sd);
+        return ANSWER;
+    case SANDBOX_CALL_CRASH:
+        crash(d, args);
+        return KEEP;
+    case SANDBOX_CALL_START:
+        if (sd->entered)
+            return ANSWER; /* a guest that calls it again gets nothing */
+        sd->parked = true;
+        return KEEP;
+    default:
+        *value = hypercall_dispatch(&d->vcpu[0],
+                                    (unsigned int)nr - SANDBOX_BASE, args);
+        return ANSWER;
+    }
+}
+
+static void answer(struct sandbox_domain *sd, int64_t value, bool let_go)
+{
+    struct seccomp_notif_resp *r = sd->host->resp;
+
+    memset(r, 0, sd->host->resp_size);
+    r->id = sd->notif_id;
+    if (let_go)
+        r->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    else
+        r->val = value;
+    /* ENOENT: it was killed meanwhile. */
+    ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_SEND, r);
+}
+
+void notify_start(struct sandbox_domain *sd)
+{
+    int err;
+
+    sd->parked = false;
+    sd->entered = true;
+    sd->domain->started_ns = host_now();
+    sd->in_call = true;
+    err = sandbox_install_ports(sd);
+    if (err)
+        domain_crash(sd->domain, "cannot give it its event channels: %s",
+                     strerror(-err));
+    else
+        answer(sd, 0, false);
+    sd->in_call = false;
+}
+
+static void call_ready(void *data, uint32_t events)
+{
+    struct sandbox_domain *sd = data;
+    struct domain *d = sd->domain;
+    struct seccomp_notif *q = sd->host->notif;
+    uint64_t args[6];
+    enum verdict verdict;
+    int64_t value;
+
+    if (!(events & EPOLLIN)) {
+        host_unwatch(d->host, &sd->listener); /* the process has ended */
+        return;
+    }
+    memset(q, 0, sd->host->notif_size);
+    if (ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, q))
+        return; /* it was killed, or interrupted, meanwhile */
+    memcpy(args, q->data.args, sizeof(args));
+    sd->notif_id = q->id;
+    sd->in_call = true;
+    finish_changes(sd, q->data.nr >= (int)SANDBOX_BASE);
+    verdict = handle(sd, q->data.nr, args, &value);
+    if (verdict != KEEP && !d->shut_down)
+        answer(sd, value, verdict == LET_GO);
+    sd->in_call = false;
+    if (sd->parked && d->pause_count == 0 && !d->shut_down)
+        notify_start(sd);
+}
+
+/* ---- the listener ---- */
+
+static int receive_listener(int sock)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    char byte;
+    struct iovec iov = {&byte, 1};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof(control)};
+    struct cmsghdr *c;
+    int fd = -1;
+
+    if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
+        return -EPIPE;
+    c = CMSG_FIRSTHDR(&m);
+    if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&fd, CMSG_DATA(c), sizeof(int));
+    return fd >= 0 ? fd : -EPROTO;
+}
+
+void notify_listener_ready(void *data, uint32_t events)
+{
+    struct sandbox_domain *sd = data;
+    struct rs_host *h = sd->domain->host;
+    int fd = receive_listener(sd->socket.fd);
+
+    (void)events;
+    host_unwatch(h, &sd->socket);
+    if (fd < 0)
+        return; /* the process ended: its status will say why */
+    if (ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+              SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP))
+        sd->host->sync_wake = false;
+    if (host_watch(h, &sd->listener, fd, EPOLLIN, call_ready, sd))
+        domain_crash(sd->domain, "cannot watch its hypercalls");
+}

@@ -1,0 +1,350 @@
+/*
+ * Engine `sandbox`: a domain is a confined Linux process (docs/engine.md,
+ * second part).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+/* ---- the host ---- */
+
+static int open_buffers(struct sandbox_host *s)
+{
+    struct seccomp_notif_sizes sizes;
+
+    if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes))
+        return -errno;
+    s->notif_size = sizes.seccomp_notif;
+    s->resp_size = sizes.seccomp_notif_resp;
+    s->notif = calloc(1, s->notif_size);
+    s->resp = calloc(1, s->resp_size);
+    return s->notif && s->resp ? 0 : -ENOMEM;
+}
+
+static void host_close_sandbox(struct rs_host *h)
+{
+    struct sandbox_host *s = h->engine_host;
+
+    zygote_close(s);
+    if (s->boot_fd >= 0)
+        close(s->boot_fd);
+    if (s->dummy_fd >= 0)
+        close(s->dummy_fd);
+    free(s->notif);
+    free(s->resp);
+    free(s);
+    h->engine_host = NULL;
+}
+
+static int host_open_sandbox(struct rs_host *h)
+{
+    struct sandbox_host *s = calloc(1, sizeof(*s));
+    int err;
+
+    if (!s)
+        return host_error(h, -ENOMEM, "no memory");
+    h->engine_host = s;
+    s->host = h;
+    s->zygote_fd = s->dummy_fd = -1;
+    s->sync_wake = true;
+    s->boot_fd = filter_build();
+    if (s->boot_fd < 0)
+        return host_error(h, s->boot_fd, "cannot build the system call filter: %s",
+                          strerror(-s->boot_fd));
+    err = open_buffers(s);
+    if (err)
+        return host_error(h, err,
+                          "this kernel has no seccomp user notification: %s",
+                          strerror(-err));
+    s->dummy_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->dummy_fd < 0)
+        return host_error(h, -errno, "eventfd: %s", strerror(errno));
+    err = zygote_open(s);
+    if (err)
+        return host_error(h, err, "cannot start the zygote: %s",
+                          strerror(-err));
+    return 0;
+}
+
+/* ---- creation ---- */
+
+static void fill_page(struct domain *d)
+{
+    struct sandbox_page *p = sandbox_page_of(d);
+    const struct domain_image *im = &d->image;
+
+    p->nr_pages = d->memory.nr_pages;
+    p->stack = MEMORY_STACK_GFN((uint64_t)p->nr_pages) << PAGE_SHIFT;
+    p->stack_offset = (uint64_t)(p->nr_pages + MEMORY_OWN_STACK) << PAGE_SHIFT;
+    p->stack_size = MEMORY_STACK_PAGES << PAGE_SHIFT;
+    p->rip = d->vcpu[0].entry.rip;
+    p->rsp = d->vcpu[0].entry.rsp;
+    p->rsi = d->vcpu[0].entry.rsi;
+    p->hypercall_page = im->hypercall_page;
+    p->nr_segments = im->nr_segments;
+    for (unsigned int i = 0; i < im->nr_segments; i++) {
+        p->segment[i].start = im->segment[i].start;
+        p->segment[i].end = im->segment[i].end;
+        p->segment[i].prot = PROT_READ |
+                             (im->segment[i].write ? PROT_WRITE : 0) |
+                             (im->segment[i].execute ? PROT_EXEC : 0);
+    }
+}
+
+/*
+ * The signal stack is guest memory: upcalls and trap handlers run on it and
+ * do hypercalls with arguments there.
+ */
+static int place_stack(struct domain *d)
+{
+    xen_pfn_t gfn = MEMORY_STACK_GFN(d->memory.nr_pages);
+    int err = 0;
+
+    for (uint32_t i = 0; i < MEMORY_STACK_PAGES && !err; i++)
+        err = memory_set_own(d, gfn + i, MEMORY_OWN_STACK + i);
+    return err;
+}
+
+static int spawn(struct sandbox_domain *sd)
+{
+    struct domain *d = sd->domain;
+    uint64_t page_offset =
+        (uint64_t)(d->memory.nr_pages + MEMORY_OWN_ENGINE) << PAGE_SHIFT;
+    int sp[2], pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp))
+        return -errno;
+    pid = zygote_spawn(sd->host, d->memory.fd, sd->epfd, sp[1], page_offset,
+                       &sd->pidfd);
+    close(sp[1]);
+    sd->socket.fd = sp[0];
+    if (pid < 0)
+        return pid;
+    d->pid = pid;
+    return host_watch(d->host, &sd->socket, sp[0], EPOLLIN,
+                      notify_listener_ready, sd);
+}
+
+static int create(struct domain *d)
+{
+    struct sandbox_domain *sd = calloc(1, sizeof(*sd));
+    int err;
+
+    if (!sd)
+        return -ENOMEM;
+    d->engine = sd;
+    sd->domain = d;
+    sd->host = d->host->engine_host;
+    sd->pidfd = sd->socket.fd = sd->listener.fd = -1;
+    d->evtchn.max = SANDBOX_PORTS;
+    sd->epfd = epoll_create1(EPOLL_CLOEXEC);
+    if (sd->epfd < 0)
+        return -errno;
+    fill_page(d);
+    err = place_stack(d);
+    return err ? err : spawn(sd);
+}
+
+/* ---- running and stopping ---- */
+
+static void send_signal(struct sandbox_domain *sd, int sig)
+{
+    if (sd->pidfd >= 0 && !sd->dead)
+        syscall(SYS_pidfd_send_signal, sd->pidfd, sig, NULL, 0);
+}
+
+static void resume(struct domain *d)
+{
+    struct sandbox_domain *sd = d->engine;
+
+    if (sd->parked)
+        notify_start(sd);
+    send_signal(sd, SIGCONT);
+}
+
+/* The state letter of /proc/PID/stat: behind the last parenthesis. */
+static char process_state(int pid)
+{
+    char path[32], buf[256];
+    const char *p;
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 'X';
+    n = read(fd, buf, sizeof(buf) - 1);
+    close(fd);
+    buf[n > 0 ? n : 0] = '\0';
+    p = strrchr(buf, ')');
+    return p && p[1] == ' ' ? p[2] : 'X';
+}
+
+#define STOP_LIMIT_NS 50000000u
+
+/*
+ * A stopped process runs no guest code; neither does one in a call that we
+ * have not answered (it ignores SIGSTOP until then, and stops right after).
+ */
+static void pause_process(struct domain *d)
+{
+    struct sandbox_domain *sd = d->engine;
+    uint64_t start = host_now();
+    struct timespec nap = {0, 5000};
+    char state;
+
+    send_signal(sd, SIGSTOP);
+    if (sd->parked || sd->in_call || sd->listener.fd < 0)
+        return;
+    for (;;) {
+        state = process_state(d->pid);
+        if (state == 'T' || state == 't' || state == 'Z' || state == 'X')
+            return;
+        if (host_now() - start > STOP_LIMIT_NS) {
+            host_log(d->host, RS_LOG_WARN, "domain %u is slow to stop",
+                     d->domid);
+            return;
+        }
+        nanosleep(&nap, NULL);
+    }
+}
+
+static void kill_process(struct domain *d)
+{
+    struct sandbox_domain *sd = d->engine;
+    struct pollfd p = {.fd = sd->pidfd, .events = POLLIN};
+
+    send_signal(sd, SIGKILL);
+    if (sd->pidfd >= 0 && poll(&p, 1, 1000) != 1)
+        host_log(d->host, RS_LOG_ERROR, "domain %u does not die", d->domid);
+    sd->dead = true;
+    host_unwatch(d->host, &sd->socket);
+    host_unwatch(d->host, &sd->listener);
+    d->pid = 0;
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static void free_engine(struct domain *d)
+{
+    struct sandbox_domain *sd = d->engine;
+
+    close_if_open(sd->socket.fd);
+    close_if_open(sd->listener.fd);
+    close_if_open(sd->epfd);
+    close_if_open(sd->pidfd);
+    free(sd);
+    d->engine = NULL;
+}
+
+/* What a wait status says of the guest. */
+static void report_end(struct domain *d, int status)
+{
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        domain_crash(d, "killed: it made a system call that is not a hypercall");
+    else if (WIFSIGNALED(status))
+        domain_crash(d, "its process was killed by signal %d (%s)",
+                     WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        domain_crash(d, "its process could not start: step %d failed",
+                     WEXITSTATUS(status));
+}
+
+void sandbox_process_ended(struct sandbox_host *s, pid_t pid, int status)
+{
+    struct list *pos;
+
+    list_for_each(pos, &s->host->domain_list)
+    {
+        struct domain *d = container_of(pos, struct domain, link);
+
+        if (d->ops == &engine_sandbox && d->pid == pid) {
+            ((struct sandbox_domain *)d->engine)->dead = true;
+            report_end(d, status);
+            return;
+        }
+    }
+}
+
+static uint64_t cpu_ns(struct domain *d)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (d->pid <= 0 || clock_getcpuclockid(d->pid, &clock) ||
+        clock_gettime(clock, &t))
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- ports ---- */
+
+static int port_attach(struct domain *d, evtchn_port_t port, int rx, int tx)
+{
+    struct sandbox_domain *sd = d->engine;
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = port};
+    int err = 0;
+
+    if (epoll_ctl(sd->epfd, EPOLL_CTL_ADD, rx, &ev))
+        return -errno;
+    /* Before the start it is given with all others (notify_start()). */
+    if (tx >= 0 && sd->entered)
+        err = notify_install_fd(sd, tx, (int)port);
+    if (err)
+        epoll_ctl(sd->epfd, EPOLL_CTL_DEL, rx, NULL);
+    return err;
+}
+
+static void port_detach(struct domain *d, evtchn_port_t port, int rx, int tx)
+{
+    struct sandbox_domain *sd = d->engine;
+
+    epoll_ctl(sd->epfd, EPOLL_CTL_DEL, rx, NULL);
+    if (tx >= 0 && sd->in_call)
+        notify_install_fd(sd, sd->host->dummy_fd, (int)port);
+}
+
+int sandbox_install_ports(struct sandbox_domain *sd)
+{
+    struct domain *d = sd->domain;
+    int rx, tx, err = 0;
+
+    for (evtchn_port_t p = 1; p < d->evtchn.nr && !err; p++)
+        if (!evtchn_fds(d, p, &rx, &tx) && tx >= 0)
+            err = notify_install_fd(sd, tx, (int)p);
+    return err;
+}
+
+const struct engine_ops engine_sandbox = {
+    .name = "sandbox",
+    .host_open = host_open_sandbox,
+    .host_close = host_close_sandbox,
+    .domain_create = create,
+    .domain_resume = resume,
+    .domain_pause = pause_process,
+    .domain_kill = kill_process,
+    .domain_free = free_engine,
+    .port_attach = port_attach,
+    .port_detach = port_detach,
+    .physmap_set = notify_physmap_set,
+    .cpu_ns = cpu_ns,
+};

@@ -1,0 +1,99 @@
+/*
+ * The rooms of the sandbox engine, among themselves:
+ *
+ *   zygote.c  the process that spawns domain processes
+ *   filter.c  what a guest may ask of Linux, as two seccomp filters
+ *   notify.c  hypercalls and address-space changes, as notifications
+ *   sandbox.c struct engine_ops: create, pause, resume, kill, ports
+ *   stub/     what runs inside the guest's process
+ */
+#ifndef RINGSIDE_SANDBOX_H
+#define RINGSIDE_SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "domain.h"
+#include "layout.h"
+
+/* Of the host: rs_host.engine_host. */
+struct sandbox_host {
+    struct rs_host *host;
+    int zygote_fd;      /* SEQPACKET; EOF ends the zygote */
+    pid_t zygote_pid;
+    struct watch zygote_watch;
+    int boot_fd;        /* struct sandbox_boot, read-only for stubs */
+    int dummy_fd;       /* what a closed port's descriptor is replaced by */
+    size_t notif_size, resp_size;
+    struct seccomp_notif *notif; /* buffers of that size */
+    struct seccomp_notif_resp *resp;
+    bool sync_wake; /* the kernel has synchronous wake-up (6.6) */
+};
+
+/* A change that the vCPU was told to make. */
+struct pending_change {
+    struct sandbox_change change;
+    enum { CHANGE_TOLD, CHANGE_LET_GO } state;
+    void (*done)(struct vcpu *, uint64_t);
+    uint64_t arg;
+};
+
+/* Of a domain: domain.engine. */
+struct sandbox_domain {
+    struct domain *domain;
+    struct sandbox_host *host;
+    int epfd; /* shared with the guest: its ports */
+    int pidfd;
+    struct watch socket;   /* until the listener arrived */
+    struct watch listener;
+    bool dead;      /* the process has ended */
+    bool parked;    /* the start call waits for the first resume */
+    bool entered;   /* guest code may have run */
+    bool in_call;   /* a notification is being handled: `notif_id` */
+    uint64_t notif_id;
+    struct pending_change pending[SANDBOX_MAX_CHANGES];
+    unsigned int nr_pending;
+    domid_t foreign[SANDBOX_FDS - SANDBOX_FD_FOREIGN];
+    unsigned int nr_foreign; /* descriptors lent for pending changes */
+};
+
+static inline struct sandbox_page *sandbox_page_of(struct domain *d)
+{
+    return memory_own_page(d, MEMORY_OWN_ENGINE);
+}
+
+/* ---- zygote.c ---- */
+
+int zygote_open(struct sandbox_host *s);
+void zygote_close(struct sandbox_host *s);
+/* Spawns a stub with these descriptors; its pid, or -errno. The process's
+ * end is told by sandbox_process_ended(). */
+int zygote_spawn(struct sandbox_host *s, int ram_fd, int epoll_fd,
+                 int socket_fd, uint64_t page_offset, int *pidfd);
+
+/* ---- filter.c ---- */
+
+/* A sealed memfd that holds struct sandbox_boot, or -errno. */
+int filter_build(void);
+
+/* ---- notify.c ---- */
+
+/* The listener arrived on the domain's socket. */
+void notify_listener_ready(void *data, uint32_t events);
+/* Gives the guest descriptor `fd` as its `number`. Only inside a call. */
+int notify_install_fd(struct sandbox_domain *sd, int fd, int number);
+/* Answers the parked start call: the guest is entered. */
+void notify_start(struct sandbox_domain *sd);
+int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
+                       int writable, void (*done)(struct vcpu *, uint64_t),
+                       uint64_t arg);
+
+/* ---- sandbox.c ---- */
+
+/* The process `pid` ended with a wait status. */
+void sandbox_process_ended(struct sandbox_host *s, pid_t pid, int status);
+/* Puts the descriptors of all ports into a guest that is about to start. */
+int sandbox_install_ports(struct sandbox_domain *sd);
+
+#endif

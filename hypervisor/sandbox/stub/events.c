@@ -1,0 +1,173 @@
+/*
+ * Events: from the epoll file to the guest's pending bits, and to its upcall.
+ *
+ * The order is always: harvest → set bits → test → sleep. While `sleeping` is
+ * set the tick harvests nothing, so that what arrives between the test and
+ * the sleep is still in the epoll file and ends the sleep.
+ */
+#include <linux/eventpoll.h>
+#include <linux/time_types.h>
+
+#include "evtchn_bits.h"
+#include "stub.h"
+
+#define BATCH 16
+/* A peer that floods cannot keep us here: the rest waits for the next time. */
+#define ROUNDS 16
+
+uint64_t stub_now(void)
+{
+    const volatile struct vcpu_time_info *t = &stub.vcpu->time;
+    uint32_t version, lo, hi;
+    uint64_t delta, ns;
+
+    /* Partner: time_publish() makes the version odd while it writes. */
+    do {
+        version = t->version;
+        xen_rmb();
+        __asm__ __volatile__("rdtsc" : "=a"(lo), "=d"(hi));
+        delta = ((uint64_t)hi << 32 | lo) - t->tsc_timestamp;
+        delta = t->tsc_shift >= 0 ? delta << t->tsc_shift
+                                  : delta >> -t->tsc_shift;
+        ns = t->system_time +
+             (uint64_t)((unsigned __int128)delta * t->tsc_to_system_mul >> 32);
+        xen_rmb();
+    } while ((version & 1) || version != t->version);
+    return ns;
+}
+
+static void raise(evtchn_port_t port)
+{
+    if (port < SANDBOX_PORTS)
+        evtchn_bits_raise(stub.shared, stub.vcpu, port);
+}
+
+/* Waits at most `timeout` (NULL: for ever); returns how many came. */
+static long collect(struct __kernel_timespec *timeout)
+{
+    struct epoll_event ev[BATCH];
+    long n = sys6(__NR_epoll_pwait2, SANDBOX_FD_EPOLL, (long)ev, BATCH,
+                  (long)timeout, 0, 0);
+
+    for (long i = 0; i < n; i++)
+        raise((evtchn_port_t)ev[i].data);
+    return n;
+}
+
+void stub_harvest(void)
+{
+    struct __kernel_timespec zero = {0, 0};
+
+    for (int i = 0; i < ROUNDS && collect(&zero) == BATCH; i++)
+        ;
+}
+
+void stub_check_timer(void)
+{
+    if (stub.deadline && stub_now() >= stub.deadline) {
+        stub.deadline = 0;
+        if (stub.timer_port)
+            raise(stub.timer_port);
+    }
+}
+
+void stub_deliver(struct cpu_user_regs *regs)
+{
+    struct vcpu_info *vi = stub.vcpu;
+
+    while (stub.callback && !READ_ONCE(vi->evtchn_upcall_mask) &&
+           READ_ONCE(vi->evtchn_upcall_pending)) {
+        WRITE_ONCE(vi->evtchn_upcall_mask, 1);
+        stub.callback(regs);
+        WRITE_ONCE(vi->evtchn_upcall_mask, 0);
+    }
+}
+
+static struct __kernel_timespec timespec_of(uint64_t ns)
+{
+    return (struct __kernel_timespec){(long long)(ns / NS),
+                                      (long long)(ns % NS)};
+}
+
+void stub_arm_tick(void)
+{
+    struct __kernel_itimerspec its = {{0, 0}, {0, 0}};
+    uint64_t now = stub_now(), ns = SANDBOX_TICK_NS;
+
+    if (stub.deadline && stub.deadline < now + ns)
+        ns = stub.deadline > now ? stub.deadline - now : 1;
+    if (stub.ticking && stub.tick_ns <= now + ns)
+        return;
+    stub.ticking = true;
+    stub.tick_ns = now + ns;
+    its.it_value = timespec_of(ns);
+    sys6(__NR_timer_settime, 0, 0, (long)&its, 0, 0, 0);
+}
+
+/* Sleeps until something arrives or system time `until` (0: for ever). */
+static void doze(uint64_t until)
+{
+    struct __kernel_timespec ts;
+    uint64_t now;
+
+    if (stub.deadline && (!until || stub.deadline < until))
+        until = stub.deadline;
+    if (!until) {
+        collect(NULL);
+    } else {
+        now = stub_now();
+        ts = timespec_of(until > now ? until - now : 0);
+        collect(&ts);
+    }
+    stub_check_timer();
+}
+
+static void begin_sleep(void)
+{
+    WRITE_ONCE(stub.sleeping, true);
+    barrier(); /* partner: the tick handler on this very thread */
+}
+
+static void end_sleep(void)
+{
+    barrier();
+    WRITE_ONCE(stub.sleeping, false);
+    /* A tick that fell into the sleep was not renewed. */
+    if (!READ_ONCE(stub.ticking))
+        stub_arm_tick();
+}
+
+long stub_block(void)
+{
+    WRITE_ONCE(stub.vcpu->evtchn_upcall_mask, 0);
+    begin_sleep();
+    stub_check_timer();
+    while (!READ_ONCE(stub.vcpu->evtchn_upcall_pending))
+        doze(0);
+    end_sleep();
+    stub_deliver(NULL);
+    return 0;
+}
+
+static bool any_pending(const evtchn_port_t *ports, unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++)
+        if (evtchn_bits_test(stub.shared->evtchn_pending, ports[i]))
+            return true;
+    return false;
+}
+
+long stub_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout)
+{
+    begin_sleep();
+    stub_harvest();
+    while (!any_pending(ports, n) && !(timeout && stub_now() >= timeout)) {
+        if (READ_ONCE(stub.vcpu->evtchn_upcall_pending) &&
+            !READ_ONCE(stub.vcpu->evtchn_upcall_mask))
+            break;
+        doze(timeout);
+    }
+    end_sleep();
+    stub_deliver(NULL);
+    return 0;
+}
