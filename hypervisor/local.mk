@@ -58,4 +58,4 @@ stub_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -fpie -ffreestanding \
 	$(AM_V_at)mv $@.tmp $@
 CLEANFILES += %D%/sandbox/stub/stub
 
-%D%/sandbox/%C%_libringside_a-stub_blob.$(OBJEXT): %D%/sandbox/stub/stub
+%D%/sandbox/libringside_a-stub_blob.$(OBJEXT): %D%/sandbox/stub/stub
