@@ -1,1 +1,28 @@
-# tools: what it builds, tests and installs.
+# tools: the command `ringside`.
+tools_CPPFLAGS = $(HOST_CPPFLAGS) $(HYPERCALL_HOST_CPPFLAGS) \
+	$(XENSTORE_CFLAGS) -DRINGSIDED_PATH='"$(sbindir)/ringsided"'
+
+# What needs no host to talk to, for the command and its unit tests.
+noinst_LIBRARIES += %D%/libtools.a
+%C%_libtools_a_CPPFLAGS = $(tools_CPPFLAGS)
+%C%_libtools_a_SOURCES = \
+	%D%/guest_config.h %D%/config.c %D%/config_values.c %D%/config_scan.c \
+	%D%/vif.c %D%/check.h %D%/check.c %D%/image.h %D%/image.c \
+	%D%/options.h %D%/options.c %D%/say.h %D%/say.c \
+	%D%/layout.h %D%/layout.c %D%/layout_devices.c
+
+bin_PROGRAMS += ringside
+ringside_CPPFLAGS = $(tools_CPPFLAGS)
+ringside_SOURCES = \
+	%D%/main.c %D%/verbs.h %D%/run.c %D%/create.c %D%/console.c \
+	%D%/list.c %D%/info.c %D%/lifecycle.c \
+	%D%/doctor.h %D%/doctor.c %D%/doctor_checks.c \
+	%D%/guest.h %D%/guest.c %D%/domains.c %D%/summary.h %D%/summary.c \
+	%D%/host.h %D%/host.c %D%/launch.h %D%/launch.c \
+	%D%/relay.h %D%/relay.c
+ringside_LDADD = %D%/libtools.a libhypercall/libhypercall-host.a \
+	$(XENSTORE_LIBS) $(XLU_LIBS)
+
+unit_tests += tests/unit/test_tools_config
+tests_unit_test_tools_config_SOURCES = tests/unit/test_tools_config.c
+tests_unit_test_tools_config_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,262 @@
+/*
+ * Guests' configurations: every key that is understood, and for every mistake
+ * one complaint that names its place.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tools/guest_config.h"
+#include "tools/say.h"
+
+static int read_cfg(struct guest_config *c, const char *text)
+{
+    char path[] = "/tmp/ringside-test-XXXXXX";
+    int fd = mkstemp(path), err;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    config_init(c);
+    err = config_read_file(c, path);
+    unlink(path);
+    return err;
+}
+
+static void a_whole_file(void **state)
+{
+    struct guest_config c;
+
+    (void)state;
+    assert_int_equal(read_cfg(&c, "# a web server\n"
+                                  "name = 'web'  # its name\n"
+                                  "type = \"pvh\"\n"
+                                  "kernel = \"/srv/web.elf\"; memory = 32\n"
+                                  "vcpus = 1\n"
+                                  "extra = \"root=xvda # not a comment\"\n"
+                                  "disk = [ 'site.tar,raw,xvda,r',\n"
+                                  "         '/dev/x, ,xvdb,w' ]\n"
+                                  "vif = [ 'type=nat,forward=tcp:8080:80' ]\n"
+                                  "on_poweroff = 'preserve'\n"
+                                  "on_crash = 'restart'\n"),
+                     0);
+    assert_string_equal(c.name, "web");
+    assert_string_equal(c.kernel, "/srv/web.elf");
+    assert_string_equal(c.cmdline, "root=xvda # not a comment");
+    assert_int_equal(c.memory_mib, 32);
+    assert_int_equal(c.nr_disks, 2);
+    assert_int_equal(c.disks[0].path[0], '/');
+    assert_non_null(strstr(c.disks[0].path, "/site.tar"));
+    assert_true(c.disks[0].read_only);
+    assert_int_equal(c.disks[0].devid, 51712);
+    assert_string_equal(c.disks[1].path, "/dev/x");
+    assert_false(c.disks[1].read_only);
+    assert_int_equal(c.disks[1].devid, 51728);
+    assert_int_equal(c.nr_vifs, 1);
+    assert_int_equal(c.on_poweroff, END_PRESERVE);
+    assert_int_equal(c.on_reboot, END_RESTART);
+    assert_int_equal(c.on_crash, END_RESTART);
+    config_free(&c);
+}
+
+static void wrong_files(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        { "name = 'a'\nmemmory = 4\n", ":2: unknown option 'memmory'" },
+        { "disk = [\n'a,raw,xvda'\n]\nbios='x'\n",
+          ":4: unknown option 'bios'" },
+        { "name = 'a\n", ":1: config parsing error" },
+        { "memory = 'lots'\n", "memory 'lots' is not a number" },
+        { "memory = '-1'\n", "memory '-1' is not a number" },
+        { "memory = 0\n", "memory '0' is not a number" },
+        { "vcpus = 2\n", "vcpus = 2: guests have 1" },
+        { "type = 'hvm'\n", "runs paravirtual guests" },
+        { "name = 'a b'\n", "'a b' cannot be a domain's name" },
+        { "name = '12'\n", "a number would be taken" },
+        { "name = '../x'\n", "cannot be a domain's name" },
+        { "disk = 'a,raw,xvda'\n", "`disk' is a single value" },
+        { "name = [ 'a' ]\n", "`name' is a list" },
+        { "disk = [ 'a,raw,xvda,maybe' ]\n", "unknown value for access" },
+        { "disk = [ 'a,raw' ]\n", "no vdev" },
+        { "disk = [ 'a,raw,hda' ]\n", "must be xvda to xvdp" },
+        { "disk = [ 'a,qcow2,xvda' ]\n", "only format raw" },
+        { "disk = [ 'a,raw,xvda', 'b,raw,xvda' ]\n",
+          "two disks are called xvda" },
+        { "vif = [ [ 'a' ] ]\n", "vif: an entry is not a string" },
+        { "on_crash = 'weep'\n", "not \"weep\"" },
+    };
+    struct guest_config c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_not_equal(read_cfg(&c, cases[i].text), 0);
+        if (strstr(complaint(), cases[i].says) == NULL)
+            fail_msg("'%s' gave '%s'", cases[i].text, complaint());
+        config_free(&c);
+    }
+}
+
+static void not_a_file(void **state)
+{
+    struct guest_config c;
+
+    (void)state;
+    config_init(&c);
+    assert_int_not_equal(config_read_file(&c, "/nonexistent.cfg"), 0);
+    assert_non_null(strstr(complaint(), "cannot read"));
+    assert_int_not_equal(config_read_file(&c, "/tmp"), 0);
+    assert_int_not_equal(config_read_file(&c, "/proc/self/exe"), 0);
+    assert_non_null(strstr(complaint(), "is not a configuration file"));
+    config_free(&c);
+}
+
+static void add_vif(struct guest_config *c, const char *spec)
+{
+    config_init(c);
+    if (config_add_vif(c, "--vif", spec) != 0)
+        fail_msg("'%s' gave '%s'", spec, complaint());
+}
+
+static void vif_specs(void **state)
+{
+    struct guest_config c;
+
+    (void)state;
+    add_vif(&c, "");
+    assert_int_equal(c.vifs[0].type, VIF_NAT);
+    assert_int_equal(strncmp(c.vifs[0].mac, "00:16:3e:", 9), 0);
+    add_vif(&c, "mac=00:16:3E:aa:bb:cc, type=nat,"
+                "forward=tcp:8080:80+udp:0.0.0.0:53:5353,forward=tcp:0:22");
+    assert_string_equal(c.vifs[0].mac, "00:16:3e:aa:bb:cc");
+    assert_int_equal(c.vifs[0].nr_forwards, 3);
+    assert_int_equal(c.vifs[0].forwards[0].host_port, 8080);
+    assert_int_equal(c.vifs[0].forwards[0].guest_port, 80);
+    assert_string_equal(c.vifs[0].forwards[0].host_addr, "127.0.0.1");
+    assert_true(c.vifs[0].forwards[1].udp);
+    assert_string_equal(c.vifs[0].forwards[1].host_addr, "0.0.0.0");
+    assert_int_equal(c.vifs[0].forwards[2].host_port, 0);
+    add_vif(&c, "tap=tap0,mtu=9000,ip=10.1.2.3");
+    assert_int_equal(c.vifs[0].type, VIF_TAP);
+    assert_string_equal(c.vifs[0].dev, "tap0");
+    assert_int_equal(c.vifs[0].mtu, 9000);
+    add_vif(&c, "bridge=xenbr0,vifname=web0");
+    assert_int_equal(c.vifs[0].type, VIF_BRIDGE);
+    assert_string_equal(c.vifs[0].vifname, "web0");
+}
+
+static void wrong_vifs(void **state)
+{
+    static const struct {
+        const char *spec, *says;
+    } cases[] = {
+        { "nat", "not of the form KEY=VALUE" },
+        { "model=e1000", "unknown key 'model'" },
+        { "type=vif", "should be nat, tap or bridge" },
+        { "type=tap", "needs tap=DEVICE" },
+        { "type=bridge", "needs bridge=DEVICE" },
+        { "tap=tap0,type=nat", "does not use device" },
+        { "tap=tap0,forward=tcp:1:1", "goes with type=nat only" },
+        { "mac=01:16:3e:00:00:00", "unicast" },
+        { "mac=00:00:00:00:00:00", "unicast" },
+        { "mac=00:16:3e:00:00:00:00", "unicast" },
+        { "forward=tcp:8080", "HOSTPORT:GUESTPORT" },
+        { "forward=sctp:1:1", "HOSTPORT:GUESTPORT" },
+        { "forward=tcp:1:0", "HOSTPORT:GUESTPORT" },
+        { "forward=tcp:65536:80", "HOSTPORT:GUESTPORT" },
+        { "forward=tcp:1.2.3:80:80", "HOSTPORT:GUESTPORT" },
+        { "forward=tcp:127.0.0.1:80:80:80", "HOSTPORT:GUESTPORT" },
+        { "forward=tcp:-1:80", "HOSTPORT:GUESTPORT" },
+        { "forward=", "HOSTPORT:GUESTPORT" },
+        { "tap=../../x", "TAP device" },
+        { "tap=sixteen-letters-x", "TAP device" },
+        { "mtu=12", "68 to 65535" },
+        { "ip=300.1.1.1", "IPv4" },
+    };
+    struct guest_config c;
+
+    (void)state;
+    config_init(&c);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_not_equal(config_add_vif(&c, "--vif", cases[i].spec), 0);
+        if (strstr(complaint(), cases[i].says) == NULL)
+            fail_msg("'%s' gave '%s'", cases[i].spec, complaint());
+    }
+    assert_int_equal(c.nr_vifs, 0);
+}
+
+static void limits(void **state)
+{
+    struct guest_config c;
+    char spec[32];
+
+    (void)state;
+    config_init(&c);
+    for (int i = 0; i < CONFIG_MAX_DISKS; i++) {
+        snprintf(spec, sizeof(spec), "f,raw,xvd%c,w", 'a' + i);
+        assert_int_equal(config_add_disk(&c, "--disk", spec), 0);
+    }
+    assert_int_not_equal(config_add_disk(&c, "--disk", "f,raw,xvda1"), 0);
+    for (int i = 0; i < CONFIG_MAX_VIFS; i++)
+        assert_int_equal(config_add_vif(&c, "--vif", "type=nat"), 0);
+    assert_int_not_equal(config_add_vif(&c, "--vif", "type=nat"), 0);
+    config_free(&c);
+}
+
+static void device_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(vdev_to_devid("xvda"), 51712);
+    assert_int_equal(vdev_to_devid("xvda15"), 51727);
+    assert_int_equal(vdev_to_devid("xvdp"), 51952);
+    assert_int_equal(vdev_to_devid("xvda16"), 0);
+    assert_int_equal(vdev_to_devid("xvda01"), 0);
+    assert_int_equal(vdev_to_devid("xvda99999999999"), 0);
+    assert_int_equal(vdev_to_devid("xvdq"), 0);
+    assert_int_equal(vdev_to_devid("xvd"), 0);
+    assert_int_equal(vdev_to_devid("sda"), 0);
+}
+
+static bool only_name(const char *key)
+{
+    return strcmp(key, "name") == 0;
+}
+
+static unsigned int unknown_at(const char *text)
+{
+    char key[8];
+
+    return config_find_unknown(text, only_name, key, sizeof(key));
+}
+
+static void unknown_keys(void **state)
+{
+    (void)state;
+    assert_int_equal(unknown_at("name='a'\nname = \"x=1\"\n"), 0);
+    assert_int_equal(unknown_at("name='it\\'s'\n#x=1\nb+=1"), 3);
+    assert_int_equal(unknown_at("name=[\n'x=1', # y=2\n 'z' ]; q\t=3"), 3);
+    assert_int_equal(unknown_at("averyverylongname=1"), 1);
+    assert_int_equal(unknown_at("name='open"), 0);
+    assert_int_equal(unknown_at("name='open\\"), 0);
+    assert_int_equal(unknown_at("]]] x = 1"), 0 + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_file),   cmocka_unit_test(wrong_files),
+        cmocka_unit_test(not_a_file),     cmocka_unit_test(vif_specs),
+        cmocka_unit_test(wrong_vifs),     cmocka_unit_test(limits),
+        cmocka_unit_test(device_numbers), cmocka_unit_test(unknown_keys),
+    };
+
+    complain_silently();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

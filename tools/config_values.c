@@ -1,0 +1,115 @@
+/*
+ * The parts of a guest's configuration that do not depend on a syntax:
+ * defaults, owned strings, and the values that both a file and the command
+ * line set.
+ */
+#include "guest_config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+
+#define DEFAULT_MEMORY_MIB 16
+#define NAME_CHARS               \
+    "abcdefghijklmnopqrstuvwxyz" \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+    "0123456789._+-"
+
+void config_init(struct guest_config *c)
+{
+    *c = (struct guest_config){
+        .memory_mib = DEFAULT_MEMORY_MIB,
+        .vcpus = 1,
+        .on_poweroff = END_DESTROY,
+        .on_reboot = END_RESTART,
+        .on_crash = END_DESTROY,
+    };
+}
+
+void config_free(struct guest_config *c)
+{
+    free(c->name);
+    free(c->kernel);
+    free(c->ramdisk);
+    free(c->cmdline);
+    for (unsigned int i = 0; i < c->nr_disks; i++)
+        free(c->disks[i].path);
+    config_init(c);
+}
+
+int config_set(char **field, const char *value)
+{
+    char *copy = strdup(value);
+
+    if (copy == NULL)
+        return complain("out of memory");
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+int config_set_name(struct guest_config *c, const char *where, const char *s)
+{
+    size_t n = strlen(s);
+
+    if (n == 0 || n > 63 || strspn(s, NAME_CHARS) != n || s[0] == '-' ||
+        s[0] == '.')
+        return complain("%s: '%s' cannot be a domain's name: it takes 1 to 63 "
+                        "letters, digits and . _ + -",
+                        where, s);
+    if (strspn(s, "0123456789") == n)
+        return complain("%s: '%s' cannot be a domain's name: a number would "
+                        "be taken for a domain id",
+                        where, s);
+    return config_set(&c->name, s);
+}
+
+int config_set_memory(struct guest_config *c, const char *where, const char *s)
+{
+    char *end;
+    unsigned long mib;
+
+    errno = 0;
+    mib = strtoul(s, &end, 0);
+    if (s[0] < '0' || s[0] > '9' || *end != '\0' || errno != 0 || mib == 0 ||
+        mib > UINT_MAX / 1024)
+        return complain("%s: memory '%s' is not a number of MiB", where, s);
+    c->memory_mib = (unsigned int)mib;
+    return 0;
+}
+
+int config_add_word(struct guest_config *c, const char *word)
+{
+    char *both;
+
+    if (c->cmdline == NULL)
+        return config_set(&c->cmdline, word);
+    both = malloc(strlen(c->cmdline) + strlen(word) + 2);
+    if (both == NULL)
+        return complain("out of memory");
+    stpcpy(stpcpy(stpcpy(both, c->cmdline), " "), word);
+    free(c->cmdline);
+    c->cmdline = both;
+    return 0;
+}
+
+unsigned int vdev_to_devid(const char *vdev)
+{
+    unsigned int disk, partition = 0;
+    const char *p;
+
+    if (strncmp(vdev, "xvd", 3) != 0 || vdev[3] < 'a' || vdev[3] > 'p')
+        return 0;
+    disk = (unsigned int)(vdev[3] - 'a');
+    p = vdev + 4;
+    if (*p == '0')
+        return 0;
+    for (; *p >= '0' && *p <= '9' && partition < 16; p++)
+        partition = partition * 10 + (unsigned int)(*p - '0');
+    if (*p != '\0' || partition > 15)
+        return 0;
+    return (202U << 8) + disk * 16 + partition;
+}

@@ -1,0 +1,203 @@
+/*
+ * ringside create: a guest in the background on the user's host.
+ *
+ * As with xl, a child stays behind. It makes the guest, tells the command how
+ * that went, and from then on waits for the guest's end, to do what its
+ * configuration says (on_poweroff, on_reboot, on_crash) and to remove it and
+ * its nodes. It keeps a log, RUNDIR/log/NAME.log, which also has the
+ * hypervisor's words about the guest.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xenstore.h>
+
+#include "check.h"
+#include "guest.h"
+#include "options.h"
+#include "say.h"
+#include "summary.h"
+#include "verbs.h"
+
+#define LOOK_MS        1000          /* should the store's news be lost */
+#define RESTART_MIN_NS 1000000000ULL /* a guest that ends sooner stays down */
+
+/* ---- the child ---- */
+
+static enum guest_end wait_end(struct guest *g, struct hypercall_info *info)
+{
+    struct pollfd p[2] = {
+        { .fd = xs_fileno(g->host->xs), .events = POLLIN },
+        { .fd = hypercall_fd(), .events = POLLIN },
+    };
+    enum guest_end end;
+
+    while ((end = guest_look(g, info)) == GUEST_LIVES) {
+        poll(p, 2, LOOK_MS);
+        guest_drain(g);
+    }
+    return end;
+}
+
+static int open_log(const struct host *h, const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof(path), "%s/log", h->rundir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/log/%s.log", h->rundir, name);
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+                0600);
+}
+
+/* The user's terminal is no longer ours; words go to the log. */
+static void leave_terminal(int log)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    dup2(null, STDIN_FILENO);
+    dup2(log >= 0 ? log : null, STDOUT_FILENO);
+    dup2(log >= 0 ? log : null, STDERR_FILENO);
+    close(null);
+    note_quiet(false);
+}
+
+static bool ended_early(const struct hypercall_info *info)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec -
+               info->created_ns <
+           RESTART_MIN_NS;
+}
+
+/* What is to be done, and whether there is a next life. */
+static bool deal_with_end(struct guest *g, struct guest_config *c,
+                          enum guest_end end, const struct hypercall_info *info,
+                          int log)
+{
+    enum end_action action = guest_action(c, end);
+
+    summary_end(g, end, info);
+    if (end == GUEST_HOST_GONE)
+        return false;
+    if (action == END_PRESERVE) {
+        note("%s is kept until 'ringside destroy %s'", c->name, c->name);
+        return false;
+    }
+    guest_remove(g, NULL, NULL);
+    if (action != END_RESTART)
+        return false;
+    if (ended_early(info)) {
+        complain("%s ended within a second; not started again", c->name);
+        return false;
+    }
+    return guest_create(g, g->host, c, log) == 0 && guest_start(g) == 0;
+}
+
+static void supervise(struct guest *g, struct guest_config *c, int log)
+{
+    struct hypercall_info info = { 0 };
+    enum guest_end end;
+
+    do {
+        end = wait_end(g, &info);
+    } while (deal_with_end(g, c, end, &info, log));
+}
+
+/* Creates and starts it; says so to the command through fd `done`. */
+static int create_guest(struct guest *g, struct host *h,
+                        struct guest_options *o, int log, int done)
+{
+    char domid[16];
+    int err = guest_create(g, h, &o->config, log);
+
+    if (err != 0)
+        return err;
+    if (!o->paused && guest_start(g) != 0) {
+        guest_remove(g, NULL, NULL);
+        return -EINVAL;
+    }
+    summary_start(g, "ringside shutdown, ringside destroy");
+    snprintf(domid, sizeof(domid), "%u", g->d.domid);
+    if (write(done, domid, sizeof(domid)) == sizeof(domid))
+        return 0;
+    guest_remove(g, NULL, NULL); /* the command was interrupted */
+    return -EINVAL;
+}
+
+static int child(struct guest_options *o, int done)
+{
+    struct guest g;
+    struct host h;
+    int log;
+
+    setsid();
+    signal(SIGPIPE, SIG_IGN);
+    if (host_open_or_start(&h) != 0)
+        return EXIT_FAILURE;
+    log = open_log(&h, o->config.name);
+    if (create_guest(&g, &h, o, log, done) == 0) {
+        close(done);
+        leave_terminal(log);
+        supervise(&g, &o->config, log);
+    }
+    host_close(&h);
+    return EXIT_SUCCESS;
+}
+
+/* ---- the command ---- */
+
+static int attach_console(const char *domid)
+{
+    char *argv[] = { "console", (char *)domid, NULL };
+
+    return verb_console(2, argv);
+}
+
+static int create(struct guest_options *o)
+{
+    char domid[16] = "";
+    int done[2];
+    pid_t pid;
+
+    if (pipe2(done, O_CLOEXEC) != 0) {
+        complain("cannot make a pipe: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        close(done[0]);
+        _exit(child(o, done[1]));
+    }
+    close(done[1]);
+    if (pid < 0)
+        complain("cannot start a process: %s", strerror(errno));
+    if (pid < 0 || read(done[0], domid, sizeof(domid)) != sizeof(domid))
+        return EXIT_FAILURE;
+    return o->console ? attach_console(domid) : EXIT_SUCCESS;
+}
+
+int verb_create(int argc, char **argv)
+{
+    struct guest_options o;
+    int status = EXIT_FAILURE;
+
+    if (options_guest(argc, argv, true, &o) != 0)
+        return EXIT_FAILURE;
+    note_quiet(o.quiet);
+    if (check_guest(&o.config) == 0)
+        status = create(&o);
+    config_free(&o.config);
+    return status;
+}

@@ -1,0 +1,62 @@
+/* Domains by name and number; see guest.h. */
+#include "guest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+
+#define FIRST_LIST 64
+#define MAX_LIST   65536
+
+int domain_list(struct hypercall_info **list)
+{
+    for (unsigned int max = FIRST_LIST;; max *= 4) {
+        int n;
+
+        *list = calloc(max, sizeof(**list));
+        if (*list == NULL)
+            return complain("out of memory");
+        n = hypercall_domain_list(*list, max);
+        if (n >= 0 && ((unsigned int)n < max || max >= MAX_LIST))
+            return n;
+        free(*list);
+        if (n < 0)
+            return complain("the host does not list its domains: %s",
+                            strerror(-n));
+    }
+}
+
+static bool is_number(const char *s)
+{
+    return s[0] != '\0' && strspn(s, "0123456789") == strlen(s);
+}
+
+static bool matches(const struct hypercall_info *d, const char *text)
+{
+    if (is_number(text))
+        return strlen(text) <= 5 && strtoul(text, NULL, 10) == d->domid;
+    return strcmp(d->name, text) == 0;
+}
+
+int domain_find(const char *text, struct hypercall_info *info)
+{
+    struct hypercall_info *list;
+    int n = domain_list(&list), err = -ENOENT;
+
+    if (n < 0)
+        return n;
+    for (int i = 0; i < n && err != 0; i++) {
+        if (!matches(&list[i], text))
+            continue;
+        *info = list[i];
+        err = 0;
+    }
+    free(list);
+    if (err != 0)
+        return complain("there is no domain %s; 'ringside list' shows those "
+                        "that there are",
+                        text);
+    return 0;
+}

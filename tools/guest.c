@@ -1,0 +1,350 @@
+/* A guest's life; see guest.h. */
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xenstore.h>
+
+#include "xen_compat.h"
+
+#include "layout.h"
+#include "say.h"
+
+#define BACKENDS_READY_MS 5000
+#define BACKENDS_CLOSE_MS 2000
+#define LOOK_AGAIN_MS     250 /* should the store's news be lost */
+
+/* ---- waiting for news of the store ---- */
+
+static void watch_path(const struct guest *g, const char *type, char *path,
+                       size_t n)
+{
+    snprintf(path, n, "/local/domain/%u/backend/%s/%u", RINGSIDE_DRIVER_DOMID,
+             type, g->d.domid);
+}
+
+static const char *const watched_types[] = { "console", "vbd", "vif" };
+#define NR_WATCHED 3
+
+int guest_watch(struct guest *g)
+{
+    char path[100];
+
+    if (!xs_watch(g->host->xs, "@releaseDomain", "end"))
+        return complain("cannot watch the store: %s", strerror(errno));
+    for (int i = 0; i < NR_WATCHED; i++) {
+        watch_path(g, watched_types[i], path, sizeof(path));
+        if (!xs_watch(g->host->xs, path, "device"))
+            return complain("cannot watch the store: %s", strerror(errno));
+    }
+    return 0;
+}
+
+void guest_unwatch(struct guest *g)
+{
+    char path[100];
+
+    xs_unwatch(g->host->xs, "@releaseDomain", "end");
+    for (int i = 0; i < NR_WATCHED; i++) {
+        watch_path(g, watched_types[i], path, sizeof(path));
+        xs_unwatch(g->host->xs, path, "device");
+    }
+}
+
+void guest_drain(struct guest *g)
+{
+    char **event;
+
+    while ((event = xs_check_watch(g->host->xs)) != NULL)
+        free(event);
+}
+
+void guest_wait(struct guest *g, int ms)
+{
+    struct pollfd p = { .fd = xs_fileno(g->host->xs), .events = POLLIN };
+
+    poll(&p, 1, ms < LOOK_AGAIN_MS ? ms : LOOK_AGAIN_MS);
+    guest_drain(g);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- backends ---- */
+
+/* What the user calls a device: "disk xvda". */
+static void device_name(const struct guest *g, const char *type,
+                        unsigned int devid, char *name, size_t n)
+{
+    snprintf(name, n, "%s %u", type, devid);
+    for (unsigned int i = 0; i < g->config->nr_disks; i++) {
+        if (strcmp(type, "vbd") == 0 && g->config->disks[i].devid == devid)
+            snprintf(name, n, "disk %s", g->config->disks[i].vdev);
+    }
+}
+
+static int complain_device(const struct guest *g, const char *dir,
+                           const char *type, unsigned int devid)
+{
+    char name[40], why[400];
+
+    device_name(g, type, devid, name, sizeof(name));
+    if (!layout_read(g->host->xs, dir, "hotplug-error", why, sizeof(why)) ||
+        why[0] == '\0')
+        snprintf(why, sizeof(why), "the driver domain refuses it");
+    return complain("%s: %s", name, why);
+}
+
+/* 0: ready; 1: not yet; -EINVAL: it failed. */
+static int backend_ready(void *arg, const char *dir, const char *type,
+                         unsigned int devid)
+{
+    struct guest *g = arg;
+    unsigned int state = layout_state(g->host->xs, dir);
+
+    if (state == XenbusStateClosing || state == XenbusStateClosed)
+        return complain_device(g, dir, type, devid);
+    return state < XenbusStateInitWait;
+}
+
+static int wait_backends(struct guest *g)
+{
+    uint64_t until = now_ms() + BACKENDS_READY_MS;
+
+    for (;;) {
+        int ret =
+            layout_each_backend(g->host->xs, g->d.domid, backend_ready, g);
+
+        if (ret < 0)
+            return ret;
+        if (ret == 0 &&
+            layout_console(g->host->xs, g->d.domid, g->tty, sizeof(g->tty)))
+            return 0;
+        if (now_ms() >= until)
+            return complain("the driver domain did not make the devices ready "
+                            "in %d seconds; see its log in %s/log",
+                            BACKENDS_READY_MS / 1000, g->host->rundir);
+        guest_wait(g, LOOK_AGAIN_MS);
+    }
+}
+
+static int not_connected(void *arg, const char *dir, const char *type,
+                         unsigned int devid)
+{
+    (void)type;
+    (void)devid;
+    return layout_state(arg, dir) != XenbusStateConnected;
+}
+
+bool guest_connected(const struct guest *g)
+{
+    return layout_each_backend(g->host->xs, g->d.domid, not_connected,
+                               g->host->xs) == 0;
+}
+
+/* ---- creation ---- */
+
+static bool name_taken(const struct hypercall_info *list, int n,
+                       const char *name)
+{
+    for (int i = 0; i < n; i++) {
+        if (strcmp(list[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "hello" → "hello-2", "hello-3"… : the first that nobody has. */
+static int derive_name(struct guest_config *c,
+                       const struct hypercall_info *list, int n)
+{
+    char name[RINGSIDE_NAME_MAX];
+
+    for (int i = 2; i < n + 3; i++) {
+        snprintf(name, sizeof(name), "%.50s-%d", c->name, i);
+        if (!name_taken(list, n, name))
+            return config_set(&c->name, name);
+    }
+    return complain("there are too many domains called %s", c->name);
+}
+
+static int check_name(struct guest_config *c)
+{
+    struct hypercall_info *list;
+    int n = domain_list(&list), err = 0;
+
+    if (n < 0)
+        return n;
+    if (name_taken(list, n, c->name))
+        err = c->name_derived
+                  ? derive_name(c, list, n)
+                  : complain("there is a domain called %s already; choose "
+                             "another name, or 'ringside destroy %s' first",
+                             c->name, c->name);
+    free(list);
+    return err;
+}
+
+static int open_image(const char *path, int *fd)
+{
+    *fd = -1;
+    if (path == NULL)
+        return 0;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    return *fd >= 0 ? 0 : complain("cannot open %s: %s", path, strerror(errno));
+}
+
+static int create_domain(struct guest *g, int kernel, int ramdisk,
+                         int console_fd)
+{
+    const struct guest_config *c = g->config;
+    struct hypercall_create hc = {
+        .memory_kib = (uint64_t)c->memory_mib * 1024,
+        .vcpus = c->vcpus,
+        .flags = HYPERCALL_CREATE_STORE | HYPERCALL_CREATE_CONSOLE,
+    };
+    char why[256] = "";
+    int err;
+
+    snprintf(hc.name, sizeof(hc.name), "%s", c->name);
+    snprintf(hc.cmdline, sizeof(hc.cmdline), "%s",
+             c->cmdline != NULL ? c->cmdline : "");
+    err = hypercall_domain_create(&hc, kernel, ramdisk, console_fd, &g->d, why,
+                                  sizeof(why));
+    if (err == 0)
+        return 0;
+    return complain("cannot create %s: %s", c->name,
+                    why[0] != '\0' ? why : strerror(-err));
+}
+
+static int build_domain(struct guest *g, int console_fd)
+{
+    int kernel = -1, ramdisk = -1, err;
+
+    err = open_image(g->config->kernel, &kernel);
+    if (err == 0)
+        err = open_image(g->config->ramdisk, &ramdisk);
+    if (err == 0)
+        err = create_domain(g, kernel, ramdisk, console_fd);
+    if (kernel >= 0)
+        close(kernel);
+    if (ramdisk >= 0)
+        close(ramdisk);
+    return err;
+}
+
+int guest_create(struct guest *g, struct host *h, struct guest_config *c,
+                 int console_fd)
+{
+    int err;
+
+    *g = (struct guest){ .host = h, .config = c };
+    err = check_name(c);
+    if (err == 0)
+        err = build_domain(g, console_fd);
+    if (err != 0)
+        return err;
+    err = layout_create(h->xs, c, &g->d);
+    if (err != 0) {
+        hypercall_domain_destroy((domid_t)g->d.domid);
+        return err;
+    }
+    err = guest_watch(g);
+    if (err == 0)
+        err = wait_backends(g);
+    if (err != 0)
+        guest_remove(g, NULL, NULL);
+    return err;
+}
+
+int guest_start(struct guest *g)
+{
+    int err = hypercall_domain_unpause((domid_t)g->d.domid);
+
+    return err == 0 ? 0
+                    : complain("cannot start %s: %s", g->config->name,
+                               strerror(-err));
+}
+
+/* ---- the end ---- */
+
+void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg)
+{
+    uint64_t until = now_ms() + BACKENDS_CLOSE_MS;
+
+    hypercall_domain_pause((domid_t)g->d.domid);
+    layout_close_backends(g->host->xs, g->d.domid);
+    while (!layout_backends_closed(g->host->xs, g->d.domid) &&
+           now_ms() < until) {
+        guest_wait(g, 10);
+        if (pump != NULL)
+            pump(arg);
+    }
+    if (pump != NULL)
+        pump(arg);
+    hypercall_domain_destroy((domid_t)g->d.domid);
+    guest_unwatch(g);
+    layout_remove(g->host->xs, g->d.domid);
+}
+
+enum guest_end guest_look(const struct guest *g, struct hypercall_info *info)
+{
+    int err = hypercall_domain_info((domid_t)g->d.domid, info);
+
+    if (err == -ESRCH)
+        return GUEST_DESTROYED;
+    if (err != 0)
+        return GUEST_HOST_GONE;
+    if (info->state == HYPERCALL_DOMAIN_DYING)
+        return GUEST_DESTROYED;
+    if (info->state != HYPERCALL_DOMAIN_SHUTDOWN)
+        return GUEST_LIVES;
+    switch (info->shutdown_reason) {
+    case SHUTDOWN_poweroff:
+        return GUEST_POWEROFF;
+    case SHUTDOWN_reboot:
+        return GUEST_REBOOT;
+    case SHUTDOWN_suspend:
+        return GUEST_SUSPEND;
+    default:
+        return GUEST_CRASH;
+    }
+}
+
+enum end_action guest_action(const struct guest_config *c, enum guest_end end)
+{
+    switch (end) {
+    case GUEST_POWEROFF:
+        return c->on_poweroff;
+    case GUEST_REBOOT:
+        return c->on_reboot;
+    case GUEST_CRASH:
+        return c->on_crash;
+    default:
+        return END_DESTROY;
+    }
+}
+
+int guest_ask_shutdown(struct xs_handle *xs, unsigned int domid,
+                       const char *what)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
+    if (xs_write(xs, XBT_NULL, path, what, (unsigned int)strlen(what)))
+        return 0;
+    return complain("cannot ask domain %u to shut down: %s", domid,
+                    strerror(errno));
+}

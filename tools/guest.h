@@ -1,0 +1,82 @@
+/*
+ * One guest's life as the toolstack sees it: made, started, looked at, taken
+ * away with everything that was made for it.
+ *
+ * Functions that return int return 0, or -EINVAL after a complaint, unless
+ * said otherwise.
+ */
+#ifndef RINGSIDE_TOOLS_GUEST_H
+#define RINGSIDE_TOOLS_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libhypercall/host.h"
+
+#include "guest_config.h"
+#include "host.h"
+
+struct guest {
+    struct host *host;
+    const struct guest_config *config;
+    struct hypercall_created d;
+    char tty[64]; /* its console */
+};
+
+/*
+ * Makes a paused domain of a checked configuration, writes its nodes and waits
+ * until the driver domain is ready to serve its devices. console_fd receives
+ * the hypervisor's words about it. On failure nothing is left of it.
+ */
+int guest_create(struct guest *g, struct host *h, struct guest_config *c,
+                 int console_fd);
+
+int guest_start(struct guest *g);
+
+/*
+ * Takes it away: lets the backends finish (for a moment, while `pump`, which
+ * may be NULL, is called to keep its console flowing), destroys the domain,
+ * removes its nodes. It may be gone already.
+ */
+void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg);
+
+/* How a domain stands. */
+enum guest_end {
+    GUEST_LIVES,
+    GUEST_POWEROFF,
+    GUEST_REBOOT,
+    GUEST_SUSPEND,
+    GUEST_CRASH,
+    GUEST_DESTROYED, /* by somebody else */
+    GUEST_HOST_GONE,
+};
+enum guest_end guest_look(const struct guest *g, struct hypercall_info *info);
+
+/* What its configuration wants done at such an end. */
+enum end_action guest_action(const struct guest_config *c, enum guest_end end);
+
+/* Are all its devices connected? */
+bool guest_connected(const struct guest *g);
+
+/*
+ * From here poll() of xs_fileno(h->xs) tells when guest_look() or
+ * guest_connected() may have changed; guest_drain() after each.
+ */
+int guest_watch(struct guest *g);
+void guest_unwatch(struct guest *g);
+void guest_drain(struct guest *g);
+
+/* Sleeps until the store has news, at most ms. */
+void guest_wait(struct guest *g, int ms);
+
+/* Writes control/shutdown. */
+int guest_ask_shutdown(struct xs_handle *xs, unsigned int domid,
+                       const char *what);
+
+/* The domain that `text` names, by name or id. */
+int domain_find(const char *text, struct hypercall_info *info);
+
+/* All domains; returns how many, or -EINVAL. To be freed. */
+int domain_list(struct hypercall_info **list);
+
+#endif

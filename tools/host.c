@@ -1,0 +1,143 @@
+/* Finding a host and talking to it; see host.h. */
+#include "host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xenstore.h>
+
+#include "libhypercall/host.h"
+
+#include "launch.h"
+#include "say.h"
+
+int host_rundir(char rundir[HOST_RUNDIR_MAX])
+{
+    const char *given = getenv("RINGSIDE_RUNDIR");
+    const char *xdg = getenv("XDG_RUNTIME_DIR");
+    int n;
+
+    if (given != NULL && given[0] != '\0')
+        n = snprintf(rundir, HOST_RUNDIR_MAX, "%s", given);
+    else if (geteuid() == 0)
+        n = snprintf(rundir, HOST_RUNDIR_MAX, "/run/ringside");
+    else if (xdg != NULL && xdg[0] == '/')
+        n = snprintf(rundir, HOST_RUNDIR_MAX, "%s/ringside", xdg);
+    else
+        n = snprintf(rundir, HOST_RUNDIR_MAX, "/tmp/ringside-%u",
+                     (unsigned int)geteuid());
+    if (n >= HOST_RUNDIR_MAX)
+        return complain("the runtime directory's name is too long: %s", rundir);
+    return 0;
+}
+
+static int open_store(struct host *h)
+{
+    char path[HOST_RUNDIR_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/xenstored.sock", h->rundir);
+    setenv("XENSTORED_PATH", path, 1);
+    h->xs = xs_open(0);
+    if (h->xs != NULL)
+        return 0;
+    return complain("the host in %s has no store: %s", h->rundir,
+                    strerror(errno));
+}
+
+/* Connects to what serves in h->rundir; -ENOENT without complaint: nobody. */
+static int connect_host(struct host *h)
+{
+    char path[HOST_RUNDIR_MAX + 32];
+    int err;
+
+    snprintf(path, sizeof(path), "%s/hypervisor.sock", h->rundir);
+    err = hypercall_connect(path, HYPERCALL_ROLE_TOOL);
+    if (err == -ENOENT || err == -ECONNREFUSED)
+        return -ENOENT;
+    if (err != 0)
+        return complain("cannot talk to the host in %s: %s", h->rundir,
+                        strerror(-err));
+    err = open_store(h);
+    if (err != 0)
+        hypercall_disconnect();
+    return err;
+}
+
+static int host_init(struct host *h)
+{
+    *h = (struct host){ .lifeline = -1 };
+    return host_rundir(h->rundir);
+}
+
+int host_open(struct host *h)
+{
+    int err = host_init(h);
+
+    if (err == 0)
+        err = connect_host(h);
+    if (err == -ENOENT)
+        return complain("no host is running in %s; 'ringside create' starts "
+                        "one",
+                        h->rundir);
+    return err;
+}
+
+int host_open_or_start(struct host *h)
+{
+    int err = host_init(h);
+
+    if (err == 0)
+        err = connect_host(h);
+    if (err != -ENOENT)
+        return err;
+    err = launch_daemon(h->rundir);
+    if (err == 0)
+        err = connect_host(h);
+    if (err == -ENOENT)
+        return complain("the host in %s ended as soon as it had started; see "
+                        "its log",
+                        h->rundir);
+    return err;
+}
+
+int host_open_or_private(struct host *h)
+{
+    int err = host_init(h);
+
+    if (err == 0)
+        err = connect_host(h);
+    if (err != -ENOENT)
+        return err;
+    err = launch_private(h->rundir, sizeof(h->rundir), &h->pid, &h->lifeline);
+    if (err != 0)
+        return err;
+    h->private = true;
+    err = connect_host(h);
+    if (err == -ENOENT)
+        complain("the private host ended as soon as it had started");
+    if (err != 0)
+        host_close(h);
+    return err != 0 ? -EINVAL : 0;
+}
+
+void host_close(struct host *h)
+{
+    if (h->xs != NULL)
+        xs_close(h->xs);
+    h->xs = NULL;
+    hypercall_disconnect();
+    if (h->private)
+        launch_end(h->rundir, h->pid, h->lifeline);
+    h->private = false;
+}
+
+int host_reopen(struct host *h)
+{
+    xs_daemon_destroy_postfork(h->xs);
+    h->xs = NULL;
+    hypercall_disconnect();
+    return connect_host(h) == 0 ? 0 : -EINVAL;
+}

@@ -1,0 +1,49 @@
+/*
+ * The host that a verb talks to: the user's, which runs until it is stopped,
+ * or a private one, which lives as long as this process.
+ *
+ * A host is a runtime directory in which ringsided(8) serves. After one of the
+ * host_open functions hypercalls and control operations work (host.h of
+ * libhypercall), and h->xs is a connection to its store. They return 0, or
+ * -EINVAL after a complaint.
+ */
+#ifndef RINGSIDE_TOOLS_HOST_H
+#define RINGSIDE_TOOLS_HOST_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define HOST_RUNDIR_MAX 80 /* socket names must fit behind it */
+
+struct xs_handle;
+
+struct host {
+    char rundir[HOST_RUNDIR_MAX];
+    bool private;
+    pid_t pid;    /* of a private host's ringsided */
+    int lifeline; /* its end of life: closing this ends a private host */
+    struct xs_handle *xs;
+};
+
+/* The user's host, which must be running. */
+int host_open(struct host *h);
+
+/* The user's host, started in the background if it is not running. */
+int host_open_or_start(struct host *h);
+
+/* The user's host if it is running, else a private one. */
+int host_open_or_private(struct host *h);
+
+/* Takes a private host down and removes its directory. */
+void host_close(struct host *h);
+
+/*
+ * After fork(), in the child: drops what belongs to the parent and connects
+ * anew to the same host.
+ */
+int host_reopen(struct host *h);
+
+/* The user's runtime directory, as ringsided(8) says; -EINVAL: too long. */
+int host_rundir(char rundir[HOST_RUNDIR_MAX]);
+
+#endif

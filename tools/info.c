@@ -1,0 +1,226 @@
+/*
+ * ringside info: the host, or one domain with its devices; as lines for
+ * people or as one JSON object for programs (--json). Names of JSON members
+ * stay.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xen_compat.h"
+
+#include "guest.h"
+#include "layout.h"
+#include "options.h"
+#include "say.h"
+#include "verbs.h"
+
+/* One value under two names: "Free memory (MiB)" and "memory_free_kib". */
+struct writer {
+    bool json, first;
+};
+
+static void open_object(struct writer *w)
+{
+    if (w->json)
+        printf("{");
+    w->first = true;
+}
+
+static void close_object(struct writer *w)
+{
+    if (w->json)
+        printf("}");
+    w->first = false;
+}
+
+static void put_name(struct writer *w, const char *name)
+{
+    if (w->json)
+        printf("%s\"%s\":", w->first ? "" : ",", name);
+    else
+        printf("%-22s : ", name);
+    w->first = false;
+}
+
+static void put_string(struct writer *w, const char *name, const char *s)
+{
+    put_name(w, name);
+    if (w->json)
+        print_json_string(s);
+    else
+        puts(s);
+}
+
+static void put_number(struct writer *w, const char *name,
+                       unsigned long long value)
+{
+    put_name(w, name);
+    printf("%llu%s", value, w->json ? "" : "\n");
+}
+
+/* ---- the host ---- */
+
+static int show_host(const struct host *h, struct writer *w)
+{
+    struct hypercall_host_info i;
+
+    if (hypercall_host_info(&i) != 0) {
+        complain("the host in %s does not answer", h->rundir);
+        return EXIT_FAILURE;
+    }
+    open_object(w);
+    put_string(w, "version", i.version);
+    put_string(w, "engine", i.engine);
+    put_string(w, "rundir", h->rundir);
+    put_number(w, "pid", i.pid);
+    put_number(w, "nr_cpus", i.cpus);
+    put_number(w, "domains", i.domains);
+    put_number(w, "total_memory_kib", i.memory_kib);
+    put_number(w, "free_memory_kib", i.memory_free_kib);
+    put_number(w, "uptime_ms", i.uptime_ns / 1000000);
+    close_object(w);
+    return EXIT_SUCCESS;
+}
+
+/* ---- a domain ---- */
+
+static const char *state_name(const struct hypercall_info *d)
+{
+    static const char *const names[] = { "paused", "running", "shutdown",
+                                         "dying" };
+
+    return d->state < 4 ? names[d->state] : "unknown";
+}
+
+static const char *reason_name(unsigned int reason)
+{
+    static const char *const names[] = { "poweroff", "reboot", "suspend",
+                                         "crash", "watchdog" };
+
+    return reason < 5 ? names[reason] : "unknown";
+}
+
+static const char *xenbus_name(unsigned int state)
+{
+    static const char *const names[] = {
+        "absent",  "initialising", "waiting",       "initialised",  "connected",
+        "closing", "closed",       "reconfiguring", "reconfigured",
+    };
+
+    return state < 9 ? names[state] : "unknown";
+}
+
+struct device_list {
+    struct writer *w;
+    struct xs_handle *xs;
+    bool first;
+};
+
+static int show_device(void *arg, const char *dir, const char *type,
+                       unsigned int devid)
+{
+    struct device_list *l = arg;
+    const char *state = xenbus_name(layout_state(l->xs, dir));
+    char what[400] = "";
+
+    if (!layout_read(l->xs, dir, "params", what, sizeof(what)) &&
+        !layout_read(l->xs, dir, "forward", what, sizeof(what)))
+        layout_read(l->xs, dir, "type", what, sizeof(what));
+    if (!l->w->json) {
+        printf("device %-15s : %u, %s%s%s\n", type, devid, state,
+               what[0] != '\0' ? ", " : "", what);
+        return 0;
+    }
+    printf("%s{\"type\":\"%s\",\"devid\":%u,\"state\":\"%s\",\"backend\":",
+           l->first ? "" : ",", type, devid, state);
+    print_json_string(what);
+    printf("}");
+    l->first = false;
+    return 0;
+}
+
+static void show_devices(const struct host *h, struct writer *w,
+                         unsigned int domid)
+{
+    struct device_list l = { .w = w, .xs = h->xs, .first = true };
+
+    if (w->json) {
+        put_name(w, "devices");
+        printf("[");
+    }
+    layout_each_backend(h->xs, domid, show_device, &l);
+    if (w->json)
+        printf("]");
+}
+
+static void show_end(struct writer *w, const struct hypercall_info *d)
+{
+    if (d->state != HYPERCALL_DOMAIN_SHUTDOWN)
+        return;
+    put_string(w, "shutdown_reason", reason_name(d->shutdown_reason));
+    put_number(w, "exit_status", d->exit_status);
+    if (d->crash[0] != '\0')
+        put_string(w, "crash", d->crash);
+}
+
+static int show_domain(const struct host *h, struct writer *w,
+                       const char *domain)
+{
+    struct hypercall_info d;
+    char tty[64];
+
+    if (domain_find(domain, &d) != 0)
+        return EXIT_FAILURE;
+    open_object(w);
+    put_string(w, "name", d.name);
+    put_number(w, "domid", d.domid);
+    put_string(w, "state", state_name(&d));
+    show_end(w, &d);
+    put_number(w, "memory_kib", d.memory_kib);
+    put_number(w, "vcpus", d.vcpus);
+    put_number(w, "cpu_ns", d.cpu_ns);
+    put_number(w, "hypercalls", d.hypercalls);
+    put_number(w, "create_to_main_ns",
+               d.main_ns > d.created_ns ? d.main_ns - d.created_ns : 0);
+    put_number(w, "event_channels", d.ports);
+    put_number(w, "grants_mapped", d.grants_mapped);
+    put_number(w, "pid", d.pid);
+    if (layout_console(h->xs, d.domid, tty, sizeof(tty)))
+        put_string(w, "console", tty);
+    show_devices(h, w, d.domid);
+    close_object(w);
+    return EXIT_SUCCESS;
+}
+
+/* ---- the verb ---- */
+
+static int set_json(void *arg, int letter, const char *value)
+{
+    (void)letter;
+    (void)value;
+    ((struct writer *)arg)->json = true;
+    return 0;
+}
+
+int verb_info(int argc, char **argv)
+{
+    static const char *const names[] = { "json" };
+    static const struct option_spec spec = {
+        .letters = "j",
+        .names = names,
+        .set = set_json,
+        .max = 1,
+    };
+    struct writer w = { .json = false };
+    struct host h;
+    int rest, status;
+
+    if (options_parse(argc, argv, &spec, &w, &rest) != 0 || host_open(&h) != 0)
+        return EXIT_FAILURE;
+    status = rest < argc ? show_domain(&h, &w, argv[rest]) : show_host(&h, &w);
+    if (w.json && status == EXIT_SUCCESS)
+        printf("\n");
+    host_close(&h);
+    return status;
+}

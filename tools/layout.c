@@ -1,0 +1,315 @@
+/* Writing a new domain's nodes into the store; see layout.h. */
+#include "layout.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <xenstore.h>
+
+#include "libhypercall/host.h"
+
+#include "say.h"
+
+#define MAX_ATTEMPTS 64 /* of a transaction that others disturb */
+#define BACKEND_ID   RINGSIDE_DRIVER_DOMID
+
+/* A transaction under way; the first error sticks and skips the rest. */
+struct writer {
+    struct xs_handle *xs;
+    xs_transaction_t t;
+    int error; /* errno */
+    unsigned int domid;
+    char uuid[40], dir[128]; /* dir: where put() writes */
+};
+
+/* Writes a node below w->dir. */
+__attribute__((format(printf, 3, 4))) static void
+put(struct writer *w, const char *node, const char *fmt, ...)
+{
+    char path[256], value[4096];
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(value, sizeof(value), fmt, ap);
+    va_end(ap);
+    if (w->error != 0)
+        return;
+    snprintf(path, sizeof(path), "%s/%s", w->dir, node);
+    if (n >= (int)sizeof(value))
+        w->error = ENAMETOOLONG;
+    else if (!xs_write(w->xs, w->t, path, value, (unsigned int)n))
+        w->error = errno;
+}
+
+/* Makes a directory with an owner, and a domain that may read it too. */
+static void make_dir(struct writer *w, const char *path, unsigned int owner,
+                     unsigned int reader)
+{
+    struct xs_permissions perms[2] = {
+        { .id = owner, .perms = XS_PERM_NONE },
+        { .id = reader, .perms = XS_PERM_READ },
+    };
+
+    if (w->error == 0 && !xs_mkdir(w->xs, w->t, path))
+        w->error = errno;
+    if (w->error == 0 &&
+        !xs_set_permissions(w->xs, w->t, path, perms, owner == reader ? 1 : 2))
+        w->error = errno;
+}
+
+__attribute__((format(printf, 4, 5))) static void
+enter_dir(struct writer *w, unsigned int owner, unsigned int reader,
+          const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(w->dir, sizeof(w->dir), fmt, ap);
+    va_end(ap);
+    make_dir(w, w->dir, owner, reader);
+}
+
+/* ---- the domain itself ---- */
+
+static void put_domain(struct writer *w, const struct guest_config *c)
+{
+    unsigned int kib = c->memory_mib * 1024;
+
+    enter_dir(w, 0, w->domid, "/vm/%s", w->uuid);
+    put(w, "uuid", "%s", w->uuid);
+    put(w, "name", "%s", c->name);
+    put(w, "start_time", "%lld", (long long)time(NULL));
+
+    enter_dir(w, 0, w->domid, "/local/domain/%u", w->domid);
+    put(w, "vm", "/vm/%s", w->uuid);
+    put(w, "name", "%s", c->name);
+    put(w, "domid", "%u", w->domid);
+    put(w, "cpu/0/availability", "online");
+    put(w, "memory/static-max", "%u", kib);
+    put(w, "memory/target", "%u", kib);
+    put(w, "memory/videoram", "0");
+    put(w, "device", "%s", "");
+}
+
+/* Nodes of the domain's home that the guest may write. */
+static void put_guest_nodes(struct writer *w)
+{
+    static const char *const nodes[] = {
+        "control/shutdown",
+        "control/feature-poweroff",
+        "control/feature-reboot",
+        "control/feature-suspend",
+        "data",
+        "drivers",
+        "feature",
+        "attr",
+    };
+    char path[200];
+
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+        snprintf(path, sizeof(path), "/local/domain/%u/%s", w->domid, nodes[i]);
+        make_dir(w, path, w->domid, w->domid);
+    }
+}
+
+/* ---- devices ---- */
+
+void layout_backend(char *path, size_t n, const char *type, unsigned int domid,
+                    unsigned int devid)
+{
+    snprintf(path, n, "/local/domain/%u/backend/%s/%u/%u", BACKEND_ID, type,
+             domid, devid);
+}
+
+/* Enters the frontend's directory and writes what all frontends have. */
+static void enter_frontend(struct writer *w, const char *type,
+                           unsigned int devid)
+{
+    char backend[100];
+
+    layout_backend(backend, sizeof(backend), type, w->domid, devid);
+    enter_dir(w, w->domid, BACKEND_ID, "/local/domain/%u/device/%s/%u",
+              w->domid, type, devid);
+    put(w, "backend", "%s", backend);
+    put(w, "backend-id", "%u", BACKEND_ID);
+    put(w, "state", "1");
+}
+
+/* Enters the backend's directory and writes what all backends have. */
+static void enter_backend(struct writer *w, const char *type,
+                          unsigned int devid, const char *frontend)
+{
+    char path[100];
+
+    layout_backend(path, sizeof(path), type, w->domid, devid);
+    enter_dir(w, BACKEND_ID, w->domid, "%s", path);
+    put(w, "frontend", "/local/domain/%u/%s", w->domid, frontend);
+    put(w, "frontend-id", "%u", w->domid);
+    put(w, "online", "1");
+    put(w, "state", "1");
+}
+
+static void put_console(struct writer *w, const struct hypercall_created *d)
+{
+    char backend[100];
+
+    layout_backend(backend, sizeof(backend), "console", w->domid, 0);
+    enter_dir(w, 0, w->domid, "/local/domain/%u/console", w->domid);
+    put(w, "backend", "%s", backend);
+    put(w, "backend-id", "%u", BACKEND_ID);
+    put(w, "ring-ref", "%u", d->console_gfn);
+    put(w, "port", "%u", d->console_port);
+    put(w, "limit", "1048576");
+    put(w, "type", "xenconsoled");
+    put(w, "output", "pty");
+    put(w, "tty", "%s", "");
+
+    enter_backend(w, "console", 0, "console");
+    put(w, "protocol", "vt100");
+}
+
+static void put_disk(struct writer *w, const struct disk_config *d)
+{
+    char frontend[40];
+
+    enter_frontend(w, "vbd", d->devid);
+    put(w, "virtual-device", "%u", d->devid);
+    put(w, "device-type", "%s", d->cdrom ? "cdrom" : "disk");
+
+    snprintf(frontend, sizeof(frontend), "device/vbd/%u", d->devid);
+    enter_backend(w, "vbd", d->devid, frontend);
+    put(w, "dev", "%s", d->vdev);
+    put(w, "type", "%s", d->block_device ? "phy" : "file");
+    put(w, "params", "%s", d->path);
+    put(w, "mode", "%c", d->read_only ? 'r' : 'w');
+    put(w, "device-type", "%s", d->cdrom ? "cdrom" : "disk");
+    put(w, "removable", "%d", d->cdrom);
+    put(w, "bootable", "1");
+    put(w, "discard-enable", "%d", d->discard && !d->read_only);
+    put(w, "direct-io-safe", "0");
+}
+
+/* "tcp:127.0.0.1:8080:80 udp:…" */
+static void put_forwards(struct writer *w, const struct vif_config *v)
+{
+    char list[CONFIG_MAX_FORWARDS * 40] = "";
+    size_t at = 0;
+
+    for (unsigned int i = 0; i < v->nr_forwards; i++) {
+        const struct forward *f = &v->forwards[i];
+
+        at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s:%s:%u:%u",
+                               i > 0 ? " " : "", f->udp ? "udp" : "tcp",
+                               f->host_addr, f->host_port, f->guest_port);
+    }
+    put(w, "forward", "%s", list);
+}
+
+static void put_vif_backend(struct writer *w, const struct vif_config *v)
+{
+    static const char *const types[] = { "nat", "tap", "bridge" };
+
+    put(w, "type", "%s", types[v->type]);
+    if (v->type == VIF_NAT)
+        put_forwards(w, v);
+    else
+        put(w, types[v->type], "%s", v->dev);
+    if (v->vifname[0] != '\0')
+        put(w, "vifname", "%s", v->vifname);
+    if (v->ip[0] != '\0')
+        put(w, "ip", "%s", v->ip);
+}
+
+static void put_vif_both(struct writer *w, const struct vif_config *v,
+                         unsigned int devid)
+{
+    put(w, "handle", "%u", devid);
+    put(w, "mac", "%s", v->mac);
+    if (v->mtu != 0)
+        put(w, "mtu", "%u", v->mtu);
+}
+
+static void put_vif(struct writer *w, const struct vif_config *v,
+                    unsigned int devid)
+{
+    char frontend[40];
+
+    enter_frontend(w, "vif", devid);
+    put_vif_both(w, v, devid);
+    snprintf(frontend, sizeof(frontend), "device/vif/%u", devid);
+    enter_backend(w, "vif", devid, frontend);
+    put_vif_both(w, v, devid);
+    put_vif_backend(w, v);
+}
+
+/* ---- the transaction ---- */
+
+static int random_uuid(char uuid[40])
+{
+    unsigned char r[16];
+
+    if (getrandom(r, sizeof(r), 0) != sizeof(r))
+        return complain("the kernel gives no random numbers");
+    r[6] = (r[6] & 0x0f) | 0x40; /* version 4, RFC 9562 */
+    r[8] = (r[8] & 0x3f) | 0x80;
+    snprintf(uuid, 40,
+             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+             "%02x%02x%02x%02x%02x%02x",
+             r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10],
+             r[11], r[12], r[13], r[14], r[15]);
+    return 0;
+}
+
+static void write_all(struct writer *w, const struct guest_config *c,
+                      const struct hypercall_created *d)
+{
+    put_domain(w, c);
+    put_guest_nodes(w);
+    if (d->console_port != 0)
+        put_console(w, d);
+    for (unsigned int i = 0; i < c->nr_disks; i++)
+        put_disk(w, &c->disks[i]);
+    for (unsigned int i = 0; i < c->nr_vifs; i++)
+        put_vif(w, &c->vifs[i], i);
+}
+
+/* One attempt; EAGAIN: somebody else changed what we touched. */
+static int attempt(struct writer *w, const struct guest_config *c,
+                   const struct hypercall_created *d)
+{
+    w->error = 0;
+    w->t = xs_transaction_start(w->xs);
+    if (w->t == XBT_NULL)
+        return errno;
+    write_all(w, c, d);
+    if (!xs_transaction_end(w->xs, w->t, w->error != 0) && w->error == 0)
+        return errno;
+    return w->error;
+}
+
+int layout_create(struct xs_handle *xs, const struct guest_config *c,
+                  const struct hypercall_created *d)
+{
+    struct writer w = { .xs = xs, .domid = d->domid };
+    int error = EAGAIN;
+
+    if (random_uuid(w.uuid) != 0)
+        return -EINVAL;
+    for (int i = 0; i < MAX_ATTEMPTS && error == EAGAIN; i++)
+        error = attempt(&w, c, d);
+    if (error != 0)
+        return complain("cannot write the domain's nodes into the store: %s",
+                        strerror(error));
+    if (d->store_port == 0 ||
+        xs_introduce_domain(xs, d->domid, d->store_gfn, d->store_port))
+        return 0;
+    complain("the store cannot reach the new domain: %s", strerror(errno));
+    layout_remove(xs, d->domid);
+    return -EINVAL;
+}

@@ -1,0 +1,214 @@
+/* ringside pause, unpause, destroy, shutdown: one domain's life. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <poll.h>
+
+#include "guest.h"
+#include "options.h"
+#include "say.h"
+#include "verbs.h"
+
+#define STOP_HOST_MS 10000
+
+/* Refuses the toolstack's own domain and the driver domain. */
+static int find_guest(const char *domain, struct hypercall_info *info)
+{
+    int err = domain_find(domain, info);
+
+    if (err == 0 && info->domid <= RINGSIDE_DRIVER_DOMID)
+        return complain("domain %u belongs to the host itself", info->domid);
+    return err;
+}
+
+static int failed(const char *what, const struct hypercall_info *info, int err)
+{
+    if (err == -ESRCH)
+        return complain("%s is gone", info->name);
+    return complain("cannot %s %s: %s", what, info->name, strerror(-err));
+}
+
+/* ---- the work ---- */
+
+static int do_pause(struct host *h, const struct hypercall_info *info)
+{
+    int err = hypercall_domain_pause((domid_t)info->domid);
+
+    (void)h;
+    return err == 0 ? 0 : failed("pause", info, err);
+}
+
+static int do_unpause(struct host *h, const struct hypercall_info *info)
+{
+    int err = hypercall_domain_unpause((domid_t)info->domid);
+
+    (void)h;
+    return err == 0 ? 0 : failed("unpause", info, err);
+}
+
+static int do_destroy(struct host *h, const struct hypercall_info *info)
+{
+    struct guest g = { .host = h, .d.domid = info->domid };
+
+    guest_remove(&g, NULL, NULL);
+    return 0;
+}
+
+static int do_shutdown(struct host *h, const struct hypercall_info *info)
+{
+    if (info->state == HYPERCALL_DOMAIN_SHUTDOWN)
+        return complain("%s has shut down already", info->name);
+    return guest_ask_shutdown(h->xs, info->domid, "poweroff");
+}
+
+/* One domain, one deed. */
+static int act(int argc, char **argv,
+               int (*deed)(struct host *h, const struct hypercall_info *info))
+{
+    struct hypercall_info info;
+    const char *domain;
+    struct host h;
+    int err = options_domain(argc, argv, &domain);
+
+    if (err == 0)
+        err = host_open(&h);
+    if (err != 0)
+        return EXIT_FAILURE;
+    err = find_guest(domain, &info);
+    if (err == 0)
+        err = deed(&h, &info);
+    host_close(&h);
+    return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int verb_pause(int argc, char **argv)
+{
+    return act(argc, argv, do_pause);
+}
+
+int verb_unpause(int argc, char **argv)
+{
+    return act(argc, argv, do_unpause);
+}
+
+int verb_destroy(int argc, char **argv)
+{
+    return act(argc, argv, do_destroy);
+}
+
+/* ---- shutdown, with its options ---- */
+
+struct shutdown_options {
+    bool wait, all;
+};
+
+static int set_shutdown_option(void *arg, int letter, const char *value)
+{
+    struct shutdown_options *o = arg;
+
+    (void)value;
+    if (letter == 'w')
+        o->wait = true;
+    else
+        o->all = true;
+    return 0;
+}
+
+/* Until the domain is gone, or kept after its end. */
+static void wait_gone(struct host *h, const struct hypercall_info *info)
+{
+    struct guest g = { .host = h, .d.domid = info->domid };
+    struct hypercall_info now;
+    enum guest_end end;
+
+    if (guest_watch(&g) != 0)
+        return;
+    while ((end = guest_look(&g, &now)) == GUEST_LIVES)
+        guest_wait(&g, 250);
+    for (int i = 0; i < 20 && guest_look(&g, &now) != GUEST_DESTROYED; i++)
+        guest_wait(&g, 50);
+    guest_unwatch(&g);
+}
+
+static int shutdown_one(struct host *h, const char *domain, bool wait)
+{
+    struct hypercall_info info;
+    int err = find_guest(domain, &info);
+
+    if (err == 0)
+        err = do_shutdown(h, &info);
+    if (err == 0 && wait)
+        wait_gone(h, &info);
+    return err;
+}
+
+static int shutdown_all(struct host *h, bool wait)
+{
+    struct hypercall_info *list;
+    int n = domain_list(&list), err = n < 0 ? n : 0;
+
+    for (int i = 0; i < n; i++) {
+        if (list[i].domid > RINGSIDE_DRIVER_DOMID &&
+            list[i].state != HYPERCALL_DOMAIN_SHUTDOWN &&
+            do_shutdown(h, &list[i]) != 0)
+            err = -EINVAL;
+    }
+    for (int i = 0; i < n && wait; i++) {
+        if (list[i].domid > RINGSIDE_DRIVER_DOMID)
+            wait_gone(h, &list[i]);
+    }
+    if (n >= 0)
+        free(list);
+    return err;
+}
+
+int verb_shutdown(int argc, char **argv)
+{
+    static const char *const names[] = { "wait", "all" };
+    struct option_spec spec = {
+        .letters = "wa",
+        .names = names,
+        .set = set_shutdown_option,
+        .max = 1,
+    };
+    struct shutdown_options o = { .wait = false };
+    struct host h;
+    int rest, err = options_parse(argc, argv, &spec, &o, &rest);
+
+    if (err == 0 && o.all == (rest < argc))
+        err = complain("'ringside shutdown' needs a DOMAIN (name or id), or "
+                       "--all");
+    if (err != 0 || host_open(&h) != 0)
+        return EXIT_FAILURE;
+    if (o.all)
+        err = shutdown_all(&h, o.wait);
+    else
+        err = shutdown_one(&h, argv[rest], o.wait);
+    host_close(&h);
+    return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- the end of the user's host ---- */
+
+int verb_stop_host(int argc, char **argv)
+{
+    static const struct option_spec spec = { .letters = "" };
+    struct hypercall_host_info info;
+    struct pollfd p = { .events = POLLIN };
+    struct host h;
+    int rest, err;
+
+    if (options_parse(argc, argv, &spec, NULL, &rest) != 0 ||
+        host_open(&h) != 0)
+        return EXIT_FAILURE;
+    err = hypercall_host_info(&info);
+    p.fd = hypercall_fd();
+    if (err != 0 || info.pid <= 1 || kill((pid_t)info.pid, SIGTERM) != 0)
+        err = complain("cannot stop the host in %s", h.rundir);
+    else if (poll(&p, 1, STOP_HOST_MS) != 1)
+        err = complain("the host in %s (process %u) does not end", h.rundir,
+                       info.pid);
+    host_close(&h);
+    return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

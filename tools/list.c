@@ -1,0 +1,80 @@
+/*
+ * ringside list: the domains of the host, in xl's columns.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "xen_compat.h"
+
+#include "guest.h"
+#include "options.h"
+#include "say.h"
+#include "verbs.h"
+
+/* xl's letters: running, blocked, paused, shut down, crashed, dying. */
+static void state_letters(const struct hypercall_info *d, char s[7])
+{
+    snprintf(s, 7, "------");
+    switch (d->state) {
+    case HYPERCALL_DOMAIN_PAUSED:
+        s[2] = 'p';
+        break;
+    case HYPERCALL_DOMAIN_SHUTDOWN:
+        s[3] = 's';
+        if (d->shutdown_reason == SHUTDOWN_crash)
+            s[4] = 'c';
+        break;
+    case HYPERCALL_DOMAIN_DYING:
+        s[5] = 'd';
+        break;
+    default:
+        s[0] = 'r';
+    }
+}
+
+static void show(const struct hypercall_info *d)
+{
+    char state[7];
+
+    state_letters(d, state);
+    printf("%-40s %5u %5llu %5u     %s  %8.1f\n", d->name, d->domid,
+           (unsigned long long)d->memory_kib / 1024, d->vcpus, state,
+           (double)d->cpu_ns / 1e9);
+}
+
+static int list(const char *domain)
+{
+    struct hypercall_info one, *all;
+    int n;
+
+    if (domain != NULL) {
+        if (domain_find(domain, &one) != 0)
+            return EXIT_FAILURE;
+        all = &one;
+        n = 1;
+    } else {
+        n = domain_list(&all);
+        if (n < 0)
+            return EXIT_FAILURE;
+    }
+    printf("%-40s %5s %5s %5s\tState\tTime(s)\n", "Name", "ID", "Mem", "VCPUs");
+    for (int i = 0; i < n; i++)
+        show(&all[i]);
+    if (domain == NULL)
+        free(all);
+    return EXIT_SUCCESS;
+}
+
+int verb_list(int argc, char **argv)
+{
+    static const struct option_spec spec = { .letters = "", .max = 1 };
+    struct host h;
+    int rest, status;
+
+    if (options_parse(argc, argv, &spec, NULL, &rest) != 0 ||
+        host_open(&h) != 0)
+        return EXIT_FAILURE;
+    status = list(rest < argc ? argv[rest] : NULL);
+    host_close(&h);
+    return status;
+}

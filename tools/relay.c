@@ -1,0 +1,168 @@
+/* Bytes between a guest's console and the user; see relay.h. */
+#include "relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "say.h"
+
+#define END_OF_FILE 0x04 /* Ctrl-D, what a terminal's user would type */
+#define DRAIN_MAX   1024 /* reads at most, so that no guest keeps us here */
+
+/* ---- the user's terminal ---- */
+
+static struct termios saved;
+static bool is_raw;
+
+void terminal_restore(void)
+{
+    if (is_raw)
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+    is_raw = false;
+}
+
+void terminal_raw(void)
+{
+    struct termios raw;
+
+    if (tcgetattr(STDIN_FILENO, &saved) != 0)
+        return;
+    raw = saved;
+    cfmakeraw(&raw);
+    raw.c_oflag |= OPOST; /* guests end lines with a bare newline */
+    if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) != 0)
+        return;
+    is_raw = true;
+    atexit(terminal_restore);
+}
+
+/* ---- the console ---- */
+
+int relay_open(struct relay *r, const char *tty)
+{
+    struct termios raw;
+
+    if (strncmp(tty, "/dev/pts/", 9) != 0 || strstr(tty, "..") != NULL)
+        return complain("the console is at %s, which is not a pseudo terminal",
+                        tty);
+    r->tty = open(tty, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (r->tty < 0)
+        return complain("cannot open the console %s: %s", tty, strerror(errno));
+    if (tcgetattr(r->tty, &raw) == 0) {
+        cfmakeraw(&raw);
+        tcsetattr(r->tty, TCSANOW, &raw);
+    }
+    return 0;
+}
+
+void relay_close(struct relay *r)
+{
+    if (r->tty >= 0)
+        close(r->tty);
+    r->tty = -1;
+}
+
+void relay_poll(const struct relay *r, struct pollfd p[RELAY_FDS])
+{
+    bool full = r->n > 0;
+
+    p[0] = (struct pollfd){
+        .fd = r->tty,
+        .events = (short)(POLLIN | (full ? POLLOUT : 0)),
+    };
+    p[1] = (struct pollfd){
+        .fd = r->input && !full && r->tty >= 0 ? STDIN_FILENO : -1,
+        .events = POLLIN,
+    };
+}
+
+static void write_output(struct relay *r, const char *buf, size_t n)
+{
+    while (n > 0 && !r->no_output) {
+        ssize_t done = write(STDOUT_FILENO, buf, n);
+
+        if (done < 0 && errno == EAGAIN) {
+            struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+            poll(&p, 1, -1);
+        } else if (done < 0 && errno != EINTR) {
+            r->no_output = true;
+        } else if (done > 0) {
+            buf += done;
+            n -= (size_t)done;
+        }
+    }
+}
+
+/* One read of the console; false if there was nothing, or it went away. */
+static bool move_output(struct relay *r)
+{
+    char buf[4096];
+    ssize_t n;
+
+    if (r->tty < 0)
+        return false;
+    n = read(r->tty, buf, sizeof(buf));
+    if (n > 0) {
+        write_output(r, buf, (size_t)n);
+        return true;
+    }
+    if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        relay_close(r);
+    return false;
+}
+
+void relay_drain(struct relay *r)
+{
+    for (int i = 0; i < DRAIN_MAX && move_output(r); i++)
+        ;
+}
+
+static void flush_input(struct relay *r)
+{
+    ssize_t n;
+
+    if (r->n == 0 || r->tty < 0)
+        return;
+    n = write(r->tty, r->buf + r->at, r->n);
+    if (n < 0)
+        return;
+    r->at += (size_t)n;
+    r->n -= (size_t)n;
+}
+
+static void move_input(struct relay *r)
+{
+    ssize_t n = read(STDIN_FILENO, r->buf, sizeof(r->buf));
+    char *escape;
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        r->input = false;
+        r->buf[0] = END_OF_FILE;
+        n = 1;
+    }
+    r->at = 0;
+    r->n = (size_t)n;
+    escape = r->escape ? memchr(r->buf, RELAY_ESCAPE, r->n) : NULL;
+    if (escape != NULL) {
+        r->n = (size_t)(escape - r->buf);
+        r->left = true;
+    }
+    flush_input(r);
+}
+
+void relay_move(struct relay *r, const struct pollfd p[RELAY_FDS])
+{
+    if (p[1].fd >= 0 && p[1].revents != 0)
+        move_input(r);
+    if (p[0].fd >= 0 && (p[0].revents & POLLOUT) != 0)
+        flush_input(r);
+    if (p[0].fd >= 0 && (p[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+        move_output(r);
+}

@@ -1,0 +1,49 @@
+/*
+ * Bytes between a guest's console (a pty of the driver domain) and this
+ * command's standard input and output.
+ *
+ * The owner polls: relay_poll() fills in what to wait for, relay_move() moves
+ * what there is. Neither blocks for long; what the guest does not read stays
+ * in a small buffer and input is not read meanwhile.
+ */
+#ifndef RINGSIDE_TOOLS_RELAY_H
+#define RINGSIDE_TOOLS_RELAY_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RELAY_FDS    2
+#define RELAY_ESCAPE 0x1d /* Ctrl-] */
+
+struct relay {
+    int tty;        /* -1: the console is away */
+    bool input;     /* standard input is open and ours */
+    bool escape;    /* RELAY_ESCAPE in the input means: leave */
+    bool left;      /* it came */
+    bool no_output; /* nobody reads our standard output any more */
+    char buf[512];  /* from input, not yet taken by the console */
+    size_t at, n;
+};
+
+/*
+ * Opens the console's pty, which must be one (the name comes from the driver
+ * domain). 0, or -EINVAL after a complaint.
+ */
+int relay_open(struct relay *r, const char *tty);
+void relay_close(struct relay *r);
+
+void relay_poll(const struct relay *r, struct pollfd p[RELAY_FDS]);
+void relay_move(struct relay *r, const struct pollfd p[RELAY_FDS]);
+
+/* Moves all that the console has said to standard output. */
+void relay_drain(struct relay *r);
+
+/*
+ * Makes the terminal on standard input raw (keys go to the guest one by one,
+ * nothing is echoed) until terminal_restore() or exit. No terminal: nothing.
+ */
+void terminal_raw(void);
+void terminal_restore(void);
+
+#endif

@@ -1,0 +1,230 @@
+/*
+ * ringside run: a guest in the foreground, with its console on standard input
+ * and output, on the user's host or on a private one that ends with it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xenstore.h>
+
+#include "check.h"
+#include "guest.h"
+#include "layout.h"
+#include "options.h"
+#include "relay.h"
+#include "say.h"
+#include "summary.h"
+#include "verbs.h"
+
+#define GRACE_MS 5000 /* for an orderly shutdown */
+#define LOOK_MS  250  /* should the store's news be lost */
+
+struct session {
+    struct host *host;
+    struct guest guest;
+    struct hypercall_info info;
+    struct relay relay;
+    int signals;     /* a signalfd */
+    int interrupted; /* how often */
+    int last_signal;
+    uint64_t deadline; /* in ms: then it is destroyed; 0: none */
+    bool connected;    /* and told so */
+};
+
+enum { FD_SIGNALS, FD_STORE, FD_HOST, FD_RELAY, NR_FDS = FD_RELAY + RELAY_FDS };
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- signals ---- */
+
+static int open_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Standard input is ours unless we are a terminal's background job. */
+static bool owns_input(void)
+{
+    return !isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+/* The first asks the guest to end; the second does not ask. */
+static void interrupt(struct session *s, int sig)
+{
+    s->last_signal = sig;
+    s->interrupted++;
+    if (s->interrupted > 1) {
+        s->deadline = now_ms();
+        return;
+    }
+    note("asking %s to shut down; again to destroy it", s->guest.config->name);
+    s->deadline = now_ms() + GRACE_MS;
+    guest_ask_shutdown(s->host->xs, s->guest.d.domid, "poweroff");
+}
+
+static void read_signals(struct session *s)
+{
+    struct signalfd_siginfo si;
+
+    while (read(s->signals, &si, sizeof(si)) == sizeof(si))
+        interrupt(s, (int)si.ssi_signo);
+}
+
+/* ---- the session ---- */
+
+/* The console moved: its driver domain was started again. */
+static void find_console(struct session *s)
+{
+    char tty[64];
+
+    if (s->relay.tty < 0 &&
+        layout_console(s->host->xs, s->guest.d.domid, tty, sizeof(tty)) &&
+        access(tty, R_OK | W_OK) == 0)
+        relay_open(&s->relay, tty);
+}
+
+static void tell_connected(struct session *s)
+{
+    const struct guest_config *c = s->guest.config;
+
+    if (s->connected || c->nr_disks + c->nr_vifs == 0 || s->info.main_ns == 0 ||
+        !guest_connected(&s->guest))
+        return;
+    s->connected = true;
+    summary_connected(&s->guest, &s->info);
+}
+
+/* Waits for something to happen and deals with it; true: look at the guest. */
+static bool session_step(struct session *s)
+{
+    struct pollfd p[NR_FDS] = {
+        [FD_SIGNALS] = { .fd = s->signals, .events = POLLIN },
+        [FD_STORE] = { .fd = xs_fileno(s->host->xs), .events = POLLIN },
+        [FD_HOST] = { .fd = hypercall_fd(), .events = POLLIN },
+    };
+    int n;
+
+    relay_poll(&s->relay, &p[FD_RELAY]);
+    n = poll(p, NR_FDS, LOOK_MS);
+    if (n <= 0)
+        return true;
+    if (p[FD_SIGNALS].revents != 0)
+        read_signals(s);
+    relay_move(&s->relay, &p[FD_RELAY]);
+    if (s->relay.no_output && s->interrupted == 0)
+        interrupt(s, SIGPIPE);
+    if (p[FD_STORE].revents != 0)
+        guest_drain(&s->guest);
+    return (p[FD_STORE].revents | p[FD_HOST].revents) != 0;
+}
+
+/* Runs until the guest ends, or does not end in time. */
+static enum guest_end session_run(struct session *s)
+{
+    bool look = true;
+
+    for (;;) {
+        if (look) {
+            enum guest_end end = guest_look(&s->guest, &s->info);
+
+            if (end != GUEST_LIVES)
+                return end;
+            find_console(s);
+            tell_connected(s);
+        }
+        if (s->deadline != 0 && now_ms() >= s->deadline)
+            return GUEST_DESTROYED;
+        look = session_step(s);
+    }
+}
+
+static void pump(void *arg)
+{
+    relay_drain(arg);
+}
+
+/* One boot of the guest, from its creation to its end. */
+static enum guest_end boot(struct session *s, struct guest_config *c)
+{
+    enum guest_end end;
+
+    s->relay.tty = -1;
+    s->connected = false;
+    if (guest_create(&s->guest, s->host, c, STDERR_FILENO) != 0)
+        return GUEST_HOST_GONE;
+    if (relay_open(&s->relay, s->guest.tty) != 0 ||
+        guest_start(&s->guest) != 0) {
+        guest_remove(&s->guest, NULL, NULL);
+        relay_close(&s->relay);
+        return GUEST_HOST_GONE;
+    }
+    summary_start(&s->guest, "Ctrl-C");
+    end = session_run(s);
+    guest_remove(&s->guest, pump, &s->relay);
+    relay_close(&s->relay);
+    summary_end(&s->guest, end, &s->info);
+    return end;
+}
+
+static int exit_status(const struct session *s, enum guest_end end)
+{
+    switch (end) {
+    case GUEST_CRASH:
+        return EXIT_CRASHED;
+    case GUEST_DESTROYED:
+        return s->interrupted > 0 ? 128 + s->last_signal : EXIT_DESTROYED;
+    case GUEST_HOST_GONE:
+        return EXIT_FAILURE;
+    default:
+        return (int)(s->info.exit_status & 0xff);
+    }
+}
+
+static int run_guest(struct host *h, struct guest_config *c, int signals)
+{
+    struct session s = { .host = h, .signals = signals };
+    enum guest_end end;
+
+    s.relay.input = owns_input();
+    do {
+        end = boot(&s, c);
+    } while (guest_action(c, end) == END_RESTART && s.interrupted == 0);
+    return exit_status(&s, end);
+}
+
+int verb_run(int argc, char **argv)
+{
+    struct guest_options o;
+    struct host h;
+    int status = EXIT_FAILURE, signals;
+
+    if (options_guest(argc, argv, false, &o) != 0)
+        return EXIT_FAILURE;
+    note_quiet(o.quiet);
+    signals = open_signals();
+    if (check_guest(&o.config) == 0 && host_open_or_private(&h) == 0) {
+        status = run_guest(&h, &o.config, signals);
+        host_close(&h);
+    }
+    close(signals);
+    config_free(&o.config);
+    return status;
+}

@@ -1,0 +1,130 @@
+/* What the command says to its user; see say.h. */
+#include "say.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char last[1024];
+static bool silent, quiet_notes;
+
+static void make_printable(char *s)
+{
+    for (; *s != '\0'; s++) {
+        if ((unsigned char)*s < ' ' || *s == 127)
+            *s = '?';
+    }
+}
+
+int complain(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(last, sizeof(last), fmt, ap);
+    va_end(ap);
+    make_printable(last);
+    if (!silent) {
+        fflush(stdout);
+        fprintf(stderr, "ringside: %s\n", last);
+    }
+    return -EINVAL;
+}
+
+const char *complaint(void)
+{
+    return last;
+}
+
+void complain_silently(void)
+{
+    silent = true;
+}
+
+void note_quiet(bool quiet)
+{
+    quiet_notes = quiet;
+}
+
+void note(const char *fmt, ...)
+{
+    char line[512];
+    va_list ap;
+
+    if (quiet_notes)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    make_printable(line);
+    fprintf(stderr, "%s%s%s\n", paint(stderr, "dim"), line,
+            paint(stderr, "reset"));
+}
+
+const char *paint(FILE *where, const char *how)
+{
+    static const struct {
+        const char *name, *code;
+    } codes[] = {
+        { "bold", "\033[1m" },   { "dim", "\033[2m" },
+        { "green", "\033[32m" }, { "yellow", "\033[33m" },
+        { "red", "\033[31m" },   { "reset", "\033[0m" },
+    };
+    const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+
+    if (!isatty(fileno(where)) || (no != NULL && no[0] != '\0') ||
+        term == NULL || strcmp(term, "dumb") == 0)
+        return "";
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (strcmp(codes[i].name, how) == 0)
+            return codes[i].code;
+    }
+    return "";
+}
+
+const char *format_ns(unsigned long long ns, char *buf, size_t n)
+{
+    if (ns < 1000000)
+        snprintf(buf, n, "%llu µs", ns / 1000);
+    else if (ns < 100000000)
+        snprintf(buf, n, "%.1f ms", (double)ns / 1e6);
+    else if (ns < 1000000000)
+        snprintf(buf, n, "%llu ms", ns / 1000000);
+    else if (ns < 120000000000ULL)
+        snprintf(buf, n, "%.1f s", (double)ns / 1e9);
+    else
+        snprintf(buf, n, "%llu min %llu s", ns / 60000000000ULL,
+                 ns / 1000000000ULL % 60);
+    return buf;
+}
+
+const char *format_bytes(unsigned long long bytes, char *buf, size_t n)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+    double value = (double)bytes;
+    size_t u = 0;
+
+    for (; value >= 1024 && u < 4; u++)
+        value /= 1024;
+    if (u == 0 || value >= 100 || value == (double)(int)value)
+        snprintf(buf, n, "%.0f %s", value, units[u]);
+    else
+        snprintf(buf, n, "%.1f %s", value, units[u]);
+    return buf;
+}
+
+void print_json_string(const char *s)
+{
+    putchar('"');
+    for (; *s != '\0'; s++) {
+        if (*s == '"' || *s == '\\')
+            printf("\\%c", *s);
+        else if ((unsigned char)*s < ' ' || *s == 127)
+            printf("\\u%04x", (unsigned int)(unsigned char)*s);
+        else
+            putchar(*s);
+    }
+    putchar('"');
+}

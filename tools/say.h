@@ -1,0 +1,44 @@
+/*
+ * What the command says to its user.
+ *
+ * Results go to standard output. Everything else is one line on standard
+ * error: a complaint ("ringside: what is wrong, what would be right") or, in
+ * `run`, a note about what goes on. Colours only where a terminal reads them.
+ */
+#ifndef RINGSIDE_TOOLS_SAY_H
+#define RINGSIDE_TOOLS_SAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/*
+ * Says what is wrong and returns -EINVAL, so that a caller may write
+ * `return complain("…")`. Control characters are shown as '?', so that no
+ * string of others can drive the terminal.
+ */
+int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The last complaint, without "ringside: " and newline. */
+const char *complaint(void);
+
+/* Do not print complaints, only keep the last one (unit tests). */
+void complain_silently(void);
+
+/* A note: a dimmed line on standard error, unless the user wants quiet. */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void note_quiet(bool quiet);
+
+/* "bold", "dim", "green", "yellow", "red" or "reset"; "" without a terminal. */
+const char *paint(FILE *where, const char *how);
+
+/* "3.1 ms", "12 s", "2 min 5 s" of nanoseconds, in buf. */
+const char *format_ns(unsigned long long ns, char *buf, size_t n);
+
+/* "212 KiB", "61.2 MiB" of bytes, in buf. */
+const char *format_bytes(unsigned long long bytes, char *buf, size_t n);
+
+/* A JSON string on standard output. */
+void print_json_string(const char *s);
+
+#endif
