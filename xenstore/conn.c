@@ -1,0 +1,223 @@
+/* Connections: input, output, life and death; see conn.h. */
+#include "conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "request.h"
+#include "throttle.h"
+
+/*
+ * Replies and events that a socket's client leaves unread: over the first it
+ * is not read from; over the second it is closed, for events come from others
+ * and cannot be held back.
+ */
+#define OUT_HOLD (256u * 1024)
+#define OUT_MAX (32u * 1024 * 1024)
+/* A guest that was held back is looked at again so soon. */
+#define HELD_MS 5
+/* An empty input buffer larger than this is given back. */
+#define IN_KEEP 8192
+
+void conn_init(struct conn *c, struct store *s, struct domain *dom,
+               const struct conn_ops *ops)
+{
+    static uint64_t last_id;
+
+    *c = (struct conn){ .ops = ops, .store = s, .dom = dom };
+    c->id = ++last_id;
+    c->next_txn = 1;
+    list_add_tail(&s->conns, &c->entry);
+    list_init(&c->dirty);
+    list_init(&c->watches);
+    list_init(&c->txns);
+}
+
+void conn_account(struct conn *c)
+{
+    size_t now = c->in_cap + outq_memory(&c->out);
+
+    domain_charge(c->dom, QUOTA_MEMORY, (int64_t)now - (int64_t)c->charged);
+    c->charged = now;
+}
+
+void conn_reset_watches(struct conn *c)
+{
+    struct list *pos, *tmp;
+
+    watch_del_all(c->store, c);
+    list_for_each_safe(pos, tmp, &c->txns)
+        txn_end(container_of(pos, struct txn, entry));
+}
+
+void conn_reset(struct conn *c)
+{
+    conn_reset_watches(c);
+    domain_charge(c->dom, QUOTA_OUTSTANDING, -(int64_t)c->out.replies);
+    free(c->in);
+    c->in = NULL;
+    c->in_len = c->in_cap = 0;
+    outq_free(&c->out);
+    c->held = false;
+    conn_account(c);
+}
+
+void conn_end(struct conn *c)
+{
+    conn_reset(c);
+    list_del(&c->entry);
+    list_del(&c->dirty);
+    c->ops->free(c);
+}
+
+void conn_dirty(struct conn *c)
+{
+    if (list_empty(&c->dirty))
+        list_add_tail(&c->store->dirty, &c->dirty);
+}
+
+void conn_kill(struct conn *c)
+{
+    c->dead = true;
+    conn_dirty(c);
+}
+
+bool conn_privileged(const struct conn *c)
+{
+    return domain_privileged(c->dom);
+}
+
+unsigned int conn_rights(const struct conn *c, const struct node *n)
+{
+    if (conn_privileged(c))
+        return PERM_READ | PERM_WRITE | PERM_OWNER;
+    return perms_rights(n->perms, c->dom->domid, c->dom->target);
+}
+
+/* Whether the next request may be served now. */
+static bool conn_may_serve(struct conn *c)
+{
+    if (outq_bytes(&c->out) > OUT_HOLD)
+        return false;
+    return domain_fits(c->dom, QUOTA_OUTSTANDING, 1) &&
+           domain_fits(c->dom, QUOTA_MEMORY, 1) && throttle_ready(c);
+}
+
+static void conn_hold(struct conn *c)
+{
+    c->held = true;
+    c->ops->reading(c, false);
+    if (!conn_privileged(c))
+        store_want_tick(c->store, HELD_MS);
+}
+
+/* Serves whole messages; returns how many bytes it took. */
+static size_t conn_serve(struct conn *c, const unsigned char *buf, size_t len)
+{
+    struct xsd_sockmsg hdr;
+    size_t at = 0;
+
+    while (!c->dead) {
+        enum wire_state state = wire_peek(buf + at, len - at, &hdr);
+
+        if (state == WIRE_INCOMPLETE)
+            break;
+        if (state == WIRE_TOO_LONG) {
+            c->ops->violation(c, XENSTORE_ERROR_PROTO);
+            return len;
+        }
+        if (!conn_may_serve(c)) {
+            conn_hold(c);
+            break;
+        }
+        request_serve(c, &hdr, buf + at + sizeof(hdr));
+        at += sizeof(hdr) + hdr.len;
+    }
+    return at;
+}
+
+static bool conn_store_input(struct conn *c, const void *data, size_t len)
+{
+    if (c->in_cap - c->in_len < len) {
+        size_t cap = c->in_len + len;
+        void *in = realloc(c->in, cap);
+
+        if (!in)
+            return false;
+        c->in = in;
+        c->in_cap = cap;
+    }
+    memcpy(c->in + c->in_len, data, len);
+    c->in_len += len;
+    return true;
+}
+
+/* Serves from the input buffer what can be served. */
+static void conn_drain(struct conn *c)
+{
+    size_t done = conn_serve(c, c->in, c->in_len);
+
+    /* A reset or a violation inside has dropped the buffer. */
+    if (done > c->in_len)
+        return;
+    c->in_len -= done;
+    if (c->in_len) {
+        memmove(c->in, c->in + done, c->in_len);
+    } else if (c->in_cap > IN_KEEP) {
+        free(c->in);
+        c->in = NULL;
+        c->in_cap = 0;
+    }
+}
+
+void conn_input(struct conn *c, const void *data, size_t len)
+{
+    size_t done = 0;
+
+    if (c->dead)
+        return;
+    if (c->in_len == 0 && !c->held)
+        done = conn_serve(c, data, len);
+    if (done < len) {
+        if (!conn_store_input(c, (const char *)data + done, len - done)) {
+            conn_kill(c);
+            return;
+        }
+        if (!c->held && done == 0)
+            conn_drain(c);
+    }
+    conn_account(c);
+}
+
+void conn_resume(struct conn *c)
+{
+    if (!c->held || c->dead || !conn_may_serve(c))
+        return;
+    c->held = false;
+    conn_drain(c);
+    conn_account(c);
+    if (!c->held && !c->dead)
+        c->ops->reading(c, true);
+}
+
+void conn_event(struct conn *c, const char *path, size_t path_len,
+                const char *token, size_t token_len)
+{
+    if (c->dead || !domain_fits(c->dom, QUOTA_MEMORY, 1))
+        return;
+    if (outq_bytes(&c->out) > OUT_MAX) {
+        log_line("closing connection %llu: it does not read its events",
+                 (unsigned long long)c->id);
+        conn_kill(c);
+        return;
+    }
+    if (outq_event(&c->out, path, path_len, token, token_len))
+        return;
+    if (c->out.events == 1)
+        c->events_since_ms = c->store->now_ms;
+    if (!conn_privileged(c))
+        store_want_tick(c->store, EVENT_TIMEOUT_MS);
+    c->store->events++;
+    conn_account(c);
+    conn_dirty(c);
+}

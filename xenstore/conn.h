@@ -1,0 +1,89 @@
+/*
+ * A connection: a client that sends requests and gets replies and events, in
+ * order. What carries the bytes (a socket, a guest's ring, a test's memory)
+ * stands behind conn_ops.
+ *
+ * A connection never goes away in the middle of something: conn_kill() marks
+ * it, and store_flush() ends it.
+ */
+#ifndef XS_CONN_H
+#define XS_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "list.h"
+#include "outq.h"
+
+struct conn;
+struct domain;
+struct node;
+struct store;
+
+struct conn_ops {
+    const char *kind; /* for the log */
+    /* Sends what it can of c->out. Calls conn_kill() if the peer is gone. */
+    void (*flush)(struct conn *c);
+    /* Starts or stops taking requests in. */
+    void (*reading)(struct conn *c, bool on);
+    /* The peer broke the protocol: XENSTORE_ERROR_... of <xs_wire.h>. */
+    void (*violation)(struct conn *c, uint32_t error);
+    /* Closes the transport and frees the connection. */
+    void (*free)(struct conn *c);
+};
+
+struct conn {
+    const struct conn_ops *ops;
+    struct store *store;
+    struct domain *dom;
+    struct list entry;   /* store->conns */
+    struct list dirty;   /* store->dirty, or itself */
+    struct list watches; /* struct watch.in_conn */
+    struct list txns;    /* struct txn.entry */
+    uint32_t nr_txns, next_txn;
+    uint64_t id;
+    unsigned char *in; /* what came of requests that wait or are incomplete */
+    size_t in_len, in_cap;
+    struct outq out;
+    size_t charged;           /* bytes of buffers booked on the domain */
+    uint64_t events_since_ms; /* since when its events wait unread */
+    bool dead;
+    bool held; /* not reading: it must first take replies, or wait */
+};
+
+/* Sets up the common part of a connection of domain `dom`. */
+void conn_init(struct conn *c, struct store *s, struct domain *dom,
+               const struct conn_ops *ops);
+
+/* Ends it with its watches and transactions, and calls ops->free. */
+void conn_end(struct conn *c);
+
+/* Drops watches, transactions and buffers; the connection goes on. */
+void conn_reset(struct conn *c);
+/* Drops watches and transactions. */
+void conn_reset_watches(struct conn *c);
+
+void conn_kill(struct conn *c);
+
+/* Bytes came in: serves the requests they complete. */
+void conn_input(struct conn *c, const void *data, size_t len);
+
+/* Goes on with what was held back, if it may. */
+void conn_resume(struct conn *c);
+
+/* Something is queued: store_flush() will look at it. */
+void conn_dirty(struct conn *c);
+
+/* Queues a watch event; dropped if it is a duplicate or does not fit. */
+void conn_event(struct conn *c, const char *path, size_t path_len,
+                const char *token, size_t token_len);
+
+/* PERM_... bits that the connection has on a node. */
+unsigned int conn_rights(const struct conn *c, const struct node *n);
+bool conn_privileged(const struct conn *c);
+
+/* Brings the domain's memory account up to date with the buffers. */
+void conn_account(struct conn *c);
+
+#endif

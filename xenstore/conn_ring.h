@@ -1,0 +1,40 @@
+/*
+ * A guest's connection: the ring page that it shares with the store.
+ *
+ * What the page holds is the guest's to change at any moment. The store keeps
+ * its own copy of the indices that are its to advance, reads the guest's once
+ * per turn, and copies data out before it looks at it. A guest that breaks the
+ * rules is ignored until it reconnects (docs/misc/xenstore-ring.txt); it stays
+ * introduced.
+ */
+#ifndef XS_CONN_RING_H
+#define XS_CONN_RING_H
+
+#include "conn.h"
+#include "xen_compat.h"
+
+struct ring_ops {
+    /* Raises the guest's event channel. */
+    void (*notify)(void *ctx);
+    /* Unmaps the page and closes the port. */
+    void (*release)(void *ctx);
+};
+
+/*
+ * A connection over a mapped page. The page stays mapped until release();
+ * on failure (NULL: no memory) nothing was taken over.
+ */
+struct conn *conn_ring_new(struct store *s, struct domain *d,
+                           struct xenstore_domain_interface *page,
+                           const struct ring_ops *ops, void *ctx);
+
+/* What conn_ring_new() was given. */
+void *conn_ring_ctx(struct conn *c);
+
+/* The guest raised the event: requests, or room for replies. */
+void conn_ring_work(struct conn *c);
+
+/* Begins anew with empty rings (the connection was reset by its caller). */
+void conn_ring_reset(struct conn *c);
+
+#endif

@@ -1,0 +1,238 @@
+/* Clients on the host; see conn_socket.h. */
+#include "conn_socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "store.h"
+
+/* Read at once: many small requests, or a few large ones. */
+#define READ_MAX 65536
+#define BACKLOG 128
+
+struct sock {
+    struct conn c;
+    int fd;
+    struct event *in, *out;
+};
+
+struct listener {
+    struct event_base *base;
+    struct store *store;
+    int fd;
+    struct event *accept, *retry;
+    struct sockaddr_un addr;
+};
+
+static struct sock *sock_of(struct conn *c)
+{
+    return container_of(c, struct sock, c);
+}
+
+static void sock_flush(struct conn *c)
+{
+    struct sock *k = sock_of(c);
+    ssize_t n;
+
+    while (outq_bytes(&c->out)) {
+        n = send(k->fd, outq_data(&c->out), outq_bytes(&c->out), MSG_NOSIGNAL);
+        if (n > 0) {
+            outq_sent(&c->out, (size_t)n);
+        } else if (errno == EAGAIN) {
+            event_add(k->out, NULL);
+            return;
+        } else if (errno != EINTR) {
+            conn_kill(c);
+            return;
+        }
+    }
+}
+
+static void sock_reading(struct conn *c, bool on)
+{
+    if (on)
+        event_add(sock_of(c)->in, NULL);
+    else
+        event_del(sock_of(c)->in);
+}
+
+static void sock_violation(struct conn *c, uint32_t error)
+{
+    (void)error;
+    conn_kill(c);
+}
+
+static void sock_free(struct conn *c)
+{
+    struct sock *k = sock_of(c);
+
+    if (k->in)
+        event_free(k->in);
+    if (k->out)
+        event_free(k->out);
+    close(k->fd);
+    free(k);
+}
+
+static const struct conn_ops sock_ops = {
+    .kind = "socket",
+    .flush = sock_flush,
+    .reading = sock_reading,
+    .violation = sock_violation,
+    .free = sock_free,
+};
+
+static void sock_readable(evutil_socket_t fd, short what, void *arg)
+{
+    static char buf[READ_MAX];
+    struct sock *k = arg;
+    ssize_t n = recv(fd, buf, sizeof(buf), 0);
+
+    (void)what;
+    if (n > 0)
+        conn_input(&k->c, buf, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        conn_kill(&k->c);
+}
+
+static void sock_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct sock *k = arg;
+
+    (void)fd;
+    (void)what;
+    conn_dirty(&k->c);
+}
+
+/* Takes over `fd`. */
+static void sock_new(struct listener *l, int fd)
+{
+    struct sock *k = calloc(1, sizeof(*k));
+
+    if (!k) {
+        close(fd);
+        return;
+    }
+    conn_init(&k->c, l->store, l->store->dom0, &sock_ops);
+    k->fd = fd;
+    k->in = event_new(l->base, fd, EV_READ | EV_PERSIST, sock_readable, k);
+    k->out = event_new(l->base, fd, EV_WRITE, sock_writable, k);
+    if (!k->in || !k->out || event_add(k->in, NULL))
+        conn_kill(&k->c);
+}
+
+/* Without descriptors left, accepting waits; the backlog keeps the clients. */
+static void accept_later(struct listener *l)
+{
+    static const struct timeval soon = { 0, 100000 };
+
+    log_line("cannot accept a connection: %s", strerror(errno));
+    event_del(l->accept);
+    event_add(l->retry, &soon);
+}
+
+static void accept_ready(evutil_socket_t lfd, short what, void *arg)
+{
+    struct listener *l = arg;
+    int fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    (void)what;
+    if (fd >= 0)
+        sock_new(l, fd);
+    else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        accept_later(l);
+}
+
+static void accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct listener *l = arg;
+
+    (void)fd;
+    (void)what;
+    event_add(l->accept, NULL);
+}
+
+/* Whether somebody serves this socket already. */
+static bool is_served(const struct sockaddr_un *addr)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool served;
+
+    if (fd < 0)
+        return false;
+    served = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
+    close(fd);
+    return served;
+}
+
+static int listener_bind(struct listener *l)
+{
+    const struct sockaddr *addr = (const struct sockaddr *)&l->addr;
+    mode_t mask;
+    int err;
+
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return -errno;
+    if (is_served(&l->addr))
+        return -EADDRINUSE;
+    unlink(l->addr.sun_path);
+    mask = umask(0077);
+    err = bind(l->fd, addr, sizeof(l->addr)) ? -errno : 0;
+    umask(mask);
+    if (!err && listen(l->fd, BACKLOG))
+        err = -errno;
+    return err;
+}
+
+int listener_new(struct event_base *base, struct store *s, const char *path,
+                 struct listener **out)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+    int err = -ENOMEM;
+
+    if (!l)
+        return err;
+    l->base = base;
+    l->store = s;
+    l->fd = -1;
+    l->addr.sun_family = AF_UNIX;
+    err = -ENAMETOOLONG;
+    if (strlen(path) >= sizeof(l->addr.sun_path))
+        goto fail;
+    strcpy(l->addr.sun_path, path);
+    err = listener_bind(l);
+    if (err)
+        goto fail;
+    err = -ENOMEM;
+    l->accept = event_new(base, l->fd, EV_READ | EV_PERSIST, accept_ready, l);
+    l->retry = evtimer_new(base, accept_again, l);
+    if (!l->accept || !l->retry || event_add(l->accept, NULL)) {
+        listener_free(l);
+        return err;
+    }
+    *out = l;
+    return 0;
+fail:
+    if (l->fd >= 0)
+        close(l->fd);
+    free(l);
+    return err;
+}
+
+void listener_free(struct listener *l)
+{
+    if (l->accept)
+        event_free(l->accept);
+    if (l->retry)
+        event_free(l->retry);
+    close(l->fd);
+    unlink(l->addr.sun_path);
+    free(l);
+}

@@ -1,0 +1,22 @@
+/*
+ * Clients on the host: the UNIX socket and its connections. All of them act
+ * for domain 0.
+ */
+#ifndef XS_CONN_SOCKET_H
+#define XS_CONN_SOCKET_H
+
+#include <event2/event.h>
+
+struct store;
+struct listener;
+
+/*
+ * Listens on `path`. A socket file that nobody serves is replaced. -EADDRINUSE
+ * if somebody does.
+ */
+int listener_new(struct event_base *base, struct store *s, const char *path,
+                 struct listener **out);
+/* Stops listening and removes the file. */
+void listener_free(struct listener *l);
+
+#endif

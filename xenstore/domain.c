@@ -1,0 +1,249 @@
+/* Domains: records, introduction, death; see domain.h. */
+#include "domain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conn.h"
+#include "conn_ring.h"
+#include "hv.h"
+#include "store.h"
+#include "throttle.h"
+#include "tree.h"
+
+struct domain *domain_find(struct store *s, unsigned int domid)
+{
+    return domid < XS_DOMIDS ? s->domains[domid] : NULL;
+}
+
+static int domain_new(struct store *s, unsigned int domid, uint64_t birth,
+                      struct domain **out)
+{
+    static uint64_t last_serial;
+    struct domain *d = calloc(1, sizeof(*d));
+
+    if (!d)
+        return -ENOMEM;
+    d->serial = ++last_serial;
+    d->domid = (uint16_t)domid;
+    d->target = -1;
+    d->features = XS_FEATURES;
+    d->birth = birth;
+    d->quota = s->quota;
+    d->write_credit = WRITE_BURST * 1000;
+    s->domains[domid] = d;
+    *out = d;
+    return 0;
+}
+
+int domain_get(struct store *s, unsigned int domid, struct domain **out)
+{
+    struct hv_domain info = { .birth = 0 };
+
+    *out = domain_find(s, domid);
+    if (*out)
+        return 0;
+    if (domid >= XS_DOMIDS)
+        return -ENOENT;
+    if (domid && (s->hv->query(s->hv_ctx, domid, &info) ||
+                  info.state == HV_DYING))
+        return -ENOENT;
+    return domain_new(s, domid, info.birth, out);
+}
+
+bool domain_fits(const struct domain *d, enum quota_id q, int64_t more)
+{
+    return domain_privileged(d) || !d->quota.limit[q] ||
+           d->used[q] + more <= (int64_t)d->quota.limit[q];
+}
+
+void domain_charge(struct domain *d, enum quota_id q, int64_t more)
+{
+    d->used[q] += more;
+    if (q == QUOTA_MEMORY && !d->warned && d->quota.limit[QUOTA_MEMORY_SOFT] &&
+        !domain_privileged(d) &&
+        d->used[q] > (int64_t)d->quota.limit[QUOTA_MEMORY_SOFT]) {
+        d->warned = true;
+        log_line("domain %u uses more than %u bytes", d->domid,
+                 d->quota.limit[QUOTA_MEMORY_SOFT]);
+    }
+}
+
+/* Books a removed subtree on its owners. */
+static void uncharge_tree(struct store *s, struct node *top)
+{
+    struct tree_walk w;
+    struct node *n;
+
+    tree_walk_begin(&w, top);
+    while ((n = tree_walk_next(&w)))
+        store_account(s, perms_owner(n->perms), -1, -node_cost(n));
+}
+
+/* Removes the walk's node from the store's tree. */
+static void remove_at(struct store *s, struct tree_walk *w)
+{
+    char str[PATH_STR_MAX + 1];
+    struct node *gone;
+
+    tree_walk_path(w, str);
+    if (path_parse(&s->path, str, tree_walk_path_len(w), 0, false) ||
+        tree_remove(&s->root, &s->path, &gone))
+        return;
+    uncharge_tree(s, gone);
+    node_unref(gone);
+}
+
+/* The root cannot be removed: it returns to domain 0. */
+static void reclaim_root(struct store *s)
+{
+    struct perms *perms = perms_with_owner(s->root->perms, 0);
+    struct path root;
+
+    if (!perms || path_parse(&root, "/", 1, 0, false) ||
+        tree_set_perms(&s->root, &root, perms))
+        log_line("no memory to give the root to domain 0");
+    perms_unref(perms);
+}
+
+/*
+ * Removes the nodes that a dead domain owns, with what lies under them. The
+ * walk goes through the version from before, while the current one changes;
+ * it ends as soon as the domain's counter says that nothing is left.
+ */
+static void remove_owned(struct store *s, struct domain *d)
+{
+    struct node *before = node_ref(s->root), *n;
+    struct tree_walk w;
+
+    tree_walk_begin(&w, before);
+    while (d->used[QUOTA_NODES] > 0 && (n = tree_walk_next(&w))) {
+        if (perms_owner(n->perms) != d->domid)
+            continue;
+        if (w.depth == 0) {
+            store_account(s, d->domid, -1, -node_cost(n));
+            store_account(s, 0, 1, node_cost(n));
+            reclaim_root(s);
+        } else {
+            tree_walk_skip(&w);
+            remove_at(s, &w);
+        }
+    }
+    node_unref(before);
+}
+
+static void reclaim_special(struct store *s, unsigned int domid)
+{
+    for (int i = 0; i < SPECIAL_COUNT; i++) {
+        struct perms *old = s->special[i], *new;
+
+        if (perms_owner(old) != domid)
+            continue;
+        new = perms_with_owner(old, 0);
+        if (!new)
+            continue;
+        s->special[i] = new;
+        perms_unref(old);
+    }
+}
+
+/* Everything of a domain that is dead or released goes. */
+static void domain_gone(struct store *s, struct domain *d)
+{
+    unsigned int domid = d->domid;
+    bool introduced = d->introduced;
+
+    if (d->ring)
+        conn_end(d->ring);
+    remove_owned(s, d);
+    perms_strip(domid);
+    reclaim_special(s, domid);
+    for (unsigned int i = 0; i < XS_DOMIDS; i++)
+        if (s->domains[i] && s->domains[i]->target == (int)domid)
+            s->domains[i]->target = -1;
+    s->domains[domid] = NULL;
+    free(d);
+    log_trace("domain %u is gone", domid);
+    if (introduced)
+        watch_fire_special(s, SPECIAL_RELEASE, domid, true, true);
+}
+
+void domains_free(struct store *s)
+{
+    for (unsigned int i = 0; i < XS_DOMIDS; i++)
+        free(s->domains[i]);
+}
+
+static int domain_reintroduce(struct store *s, struct domain *d, uint32_t port)
+{
+    conn_reset(d->ring);
+    conn_ring_reset(d->ring);
+    return s->hv->rebind(s->hv_ctx, d->ring, port);
+}
+
+int domain_introduce(struct store *s, unsigned int domid, uint32_t port)
+{
+    struct hv_domain info;
+    struct domain *d = domain_find(s, domid);
+    int err;
+
+    if (domid == 0)
+        return -EINVAL;
+    if (d && (s->hv->query(s->hv_ctx, domid, &info) || info.birth != d->birth))
+        domain_gone(s, d);
+    err = domain_get(s, domid, &d);
+    if (err)
+        return err;
+    if (d->ring)
+        return domain_reintroduce(s, d, port);
+    err = s->hv->connect(s->hv_ctx, s, domid, port, &d->ring);
+    if (err)
+        return err;
+    d->introduced = true;
+    log_trace("domain %u introduced, port %u", domid, port);
+    watch_fire_special(s, SPECIAL_INTRODUCE, domid, true, true);
+    return 0;
+}
+
+int domain_release(struct store *s, unsigned int domid)
+{
+    struct domain *d = domain_find(s, domid);
+
+    if (domid == 0)
+        return -EINVAL;
+    if (!d)
+        return -ENOENT;
+    if (!d->introduced)
+        return -EINVAL;
+    domain_gone(s, d);
+    return 0;
+}
+
+/* Returns whether the plain @releaseDomain is due. */
+static bool domain_check(struct store *s, struct domain *d)
+{
+    struct hv_domain info;
+    int err = s->hv->query(s->hv_ctx, d->domid, &info);
+
+    if (err == -ESRCH || (!err && (info.state == HV_DYING ||
+                                   info.birth != d->birth))) {
+        domain_gone(s, d);
+        return false;
+    }
+    if (err || info.state != HV_SHUTDOWN || d->shutdown || !d->introduced)
+        return false;
+    d->shutdown = true;
+    watch_fire_special(s, SPECIAL_RELEASE, d->domid, false, true);
+    return true;
+}
+
+void domain_check_all(struct store *s)
+{
+    bool notify = false;
+
+    for (unsigned int i = 1; i < XS_DOMIDS; i++)
+        if (s->domains[i])
+            notify |= domain_check(s, s->domains[i]);
+    if (notify)
+        watch_fire_special(s, SPECIAL_RELEASE, 0, true, false);
+}

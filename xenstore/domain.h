@@ -1,0 +1,74 @@
+/*
+ * Domains as the store knows them: rights, quotas, counters, and the ring.
+ *
+ * A record exists from the first time a living domain is named (in a
+ * permission list or by INTRODUCE) until the domain is gone or released.
+ * Domain 0 always exists; sockets belong to it.
+ */
+#ifndef XS_DOMAIN_H
+#define XS_DOMAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "quota.h"
+
+struct store;
+struct conn;
+
+/* Bits of server_features in the ring page (docs/misc/xenstore-ring.txt). */
+#define XS_FEATURE_RECONNECT 1
+#define XS_FEATURE_ERROR 2
+#define XS_FEATURE_WATCH_DEPTH 4
+#define XS_FEATURE_DOMID_ANY 8
+#define XS_FEATURES 15
+
+struct domain {
+    uint16_t domid;
+    bool introduced;
+    bool shutdown;    /* @releaseDomain was fired for its shutdown */
+    int target;       /* SET_TARGET: whose rights it has too, or -1 */
+    uint32_t features;
+    uint64_t serial;  /* of the record; never used twice */
+    uint64_t birth;   /* from the hypervisor */
+    struct conn *ring; /* NULL: not introduced */
+    struct quota quota;
+    int64_t used[QUOTA_COUNT];
+    bool warned;           /* passed the soft memory limit */
+    int32_t write_credit;  /* thousandths of a write; see throttle.c */
+    uint64_t credit_ms;    /* when it was last brought up to date */
+};
+
+static inline bool domain_privileged(const struct domain *d)
+{
+    return d->domid == 0;
+}
+
+static inline uint64_t domain_serial(const struct domain *d)
+{
+    return d ? d->serial : 0;
+}
+
+/* The record, or NULL. */
+struct domain *domain_find(struct store *s, unsigned int domid);
+
+/*
+ * The record of a domain that lives, made if need be. 0, -ENOENT (no such
+ * domain), -ENOMEM.
+ */
+int domain_get(struct store *s, unsigned int domid, struct domain **out);
+
+/* INTRODUCE, RELEASE. -errno as docs/xenstore.md says. */
+int domain_introduce(struct store *s, unsigned int domid, uint32_t port);
+int domain_release(struct store *s, unsigned int domid);
+
+/* Looks which domains shut down or died; called after VIRQ_DOM_EXC. */
+void domain_check_all(struct store *s);
+
+/* Whether `more` of a quota fits. Privileged domains always do. */
+bool domain_fits(const struct domain *d, enum quota_id q, int64_t more);
+void domain_charge(struct domain *d, enum quota_id q, int64_t more);
+
+void domains_free(struct store *s);
+
+#endif

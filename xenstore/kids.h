@@ -1,0 +1,87 @@
+/*
+ * The children of a node: a map from names to nodes that keeps the order of
+ * insertion, is shared between versions of the tree, and is copied piece by
+ * piece when a shared one is changed.
+ *
+ * Two forms hide behind one handle. A few children lie in one flat array with
+ * a byte of hash each. More than KIDS_FLAT_MAX go into kids_big.c: a radix
+ * vector of slots in insertion order, and a hash trie from names to slots;
+ * lookup, insertion, removal and seeking to a byte of the listing cost the
+ * same for a hundred thousand children as for a hundred, and a change to a
+ * shared one copies only the pieces on its way.
+ *
+ * Functions that change take `struct kids **`: the handle may move. NULL is
+ * the empty container. Only a container whose node belongs to the caller alone
+ * may be changed (tree.c sees to that); sharing inside the container is the
+ * container's own business.
+ */
+#ifndef XS_KIDS_H
+#define XS_KIDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct node;
+struct vec;
+struct hx;
+
+#define KIDS_FLAT_MAX 24
+#define KIDS_FLAT_MIN 12 /* a big container with fewer becomes flat again */
+
+struct name {
+    const char *s;
+    uint32_t len, hash; /* hash_bytes() of the name */
+};
+
+struct kids {
+    uint32_t refs;
+    uint32_t count;
+    uint32_t bytes; /* of the listing: names with their NULs */
+    uint32_t cap;   /* of a flat container; 0: it is a big one */
+};
+
+struct kids_iter {
+    const struct kids *kids;
+    const struct vec *leaf; /* big form: the leaf that holds `at` */
+    uint32_t at;
+};
+
+struct node *kids_find(const struct kids *k, const struct name *n);
+
+/*
+ * The place of a child in a container that is now the caller's own, so that
+ * the child may be replaced. 0, -ENOENT, -ENOMEM.
+ */
+int kids_own(struct kids **k, const struct name *n, struct node ***place);
+
+/* Adds a child at the end and takes over the caller's reference. -ENOMEM. */
+int kids_add(struct kids **k, struct node *child, uint32_t hash);
+
+/* Removes a child and hands its reference over. 0, -ENOENT, -ENOMEM. */
+int kids_take(struct kids **k, const struct name *n, struct node **child);
+
+struct kids *kids_ref(struct kids *k);
+/* Drops a reference; children whose last reference went are left to `drop`. */
+void kids_unref(struct kids *k, void (*drop)(struct node *, void *), void *arg);
+
+static inline uint32_t kids_count(const struct kids *k)
+{
+    return k ? k->count : 0;
+}
+
+static inline uint32_t kids_bytes(const struct kids *k)
+{
+    return k ? k->bytes : 0;
+}
+
+/* In order of insertion; the container may not change meanwhile. */
+void kids_iterate(struct kids_iter *it, const struct kids *k);
+struct node *kids_next(struct kids_iter *it);
+
+/*
+ * Positions the iterator at the child whose name covers byte `off` of the
+ * listing (off < kids_bytes()) and returns how far into the name that is.
+ */
+uint32_t kids_seek(struct kids_iter *it, const struct kids *k, uint32_t off);
+
+#endif

@@ -1,0 +1,198 @@
+/* The command line; see options.h. */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "wire.h"
+
+enum { OPT_SOCKET = 256, OPT_RUNDIR, OPT_HYPERVISOR, OPT_LOG, OPT_PID,
+       OPT_READY, OPT_QUOTA, OPT_TRACE, OPT_VERSION };
+
+static const struct option long_options[] = {
+    { "socket", required_argument, NULL, OPT_SOCKET },
+    { "rundir", required_argument, NULL, OPT_RUNDIR },
+    { "hypervisor", required_argument, NULL, OPT_HYPERVISOR },
+    { "log", required_argument, NULL, OPT_LOG },
+    { "pid-file", required_argument, NULL, OPT_PID },
+    { "ready-fd", required_argument, NULL, OPT_READY },
+    { "quota", required_argument, NULL, OPT_QUOTA },
+    { "trace", no_argument, NULL, OPT_TRACE },
+    { "foreground", no_argument, NULL, 'F' },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { NULL, 0, NULL, 0 },
+};
+
+static const char usage[] =
+    "Usage: ringside-xenstored [OPTION]...\n"
+    "Serves a xenstore on a UNIX socket and on the rings of Ringside's guests.\n"
+    "\n"
+    "  --rundir DIR        runtime directory of the host (its default is that of\n"
+    "                      ringside(1)); supplies the two paths below\n"
+    "  --socket PATH       listen here       (DIR/xenstored.sock)\n"
+    "  --hypervisor PATH   connect to this   (DIR/hypervisor.sock), or \"none\"\n"
+    "                      for a store without guests\n"
+    "  -F, --foreground    stay in the foreground\n"
+    "  --log FILE          write the log here instead of stderr\n"
+    "  --pid-file FILE     write the process id here\n"
+    "  --quota NAME=VALUE  limit for guests; 0 for none (see the man page)\n"
+    "  --trace             log every request\n"
+    "  --ready-fd N        write a line to this descriptor when serving;\n"
+    "                      implies --foreground\n"
+    "  -h, --help          print this and exit\n"
+    "  --version           print the version and exit\n"
+    "\n"
+    "Clients of libxenstore find it by XENSTORED_PATH=PATH.\n";
+
+__attribute__((noreturn, format(printf, 1, 2))) static void
+mistake(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("ringside-xenstored: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+static uint64_t number(const char *option, const char *s, uint64_t max)
+{
+    uint64_t n;
+
+    if (wire_number(s, max, &n))
+        mistake("--%s: '%s' is not a number from 0 to %llu", option, s,
+                (unsigned long long)max);
+    return n;
+}
+
+static void set_quota(struct options *o, char *arg)
+{
+    char *value = strchr(arg, '=');
+    int which;
+
+    if (!value)
+        mistake("--quota: '%s' is not of the form NAME=VALUE", arg);
+    *value++ = '\0';
+    which = quota_by_name(arg);
+    if (which < 0)
+        mistake("--quota: there is no quota '%s'", arg);
+    o->quota.limit[which] = (uint32_t)number("quota", value, UINT32_MAX);
+}
+
+/* "fmt" filled with the runtime directory. */
+static char *in_rundir(const char *rundir, const char *name)
+{
+    const char *xdg = getenv("XDG_RUNTIME_DIR");
+    char *path;
+    int n;
+
+    if (!rundir)
+        rundir = getenv("RINGSIDE_RUNDIR");
+    if (rundir)
+        n = asprintf(&path, "%s/%s", rundir, name);
+    else if (geteuid() == 0)
+        n = asprintf(&path, "/run/ringside/%s", name);
+    else if (xdg)
+        n = asprintf(&path, "%s/ringside/%s", xdg, name);
+    else
+        n = asprintf(&path, "/tmp/ringside-%u/%s", geteuid(), name);
+    if (n < 0)
+        mistake("no memory");
+    return path;
+}
+
+static char *copy(const char *s)
+{
+    char *c = strdup(s);
+
+    if (!c)
+        mistake("no memory");
+    return c;
+}
+
+struct paths {
+    const char *rundir, *socket, *hypervisor;
+};
+
+static void finish(struct options *o, const struct paths *p)
+{
+    o->socket = p->socket ? copy(p->socket)
+                          : in_rundir(p->rundir, "xenstored.sock");
+    if (!p->hypervisor)
+        o->hypervisor = in_rundir(p->rundir, "hypervisor.sock");
+    else if (strcmp(p->hypervisor, "none"))
+        o->hypervisor = copy(p->hypervisor);
+    if (o->ready_fd >= 0)
+        o->foreground = true;
+}
+
+/* One option; getopt_long() has said what is wrong with an unknown one. */
+static void take(struct options *o, struct paths *p, int c)
+{
+    switch (c) {
+    case OPT_SOCKET:
+        p->socket = optarg;
+        break;
+    case OPT_RUNDIR:
+        p->rundir = optarg;
+        break;
+    case OPT_HYPERVISOR:
+        p->hypervisor = optarg;
+        break;
+    case OPT_LOG:
+        o->log = optarg;
+        break;
+    case OPT_PID:
+        o->pid_file = optarg;
+        break;
+    case OPT_READY:
+        o->ready_fd = (int)number("ready-fd", optarg, INT32_MAX);
+        break;
+    case OPT_QUOTA:
+        set_quota(o, optarg);
+        break;
+    case OPT_TRACE:
+        o->trace = true;
+        break;
+    case 'F':
+        o->foreground = true;
+        break;
+    case 'h':
+        fputs(usage, stdout);
+        exit(0);
+    case OPT_VERSION:
+        puts("ringside-xenstored " PACKAGE_VERSION);
+        exit(0);
+    default:
+        exit(1);
+    }
+}
+
+void options_parse(struct options *o, int argc, char **argv)
+{
+    struct paths p = { NULL, NULL, NULL };
+    int c;
+
+    *o = (struct options){ .ready_fd = -1 };
+    quota_defaults(&o->quota);
+    while ((c = getopt_long(argc, argv, "Fh", long_options, NULL)) != -1)
+        take(o, &p, c);
+    if (optind < argc)
+        mistake("'%s' is not an option", argv[optind]);
+    finish(o, &p);
+}
+
+void options_free(struct options *o)
+{
+    free(o->socket);
+    free(o->hypervisor);
+}

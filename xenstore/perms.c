@@ -1,0 +1,164 @@
+/* Interned permission lists; see perms.h. */
+#include "perms.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+
+#define PERMS_BUCKETS 1024
+
+/* Lists are as few as there are domains and roles; the table never grows. */
+static struct perms *perms_table[PERMS_BUCKETS];
+
+static struct perms **perms_bucket(uint32_t hash)
+{
+    return &perms_table[hash % PERMS_BUCKETS];
+}
+
+struct perms *perms_get(const struct perm *e, unsigned int n)
+{
+    size_t size = n * sizeof(*e);
+    uint32_t hash = hash_bytes(e, size);
+    struct perms **head = perms_bucket(hash), *p;
+
+    for (p = *head; p; p = p->next)
+        if (p->hash == hash && p->n == n && !memcmp(p->e, e, size))
+            return perms_ref(p);
+    p = malloc(sizeof(*p) + size);
+    if (!p)
+        return NULL;
+    p->refs = 1;
+    p->hash = hash;
+    p->n = n;
+    memcpy(p->e, e, size);
+    p->next = *head;
+    *head = p;
+    return p;
+}
+
+struct perms *perms_ref(struct perms *p)
+{
+    p->refs++;
+    return p;
+}
+
+void perms_unref(struct perms *p)
+{
+    struct perms **at;
+
+    if (!p || --p->refs)
+        return;
+    for (at = perms_bucket(p->hash); *at != p; at = &(*at)->next)
+        ;
+    *at = p->next;
+    free(p);
+}
+
+struct perms *perms_with_owner(struct perms *p, unsigned int domid)
+{
+    struct perm e[PERMS_MAX];
+
+    if (perms_owner(p) == domid)
+        return perms_ref(p);
+    memcpy(e, p->e, p->n * sizeof(*e));
+    e[0].domid = (uint16_t)domid;
+    return perms_get(e, p->n);
+}
+
+/* Two lists can become equal when a domain is stripped from one of them. */
+bool perms_equal(const struct perms *a, const struct perms *b)
+{
+    return a == b ||
+           (a->n == b->n && !memcmp(a->e, b->e, a->n * sizeof(a->e[0])));
+}
+
+static bool perm_is_for(const struct perm *e, unsigned int domid, int target)
+{
+    return e->domid == domid || (target >= 0 && e->domid == target) ||
+           e->domid == PERM_ANY_DOMID;
+}
+
+unsigned int perms_rights(const struct perms *p, unsigned int domid,
+                          int target)
+{
+    if (p->e[0].domid == domid || (target >= 0 && p->e[0].domid == target))
+        return PERM_READ | PERM_WRITE | PERM_OWNER;
+    for (unsigned int i = 1; i < p->n; i++)
+        if (!(p->e[i].bits & PERM_INACTIVE) &&
+            perm_is_for(&p->e[i], domid, target))
+            return p->e[i].bits & (PERM_READ | PERM_WRITE);
+    return p->e[0].bits & (PERM_READ | PERM_WRITE);
+}
+
+static void perms_strip_one(struct perms *p, unsigned int domid)
+{
+    unsigned int n = 1;
+
+    for (unsigned int i = 1; i < p->n; i++)
+        if (p->e[i].domid != domid)
+            p->e[n++] = p->e[i];
+    p->n = n;
+}
+
+static bool perms_name(const struct perms *p, unsigned int domid)
+{
+    for (unsigned int i = 1; i < p->n; i++)
+        if (p->e[i].domid == domid)
+            return true;
+    return false;
+}
+
+void perms_strip(unsigned int domid)
+{
+    struct perms *changed = NULL, *p, **at;
+
+    for (unsigned int i = 0; i < PERMS_BUCKETS; i++) {
+        for (at = &perms_table[i]; (p = *at);) {
+            if (!perms_name(p, domid)) {
+                at = &p->next;
+                continue;
+            }
+            *at = p->next;
+            p->next = changed;
+            changed = p;
+        }
+    }
+    while ((p = changed)) {
+        changed = p->next;
+        perms_strip_one(p, domid);
+        p->hash = hash_bytes(p->e, p->n * sizeof(p->e[0]));
+        at = perms_bucket(p->hash);
+        p->next = *at;
+        *at = p;
+    }
+}
+
+int perm_parse(const char *s, size_t len, struct perm *e)
+{
+    static const char letters[] = "nrwb"; /* bits 0, READ, WRITE, both */
+    const char *l = len > 1 ? memchr(letters, s[0], 4) : NULL;
+    unsigned int id = 0;
+
+    if (!l)
+        return -EINVAL;
+    for (size_t i = 1; i < len; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return -EINVAL;
+        id = id * 10 + (unsigned int)(s[i] - '0');
+        if (id > UINT16_MAX)
+            return -EINVAL;
+    }
+    e->domid = (uint16_t)id;
+    e->bits = (uint16_t)(l - letters);
+    return 0;
+}
+
+size_t perm_format(const struct perm *e, char out[PERM_STR_MAX])
+{
+    char letter = "nrwb"[e->bits & (PERM_READ | PERM_WRITE)];
+
+    return (size_t)snprintf(out, PERM_STR_MAX, "%c%u", letter, e->domid) + 1;
+}

@@ -1,0 +1,153 @@
+/* Requests: the table, dispatch and replies; see request.h. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "request.h"
+
+#define PRIVILEGED 1 /* refused to guests: EACCES */
+#define NO_TXN 2     /* the transaction id does not matter */
+
+struct request_type {
+    const char *name;
+    int (*serve)(struct request *rq);
+    unsigned int flags;
+};
+
+static const struct request_type request_types[] = {
+    [XS_CONTROL] = { "CONTROL", req_control, PRIVILEGED },
+    [XS_DIRECTORY] = { "DIRECTORY", req_directory, 0 },
+    [XS_READ] = { "READ", req_read, 0 },
+    [XS_GET_PERMS] = { "GET_PERMS", req_get_perms, 0 },
+    [XS_WATCH] = { "WATCH", req_watch, NO_TXN },
+    [XS_UNWATCH] = { "UNWATCH", req_unwatch, NO_TXN },
+    [XS_TRANSACTION_START] = { "TRANSACTION_START", req_transaction_start, 0 },
+    [XS_TRANSACTION_END] = { "TRANSACTION_END", req_transaction_end, 0 },
+    [XS_INTRODUCE] = { "INTRODUCE", req_introduce, PRIVILEGED },
+    [XS_RELEASE] = { "RELEASE", req_release, PRIVILEGED },
+    [XS_GET_DOMAIN_PATH] = { "GET_DOMAIN_PATH", req_get_domain_path, 0 },
+    [XS_WRITE] = { "WRITE", req_write, 0 },
+    [XS_MKDIR] = { "MKDIR", req_mkdir, 0 },
+    [XS_RM] = { "RM", req_rm, 0 },
+    [XS_SET_PERMS] = { "SET_PERMS", req_set_perms, 0 },
+    [XS_IS_DOMAIN_INTRODUCED] = { "IS_DOMAIN_INTRODUCED",
+                                  req_is_domain_introduced, PRIVILEGED },
+    [XS_RESUME] = { "RESUME", req_resume, PRIVILEGED },
+    [XS_SET_TARGET] = { "SET_TARGET", req_set_target, PRIVILEGED },
+    [XS_RESET_WATCHES] = { "RESET_WATCHES", req_reset_watches, 0 },
+    [XS_DIRECTORY_PART] = { "DIRECTORY_PART", req_directory_part, 0 },
+    [RS_XS_GET_FEATURE] = { "GET_FEATURE", req_get_feature, 0 },
+    [RS_XS_SET_FEATURE] = { "SET_FEATURE", req_set_feature, PRIVILEGED },
+    [RS_XS_GET_QUOTA] = { "GET_QUOTA", req_get_quota, PRIVILEGED },
+    [RS_XS_SET_QUOTA] = { "SET_QUOTA", req_set_quota, PRIVILEGED },
+};
+
+static const struct request_type *request_type(uint32_t type)
+{
+    if (type >= sizeof(request_types) / sizeof(request_types[0]) ||
+        !request_types[type].serve)
+        return NULL;
+    return &request_types[type];
+}
+
+/* A guest's path may be limited further than everybody's. */
+static bool path_fits(const struct request *rq)
+{
+    const struct path *p = &rq->s->path;
+    const struct domain *d = rq->c->dom;
+    uint32_t limit = d->quota.limit[QUOTA_PATH];
+
+    return domain_privileged(d) || !limit ||
+           p->len - path_domain_prefix(p->str, p->len) <= limit;
+}
+
+int request_path(struct request *rq, const char *str, size_t len, bool special)
+{
+    int err = path_parse(&rq->s->path, str, len, rq->c->dom->domid, special);
+
+    if (!err && !path_fits(rq))
+        err = -EINVAL;
+    return err;
+}
+
+char *reply_begin(struct request *rq)
+{
+    rq->reply = outq_begin(&rq->c->out, rq->hdr.type, rq->hdr.req_id,
+                           rq->hdr.tx_id);
+    return (char *)rq->reply;
+}
+
+int reply_end(struct request *rq, size_t len)
+{
+    outq_end(&rq->c->out, len);
+    domain_charge(rq->c->dom, QUOTA_OUTSTANDING, 1);
+    conn_dirty(rq->c);
+    return 0;
+}
+
+int reply_data(struct request *rq, const void *data, size_t len)
+{
+    char *out;
+
+    if (len > XENSTORE_PAYLOAD_MAX)
+        return -E2BIG;
+    out = reply_begin(rq);
+    if (!out)
+        return -ENOMEM;
+    if (len)
+        memcpy(out, data, len);
+    return reply_end(rq, len);
+}
+
+int reply_string(struct request *rq, const char *s)
+{
+    return reply_data(rq, s, strlen(s) + 1);
+}
+
+int reply_ack(struct request *rq)
+{
+    return reply_data(rq, "OK", sizeof("OK"));
+}
+
+static void reply_error(struct request *rq, int err)
+{
+    const char *name = wire_error(err);
+
+    rq->hdr.type = XS_ERROR;
+    if (reply_string(rq, name))
+        conn_kill(rq->c); /* no memory for an answer: nothing can be told */
+}
+
+static int request_run(struct request *rq)
+{
+    const struct request_type *type = request_type(rq->hdr.type);
+
+    if (!type)
+        return -ENOSYS;
+    log_trace("%u/%llu %s tx %u len %u", rq->c->dom->domid,
+              (unsigned long long)rq->c->id, type->name, rq->hdr.tx_id,
+              rq->hdr.len);
+    if ((type->flags & PRIVILEGED) && !conn_privileged(rq->c))
+        return -EACCES;
+    if (rq->hdr.tx_id && !(type->flags & NO_TXN)) {
+        rq->t = txn_find(rq->c, rq->hdr.tx_id);
+        if (!rq->t)
+            return -ENOENT;
+    }
+    return type->serve(rq);
+}
+
+void request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
+                   const void *payload)
+{
+    struct request rq = { .s = c->store, .c = c, .hdr = *hdr,
+                          .data = payload, .len = hdr->len };
+    uint32_t replies = c->out.replies;
+    int err = request_run(&rq);
+
+    c->store->requests++;
+    if (err)
+        reply_error(&rq, err);
+    assert(c->dead || c->out.replies == replies + 1);
+    (void)replies;
+}

@@ -1,0 +1,179 @@
+/* The store: life, the end of a turn, time; see store.h. */
+#include "store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "hv.h"
+#include "throttle.h"
+#include "tree.h"
+
+static int store_mkdir(struct store *s, const char *name)
+{
+    struct perm owner = { 0, 0 };
+    struct perms *perms = perms_get(&owner, 1);
+    int err = perms ? path_parse(&s->path, name, strlen(name), 0, false)
+                    : -ENOMEM;
+
+    if (!err)
+        err = tree_add(&s->root, &s->path, s->path.depth, NULL, 0, perms);
+    perms_unref(perms);
+    return err;
+}
+
+static int store_fill(struct store *s)
+{
+    static const char *const dirs[] = { "/tool", "/local", "/local/domain",
+                                        "/vm" };
+    struct perm none = { 0, 0 };
+    struct perms *perms = perms_get(&none, 1);
+    int err = 0;
+
+    if (!perms)
+        return -ENOMEM;
+    s->root = tree_new(perms);
+    for (int i = 0; i < SPECIAL_COUNT; i++)
+        s->special[i] = perms_ref(perms);
+    perms_unref(perms);
+    if (!s->root)
+        return -ENOMEM;
+    for (size_t i = 0; !err && i < sizeof(dirs) / sizeof(dirs[0]); i++)
+        err = store_mkdir(s, dirs[i]);
+    return err;
+}
+
+struct store *store_new(const struct hv_ops *hv, void *hv_ctx)
+{
+    struct store *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->hv = hv;
+    s->hv_ctx = hv_ctx;
+    list_init(&s->conns);
+    list_init(&s->dirty);
+    s->tick_ms = UINT64_MAX;
+    quota_defaults(&s->quota);
+    if (watches_init(&s->watches) || store_fill(s) ||
+        domain_get(s, 0, &s->dom0)) {
+        store_free(s);
+        return NULL;
+    }
+    s->dom0->introduced = true;
+    return s;
+}
+
+void store_free(struct store *s)
+{
+    struct list *pos, *tmp;
+
+    list_for_each_safe(pos, tmp, &s->conns)
+        conn_end(container_of(pos, struct conn, entry));
+    domains_free(s);
+    watches_free(&s->watches);
+    node_unref(s->root);
+    for (int i = 0; i < SPECIAL_COUNT; i++)
+        perms_unref(s->special[i]);
+    free(s);
+}
+
+int store_special(const struct path *p)
+{
+    if (!strcmp(p->str, "@introduceDomain"))
+        return SPECIAL_INTRODUCE;
+    if (!strcmp(p->str, "@releaseDomain"))
+        return SPECIAL_RELEASE;
+    return -ENOENT;
+}
+
+static void flush_conn(struct store *s, struct conn *c)
+{
+    uint32_t replies = c->out.replies, events = c->out.events;
+
+    if (!c->dead) {
+        c->ops->flush(c);
+        domain_charge(c->dom, QUOTA_OUTSTANDING,
+                      (int64_t)c->out.replies - (int64_t)replies);
+        if (c->out.events < events)
+            c->events_since_ms = s->now_ms;
+        conn_account(c);
+    }
+    if (c->dead)
+        conn_end(c);
+    else
+        conn_resume(c);
+}
+
+/*
+ * One pass over those that are dirty now. What becomes dirty meanwhile waits
+ * for the next turn, so that a guest that keeps itself busy delays nobody.
+ */
+bool store_flush(struct store *s)
+{
+    struct list now = LIST_INIT(now);
+    struct conn *c;
+
+    while (!list_empty(&s->dirty)) {
+        c = container_of(s->dirty.next, struct conn, dirty);
+        list_del(&c->dirty);
+        list_add_tail(&now, &c->dirty);
+    }
+    while (!list_empty(&now)) {
+        c = container_of(now.next, struct conn, dirty);
+        list_del(&c->dirty);
+        flush_conn(s, c);
+    }
+    return !list_empty(&s->dirty);
+}
+
+void store_want_tick(struct store *s, uint64_t ms)
+{
+    if (s->now_ms + ms < s->tick_ms)
+        s->tick_ms = s->now_ms + ms;
+}
+
+static void tick_conn(struct store *s, struct conn *c)
+{
+    uint64_t end = c->events_since_ms + EVENT_TIMEOUT_MS;
+
+    conn_resume(c);
+    if (conn_privileged(c) || !c->out.events)
+        return;
+    if (s->now_ms < end) {
+        store_want_tick(s, end - s->now_ms);
+        return;
+    }
+    log_line("domain %u leaves its events unread", c->dom->domid);
+    c->ops->violation(c, XENSTORE_ERROR_COMM);
+}
+
+void store_tick(struct store *s)
+{
+    struct list *pos;
+    uint64_t at;
+
+    s->tick_ms = UINT64_MAX;
+    list_for_each(pos, &s->conns)
+        tick_conn(s, container_of(pos, struct conn, entry));
+    at = throttle_deadline(s);
+    if (at != UINT64_MAX)
+        store_want_tick(s, at > s->now_ms ? at - s->now_ms : 1);
+}
+
+int64_t node_cost(const struct node *n)
+{
+    return (int64_t)(sizeof(*n) + n->name_len + 1u + n->value_len);
+}
+
+void store_account(struct store *s, unsigned int owner, int64_t nodes,
+                   int64_t bytes)
+{
+    struct domain *d = domain_find(s, owner);
+
+    if (!d)
+        return;
+    domain_charge(d, QUOTA_NODES, nodes);
+    domain_charge(d, QUOTA_MEMORY, bytes);
+}

@@ -1,0 +1,82 @@
+/*
+ * The store: what connections share. One thread; no locks.
+ */
+#ifndef XS_STORE_H
+#define XS_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "domain.h"
+#include "list.h"
+#include "log.h"
+#include "node.h"
+#include "path.h"
+#include "quota.h"
+#include "watch.h"
+
+#define XS_DOMIDS 0x7ff0 /* DOMID_FIRST_RESERVED: ids of real domains */
+
+/* Nodes outside the tree that have permissions and can be watched. */
+enum special {
+    SPECIAL_INTRODUCE, /* "@introduceDomain" */
+    SPECIAL_RELEASE,   /* "@releaseDomain" */
+    SPECIAL_COUNT
+};
+
+struct hv_ops;
+
+struct store {
+    struct node *root; /* the current version of the tree */
+    struct perms *special[SPECIAL_COUNT];
+    struct watches watches;
+    struct domain *domains[XS_DOMIDS];
+    struct domain *dom0;
+    struct quota quota; /* of new domains */
+    const struct hv_ops *hv;
+    void *hv_ctx;
+    struct list conns;
+    struct list dirty; /* connections with something to send, or dead */
+    uint32_t open_txns; /* of all connections */
+    uint64_t now_ms;    /* the loop's clock, set by it every turn */
+    uint64_t tick_ms;   /* when store_tick() is due */
+    uint64_t requests, events, commits, conflicts; /* since the start */
+    struct path path;   /* of the request being served */
+};
+
+/*
+ * A new store with /tool, /local, /local/domain and /vm; NULL: no memory.
+ * `hv` tells of domains; it stays the caller's.
+ */
+struct store *store_new(const struct hv_ops *hv, void *hv_ctx);
+void store_free(struct store *s);
+
+/* The special node of that path, or -ENOENT. */
+int store_special(const struct path *p);
+
+/* A guest that leaves an event unread so long is not worth more memory. */
+#define EVENT_TIMEOUT_MS 20000
+
+/*
+ * Sends what is queued, ends dead connections, and lets connections that
+ * were held back go on. Called once per turn of the loop, after all input.
+ * Returns whether there is more to do: then the next turn must not wait.
+ */
+bool store_flush(struct store *s);
+
+/* Asks that store_tick() be called in `ms` at the latest. */
+void store_want_tick(struct store *s, uint64_t ms);
+
+/*
+ * What depends on time: write credit, unread events. To be called at
+ * s->tick_ms (UINT64_MAX: not needed); sets it anew.
+ */
+void store_tick(struct store *s);
+
+/* Books nodes and their bytes on the domain that owns them, if it is known. */
+void store_account(struct store *s, unsigned int owner, int64_t nodes,
+                   int64_t bytes);
+/* The bytes that a node's owner pays for. */
+int64_t node_cost(const struct node *n);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * Guests that write while others have transactions open can make those
+ * conflict for ever. So they then write from a budget: WRITE_RATE a second,
+ * shared among the guests that write, in bursts of WRITE_BURST.
+ */
+#ifndef XS_THROTTLE_H
+#define XS_THROTTLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conn;
+struct store;
+
+#define WRITE_RATE 200
+#define WRITE_BURST 10
+
+/* Whether the connection's domain may go on now. */
+bool throttle_ready(struct conn *c);
+
+/* A domain changed the tree. */
+void throttle_write(struct conn *c);
+
+/* When (ms) the first domain that waits may go on; UINT64_MAX: none waits. */
+uint64_t throttle_deadline(struct store *s);
+
+#endif

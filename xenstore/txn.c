@@ -1,0 +1,388 @@
+/* Transactions: what they touched, and commit; see txn.h. */
+#include "txn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "hash.h"
+#include "store.h"
+#include "tree.h"
+
+#define BUCKETS_MIN 16
+
+static void txn_charge(struct txn *t, int64_t bytes)
+{
+    t->memory += (size_t)bytes;
+    domain_charge(t->conn->dom, QUOTA_MEMORY, bytes);
+}
+
+struct txn *txn_find(struct conn *c, uint32_t id)
+{
+    struct list *pos;
+
+    list_for_each(pos, &c->txns) {
+        struct txn *t = container_of(pos, struct txn, entry);
+
+        if (t->id == id)
+            return t;
+    }
+    return NULL;
+}
+
+static uint32_t txn_new_id(struct conn *c)
+{
+    uint32_t id;
+
+    do
+        id = c->next_txn++;
+    while (id == 0 || txn_find(c, id));
+    return id;
+}
+
+int txn_start(struct conn *c, struct txn **out)
+{
+    struct txn *t;
+
+    if (!domain_fits(c->dom, QUOTA_TXNS, 1) ||
+        !domain_fits(c->dom, QUOTA_MEMORY, sizeof(*t)))
+        return -ENOSPC;
+    t = calloc(1, sizeof(*t));
+    if (!t)
+        return -ENOMEM;
+    t->buckets = BUCKETS_MIN;
+    t->table = calloc(t->buckets, sizeof(*t->table));
+    if (!t->table) {
+        free(t);
+        return -ENOMEM;
+    }
+    t->conn = c;
+    t->id = txn_new_id(c);
+    t->base = node_ref(c->store->root);
+    t->root = node_ref(t->base);
+    list_init(&t->touched);
+    list_init(&t->apply);
+    list_add_tail(&c->txns, &t->entry);
+    c->nr_txns++;
+    c->store->open_txns++;
+    domain_charge(c->dom, QUOTA_TXNS, 1);
+    txn_charge(t, (int64_t)(sizeof(*t) + t->buckets * sizeof(*t->table)));
+    *out = t;
+    return 0;
+}
+
+void txn_end(struct txn *t)
+{
+    struct conn *c = t->conn;
+    struct list *pos, *tmp;
+
+    list_for_each_safe(pos, tmp, &t->touched)
+        free(container_of(pos, struct txn_entry, touched));
+    node_unref(t->root);
+    node_unref(t->base);
+    list_del(&t->entry);
+    c->nr_txns--;
+    c->store->open_txns--;
+    domain_charge(c->dom, QUOTA_TXNS, -1);
+    txn_charge(t, -(int64_t)t->memory);
+    free(t->table);
+    free(t->delta);
+    free(t);
+}
+
+/* ---- what was touched ---- */
+
+static struct txn_entry **txn_bucket(struct txn *t, uint32_t hash)
+{
+    return &t->table[hash & (t->buckets - 1)];
+}
+
+/* Growing may fail: buckets become longer, nothing else. */
+static void txn_grow(struct txn *t)
+{
+    uint32_t buckets = t->buckets * 4;
+    struct txn_entry **table = calloc(buckets, sizeof(*table));
+    struct list *pos;
+
+    if (!table)
+        return;
+    txn_charge(t, (int64_t)((buckets - t->buckets) * sizeof(*table)));
+    free(t->table);
+    t->table = table;
+    t->buckets = buckets;
+    list_for_each(pos, &t->touched) {
+        struct txn_entry *e = container_of(pos, struct txn_entry, touched);
+        struct txn_entry **head = txn_bucket(t, e->hash);
+
+        e->next = *head;
+        *head = e;
+    }
+}
+
+static struct txn_entry *txn_entry_find(struct txn *t, const char *path,
+                                        size_t len, uint32_t hash)
+{
+    struct txn_entry *e = *txn_bucket(t, hash);
+
+    while (e && (e->hash != hash || e->len != len ||
+                 memcmp(e->path, path, len)))
+        e = e->next;
+    return e;
+}
+
+static int txn_entry_add(struct txn *t, const char *path, size_t len,
+                         uint32_t hash, struct txn_entry **out)
+{
+    struct txn_entry **head, *e;
+    const struct domain *d = t->conn->dom;
+    uint32_t limit = d->quota.limit[QUOTA_TXN_NODES];
+
+    if (!domain_privileged(d) && limit && t->entries >= limit)
+        return -ENOSPC;
+    if (!domain_fits(d, QUOTA_MEMORY, (int64_t)(sizeof(*e) + len)))
+        return -ENOSPC;
+    e = malloc(sizeof(*e) + len + 1);
+    if (!e)
+        return -ENOMEM;
+    if (++t->entries > t->buckets)
+        txn_grow(t);
+    head = txn_bucket(t, hash);
+    e->next = *head;
+    *head = e;
+    e->hash = hash;
+    e->flags = 0;
+    e->len = (uint16_t)len;
+    memcpy(e->path, path, len);
+    e->path[len] = '\0';
+    list_init(&e->apply);
+    list_add_tail(&t->touched, &e->touched);
+    txn_charge(t, (int64_t)(sizeof(*e) + len + 1));
+    *out = e;
+    return 0;
+}
+
+int txn_note(struct txn *t, const struct path *p, unsigned int depth,
+             unsigned int flags)
+{
+    size_t len = path_prefix_len(p, depth);
+    uint32_t hash = hash_bytes(p->str, len);
+    struct txn_entry *e = txn_entry_find(t, p->str, len, hash);
+    int err = e ? 0 : txn_entry_add(t, p->str, len, hash, &e);
+
+    if (err)
+        return err;
+    e->flags |= (uint16_t)flags;
+    if (flags & TXN_CREATED)
+        list_del(&e->apply);
+    if ((flags & TXN_WRITTEN) && list_empty(&e->apply))
+        list_add_tail(&t->apply, &e->apply);
+    return 0;
+}
+
+int txn_account(struct txn *t, unsigned int owner, int64_t nodes,
+                int64_t bytes)
+{
+    uint32_t i = 0;
+
+    while (i < t->deltas && t->delta[i].owner != owner)
+        i++;
+    if (i == t->deltas_cap) {
+        uint32_t cap = i ? 2 * i : 4;
+        void *delta = realloc(t->delta, cap * sizeof(*t->delta));
+
+        if (!delta)
+            return -ENOMEM;
+        t->delta = delta;
+        t->deltas_cap = cap;
+    }
+    if (i == t->deltas)
+        t->delta[t->deltas++] = (struct txn_delta){
+            .owner = owner,
+            .serial = domain_serial(domain_find(t->conn->store, owner)),
+        };
+    t->delta[i].nodes += nodes;
+    t->delta[i].bytes += bytes;
+    return 0;
+}
+
+int64_t txn_nodes(const struct txn *t, unsigned int owner)
+{
+    for (uint32_t i = 0; i < t->deltas; i++)
+        if (t->delta[i].owner == owner)
+            return t->delta[i].nodes;
+    return 0;
+}
+
+/* ---- commit ---- */
+
+static bool node_same(const struct node *a, const struct node *b)
+{
+    return a->value_len == b->value_len &&
+           !memcmp(node_value(a), node_value(b), a->value_len) &&
+           perms_equal(a->perms, b->perms);
+}
+
+/* Whether an entry forbids the commit; see txn.h for what conflicts. */
+static bool txn_conflicts(const struct txn_entry *e, const struct node *base,
+                          const struct node *cur, const struct node *mine)
+{
+    if (base == cur)
+        return false;
+    if (!base || !cur || (e->flags & TXN_REMOVED))
+        return true;
+    if (base->gen == cur->gen)
+        return false;
+    if (e->flags & TXN_LIST)
+        return true;
+    if ((e->flags & (TXN_READ | TXN_PARENT)) && !node_same(base, cur))
+        return true;
+    return (e->flags & TXN_WRITTEN) && !(mine && node_same(mine, cur));
+}
+
+/* The entry's path, parsed into the store's scratch place. */
+static const struct path *txn_path(struct txn *t, const struct txn_entry *e)
+{
+    struct path *p = &t->conn->store->path;
+
+    (void)path_parse(p, e->path, e->len, 0, false); /* was parsed before */
+    return p;
+}
+
+static int txn_validate(struct txn *t)
+{
+    struct node *now = t->conn->store->root;
+    struct list *pos;
+
+    if (t->base == now)
+        return 0;
+    list_for_each(pos, &t->touched) {
+        struct txn_entry *e = container_of(pos, struct txn_entry, touched);
+        const struct path *p = txn_path(t, e);
+
+        if (txn_conflicts(e, tree_find(t->base, p, p->depth),
+                          tree_find(now, p, p->depth),
+                          tree_find(t->root, p, p->depth)))
+            return -EAGAIN;
+    }
+    return 0;
+}
+
+/*
+ * New nodes must fit their owner's quota, and their owner must be the domain
+ * that it was when they were made: not one that has its number now.
+ */
+static int txn_check_owners(const struct txn *t)
+{
+    for (uint32_t i = 0; i < t->deltas; i++) {
+        const struct txn_delta *d = &t->delta[i];
+        const struct domain *dom = domain_find(t->conn->store, d->owner);
+
+        if (domain_serial(dom) != d->serial && d->nodes > 0)
+            return -EAGAIN;
+        if (!dom || conn_privileged(t->conn))
+            continue;
+        if ((d->nodes > 0 && !domain_fits(dom, QUOTA_NODES, d->nodes)) ||
+            (d->bytes > 0 && !domain_fits(dom, QUOTA_MEMORY, d->bytes)))
+            return -ENOSPC;
+    }
+    return 0;
+}
+
+/* Brings one path of *root to the state that it has in the transaction. */
+static int txn_apply_one(struct node **root, const struct path *p,
+                         const struct txn_entry *e, const struct node *mine)
+{
+    struct node *cur = tree_find(*root, p, p->depth);
+    bool reperm = cur && mine && !perms_equal(cur->perms, mine->perms);
+    int err = 0;
+
+    if (cur && (!mine || (e->flags & TXN_REMOVED))) {
+        err = tree_remove(root, p, &cur);
+        if (err)
+            return err;
+        node_unref(cur);
+        cur = NULL;
+    }
+    if (!mine)
+        return 0;
+    if (!cur)
+        return tree_add(root, p, p->depth, node_value(mine), mine->value_len,
+                        mine->perms);
+    err = tree_write(root, p, node_value(mine), mine->value_len);
+    if (!err && reperm)
+        err = tree_set_perms(root, p, mine->perms);
+    return err;
+}
+
+/* The version of the tree that the commit leads to, with a reference. */
+static int txn_result(struct txn *t, struct node **out)
+{
+    struct node *now = t->conn->store->root, *root;
+    struct list *pos;
+    int err = 0;
+
+    if (t->base == now) {
+        *out = node_ref(t->root);
+        return 0;
+    }
+    root = node_ref(now);
+    list_for_each(pos, &t->apply) {
+        struct txn_entry *e = container_of(pos, struct txn_entry, apply);
+        const struct path *p = txn_path(t, e);
+
+        err = txn_apply_one(&root, p, e, tree_find(t->root, p, p->depth));
+        if (err)
+            break;
+    }
+    if (err)
+        node_unref(root);
+    else
+        *out = root;
+    return err;
+}
+
+static void txn_fire(struct txn *t, const struct txn_entry *e, struct node *old)
+{
+    struct store *s = t->conn->store;
+    const struct path *p = txn_path(t, e);
+    struct node *base = tree_find(t->base, p, p->depth);
+    struct node *mine = tree_find(t->root, p, p->depth);
+
+    if (base && (!mine || (e->flags & TXN_REMOVED)))
+        watch_fire(s, p, old, base);
+    else if (base && (e->flags & TXN_REPERMED))
+        watch_fire(s, p, old, NULL);
+    else if (mine)
+        watch_fire(s, p, s->root, NULL);
+}
+
+int txn_commit(struct txn *t)
+{
+    struct store *s = t->conn->store;
+    struct node *old = s->root, *root = NULL;
+    struct list *pos;
+    int err = t->failed ? -ENOMEM : txn_validate(t);
+
+    if (!err)
+        err = txn_check_owners(t);
+    if (!err)
+        err = txn_result(t, &root);
+    if (err) {
+        s->conflicts += err == -EAGAIN;
+        return err;
+    }
+    s->commits++;
+    s->root = root;
+    for (uint32_t i = 0; i < t->deltas; i++)
+        store_account(s, t->delta[i].owner, t->delta[i].nodes,
+                      t->delta[i].bytes);
+    list_for_each(pos, &t->touched) {
+        struct txn_entry *e = container_of(pos, struct txn_entry, touched);
+
+        if (e->flags & TXN_EVENT)
+            txn_fire(t, e, old);
+    }
+    node_unref(old);
+    return 0;
+}
