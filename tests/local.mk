@@ -63,8 +63,10 @@ CLEANFILES += %D%/list
 	    $(system_tests) >$@
 
 # Builds what `make check` would build, and runs nothing.
-build-tests: all $(check_LIBRARIES) $(check_PROGRAMS) $(check_SCRIPTS) \
-	$(check_DATA)
+# One after the other, since `all` is a make of its own.
+build-tests: all
+	$(MAKE) $(AM_MAKEFLAGS) $(check_LIBRARIES) $(check_PROGRAMS) \
+	    $(check_SCRIPTS) $(check_DATA)
 
 # Tests of host code alone: what a sanitizer build runs.
 check-host:
