@@ -10,7 +10,7 @@ noinst_LIBRARIES += %D%/libringside-guest.a
 	%D%/file.c %D%/file.h %D%/fs.c %D%/fsbase.c %D%/grant_map.c %D%/grants.c \
 	%D%/grants.h %D%/guard.c %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \
 	%D%/libc.c %D%/libc.h %D%/libc_lock.c %D%/libc_time.c %D%/pages.c \
-	%D%/pages.h %D%/report.c %D%/schedule.c %D%/scheduler.h %D%/shutdown.c \
+	%D%/pages.h %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c \
 	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h \
 	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/xenbus.c %D%/xenbus.h \
 	%D%/xenbus_ring.c %D%/xenbus_ring.h %D%/xenbus_state.c \
@@ -24,5 +24,7 @@ $(%C%_libringside_guest_a_OBJECTS): override CFLAGS =
 $(%C%_libringside_guest_a_OBJECTS): override CPPFLAGS =
 $(%C%_libringside_guest_a_OBJECTS): guest-sdk/newlib.stamp \
 	guest-sdk/lwip.stamp
+
+noinst_HEADERS += include/ringside/guest.h
 
 EXTRA_DIST += %D%/guest.lds %D%/ksyms.awk
