@@ -34,6 +34,8 @@ AC_DEFUN([RS_HOST_FLAGS],
 [AC_ARG_ENABLE([werror],
     [AS_HELP_STRING([--enable-werror], [treat warnings as errors])])
 rs_warn="-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes"
+# Members that are not named are zero, which is what one wants.
+rs_warn="$rs_warn -Wno-missing-field-initializers"
 AS_IF([test "$enable_werror" = yes], [rs_warn="$rs_warn -Werror"])
 AC_SUBST([WARN_CFLAGS], ["$rs_warn"])])
 
