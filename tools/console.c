@@ -47,7 +47,7 @@ static void converse(struct relay *r)
 
 static int attach(struct host *h, const char *domain)
 {
-    struct relay r = { .input = true, .escape = true };
+    struct relay r = RELAY_INIT;
     struct hypercall_info info;
     char tty[64];
 
@@ -61,6 +61,7 @@ static int attach(struct host *h, const char *domain)
         return EXIT_FAILURE;
     if (isatty(STDIN_FILENO))
         note("console of %s; Ctrl-] leaves", info.name);
+    r.input = r.escape = true;
     catch_signals();
     terminal_raw();
     converse(&r);

@@ -26,3 +26,13 @@ ringside_LDADD = %D%/libtools.a libhypercall/libhypercall-host.a \
 unit_tests += tests/unit/test_tools_config
 tests_unit_test_tools_config_SOURCES = tests/unit/test_tools_config.c
 tests_unit_test_tools_config_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
+
+unit_tests += tests/unit/test_tools_check
+tests_unit_test_tools_check_SOURCES = tests/unit/test_tools_check.c
+tests_unit_test_tools_check_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
+
+unit_tests += tests/unit/test_tools_layout
+tests_unit_test_tools_layout_CPPFLAGS = $(tools_CPPFLAGS)
+tests_unit_test_tools_layout_SOURCES = tests/unit/test_tools_layout.c \
+	tests/unit/fake_xs.h tests/unit/fake_xs.c
+tests_unit_test_tools_layout_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)

@@ -4,14 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "say.h"
 
 #define END_OF_FILE 0x04 /* Ctrl-D, what a terminal's user would type */
-#define DRAIN_MAX   1024 /* reads at most, so that no guest keeps us here */
+#define DRAIN_MAX   64 /* reads at most, so that no guest keeps us here */
 
 /* ---- the user's terminal ---- */
 
@@ -59,11 +61,20 @@ int relay_open(struct relay *r, const char *tty)
     return 0;
 }
 
-void relay_close(struct relay *r)
+/* The pty only: a log may still have something. */
+static void close_tty(struct relay *r)
 {
     if (r->tty >= 0)
         close(r->tty);
     r->tty = -1;
+}
+
+void relay_close(struct relay *r)
+{
+    close_tty(r);
+    if (r->log >= 0)
+        close(r->log);
+    r->log = -1;
 }
 
 void relay_poll(const struct relay *r, struct pollfd p[RELAY_FDS])
@@ -98,8 +109,57 @@ static void write_output(struct relay *r, const char *buf, size_t n)
     }
 }
 
-/* One read of the console; false if there was nothing, or it went away. */
-static bool move_output(struct relay *r)
+/* ---- output by way of the log ---- */
+
+int relay_follow(struct relay *r, const char *log)
+{
+    snprintf(r->log_path, sizeof(r->log_path), "%s", log);
+    r->log = open(log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (r->log < 0 || lseek(r->log, 0, SEEK_END) < 0)
+        return complain("cannot open the console's log %s: %s", log,
+                        strerror(errno));
+    return 0;
+}
+
+/* All that is in the open log and was not read. */
+static void copy_log(struct relay *r)
+{
+    char buf[16384];
+    ssize_t n;
+
+    while ((n = read(r->log, buf, sizeof(buf))) > 0)
+        write_output(r, buf, (size_t)n);
+}
+
+/* A log that is full gets another name, and a new one begins. */
+static bool log_rotated(const struct relay *r)
+{
+    struct stat ours, now;
+
+    return fstat(r->log, &ours) == 0 && stat(r->log_path, &now) == 0 &&
+           ours.st_ino != now.st_ino;
+}
+
+static void move_log(struct relay *r)
+{
+    int next;
+
+    copy_log(r);
+    if (!log_rotated(r))
+        return;
+    next = open(r->log_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (next < 0)
+        return;
+    copy_log(r); /* nothing is written there after the renaming */
+    close(r->log);
+    r->log = next;
+    copy_log(r);
+}
+
+/* ---- output ---- */
+
+/* One read of the pty; false if there was nothing, or it went away. */
+static bool read_tty(struct relay *r)
 {
     char buf[4096];
     ssize_t n;
@@ -108,18 +168,21 @@ static bool move_output(struct relay *r)
         return false;
     n = read(r->tty, buf, sizeof(buf));
     if (n > 0) {
-        write_output(r, buf, (size_t)n);
+        if (r->log < 0)
+            write_output(r, buf, (size_t)n);
         return true;
     }
     if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        relay_close(r);
+        close_tty(r);
     return false;
 }
 
 void relay_drain(struct relay *r)
 {
-    for (int i = 0; i < DRAIN_MAX && move_output(r); i++)
+    for (int i = 0; i < DRAIN_MAX && read_tty(r); i++)
         ;
+    if (r->log >= 0)
+        move_log(r); /* after the pty: what comes now fills that again */
 }
 
 static void flush_input(struct relay *r)
@@ -164,5 +227,5 @@ void relay_move(struct relay *r, const struct pollfd p[RELAY_FDS])
     if (p[0].fd >= 0 && (p[0].revents & POLLOUT) != 0)
         flush_input(r);
     if (p[0].fd >= 0 && (p[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
-        move_output(r);
+        relay_drain(r);
 }

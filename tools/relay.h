@@ -15,6 +15,10 @@
 
 #define RELAY_FDS    2
 #define RELAY_ESCAPE 0x1d /* Ctrl-] */
+#define RELAY_INIT           \
+    {                        \
+        .tty = -1, .log = -1 \
+    }
 
 struct relay {
     int tty;        /* -1: the console is away */
@@ -22,7 +26,9 @@ struct relay {
     bool escape;    /* RELAY_ESCAPE in the input means: leave */
     bool left;      /* it came */
     bool no_output; /* nobody reads our standard output any more */
-    char buf[512];  /* from input, not yet taken by the console */
+    int log;        /* the log being followed, -1: none */
+    char log_path[160];
+    char buf[512]; /* from input, not yet taken by the console */
     size_t at, n;
 };
 
@@ -32,6 +38,9 @@ struct relay {
  */
 int relay_open(struct relay *r, const char *tty);
 void relay_close(struct relay *r);
+
+/* Takes output from this log, from its present end. -EINVAL after complaint. */
+int relay_follow(struct relay *r, const char *log);
 
 void relay_poll(const struct relay *r, struct pollfd p[RELAY_FDS]);
 void relay_move(struct relay *r, const struct pollfd p[RELAY_FDS]);

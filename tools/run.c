@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -124,8 +125,10 @@ static bool session_step(struct session *s)
 
     relay_poll(&s->relay, &p[FD_RELAY]);
     n = poll(p, NR_FDS, LOOK_MS);
-    if (n <= 0)
+    if (n <= 0) {
+        relay_drain(&s->relay);
         return true;
+    }
     if (p[FD_SIGNALS].revents != 0)
         read_signals(s);
     relay_move(&s->relay, &p[FD_RELAY]);
@@ -156,6 +159,17 @@ static enum guest_end session_run(struct session *s)
     }
 }
 
+static int open_console(struct session *s)
+{
+    char log[160];
+
+    snprintf(log, sizeof(log), "%s/console/%s.log", s->host->rundir,
+             s->guest.config->name);
+    if (relay_follow(&s->relay, log) != 0)
+        return -EINVAL;
+    return relay_open(&s->relay, s->guest.tty);
+}
+
 static void pump(void *arg)
 {
     relay_drain(arg);
@@ -166,12 +180,10 @@ static enum guest_end boot(struct session *s, struct guest_config *c)
 {
     enum guest_end end;
 
-    s->relay.tty = -1;
     s->connected = false;
     if (guest_create(&s->guest, s->host, c, STDERR_FILENO) != 0)
         return GUEST_HOST_GONE;
-    if (relay_open(&s->relay, s->guest.tty) != 0 ||
-        guest_start(&s->guest) != 0) {
+    if (open_console(s) != 0 || guest_start(&s->guest) != 0) {
         guest_remove(&s->guest, NULL, NULL);
         relay_close(&s->relay);
         return GUEST_HOST_GONE;
@@ -200,7 +212,7 @@ static int exit_status(const struct session *s, enum guest_end end)
 
 static int run_guest(struct host *h, struct guest_config *c, int signals)
 {
-    struct session s = { .host = h, .signals = signals };
+    struct session s = { .host = h, .signals = signals, .relay = RELAY_INIT };
     enum guest_end end;
 
     s.relay.input = owns_input();
