@@ -24,7 +24,6 @@ noinst_LIBRARIES += %D%/libdriver.a
 	%D%/consback.c %D%/consback.h \
 	%D%/console_log.c %D%/console_log.h \
 	%D%/console_pty.c %D%/console_pty.h \
-	%D%/grant_cache.c %D%/grant_cache.h \
 	%D%/netback.c %D%/netback.h %D%/netback_checksum.c \
 	%D%/netback_queue.c %D%/netback_queue.h \
 	%D%/link.h %D%/link_forward.c %D%/link_slirp.c %D%/link_tap.c
@@ -35,3 +34,22 @@ bin_PROGRAMS += %D%/ringside-driverd
 %C%_ringside_driverd_LDADD = %D%/libdriver.a \
 	libhypercall/libhypercall-host.a \
 	$(EVENT_LIBS) $(XENSTORE_LIBS) $(URING_LIBS) $(SLIRP_LIBS) -lpthread
+
+# Network cards and their links.
+unit_tests += tests/unit/test_netback_queue tests/unit/test_link_slirp
+fuzz_tests += tests/fuzz/fuzz_netback
+
+tests_unit_test_netback_queue_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_netback_queue_SOURCES = tests/unit/test_netback_queue.c \
+	%D%/netback_queue.c %D%/netback_checksum.c %D%/grant_pool.c
+tests_unit_test_netback_queue_LDADD = $(CMOCKA_LIBS)
+
+tests_unit_test_link_slirp_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_link_slirp_SOURCES = tests/unit/test_link_slirp.c \
+	%D%/link_slirp.c %D%/link_forward.c
+tests_unit_test_link_slirp_LDADD = $(CMOCKA_LIBS) $(EVENT_LIBS) $(SLIRP_LIBS)
+
+tests_fuzz_fuzz_netback_CPPFLAGS = $(driver_CPPFLAGS)
+tests_fuzz_fuzz_netback_SOURCES = tests/fuzz/fuzz_netback.c $(fuzz_main) \
+	%D%/netback_queue.c %D%/netback_checksum.c %D%/grant_pool.c
+tests_fuzz_fuzz_netback_LDFLAGS = $(FUZZ_LINK)

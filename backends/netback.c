@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include "hypercall.h"
+#include "host.h"
 #include "netback.h"
 #include "netback_queue.h"
 #include "ring_poll.h"

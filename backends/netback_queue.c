@@ -22,20 +22,19 @@ static void queue_broken(struct vif_queue *q, const char *why)
     q->user.broken(q->user.arg, why);
 }
 
-void vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
-                    void *rx_ring)
+int vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
+                   void *rx_ring)
 {
     struct netif_tx_sring *tx = tx_ring;
     struct netif_rx_sring *rx = rx_ring;
 
     BACK_RING_INIT(&q->tx, tx, PAGE_SIZE);
     BACK_RING_INIT(&q->rx, rx, PAGE_SIZE);
-    grant_cache_init(&q->tx_pages, domid, true);
-    grant_cache_init(&q->rx_pages, domid, false);
     list_init(&q->backlog);
     q->backlog_bytes = 0;
     q->broken = false;
     memset(&q->stats, 0, sizeof(q->stats));
+    return grant_pool_new(domid, q->persistent, VIF_PAGES_MAX, &q->pages);
 }
 
 static void backlog_drop(struct vif_queue *q, struct waiting *w)
@@ -48,8 +47,8 @@ static void backlog_drop(struct vif_queue *q, struct waiting *w)
 void vif_queue_fini(struct vif_queue *q)
 {
     q->broken = true;
-    grant_cache_flush(&q->tx_pages);
-    grant_cache_flush(&q->rx_pages);
+    grant_pool_free(q->pages);
+    q->pages = NULL;
     while (!list_empty(&q->backlog))
         backlog_drop(q, container_of(q->backlog.next, struct waiting, node));
 }
@@ -140,19 +139,24 @@ static void tx_respond(struct vif_queue *q, const struct tx_frame *f,
     q->tx.req_cons += f->slots + f->extras;
 }
 
+/* Copies the frame out of the guest; false if a page is not granted. */
 static bool tx_copy(struct vif_queue *q, const struct tx_frame *f)
 {
+    struct grant_page *pages[SLOTS_MAX];
+    grant_ref_t refs[SLOTS_MAX] = { 0 };
     size_t at = 0;
 
+    for (unsigned int i = 0; i < f->slots; i++)
+        refs[i] = f->slot[i].gref;
+    if (grant_pool_get(q->pages, refs, f->slots, true, pages))
+        return false;
     for (unsigned int i = 0; i < f->slots; i++) {
         const struct netif_tx_request *r = &f->slot[i];
-        const char *page = grant_cache_get(&q->tx_pages, r->gref);
 
-        if (!page)
-            return false;
-        memcpy(q->frame + at, page + r->offset, r->size);
+        memcpy(q->frame + at, (char *)pages[i]->addr + r->offset, r->size);
         at += r->size;
     }
+    grant_pool_put(q->pages, pages, f->slots);
     return true;
 }
 
@@ -203,8 +207,6 @@ static unsigned int tx_service(struct vif_queue *q, unsigned int budget)
     }
     if (!done)
         return 0;
-    if (!q->persistent)
-        grant_cache_flush(&q->tx_pages);
     RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&q->tx, notify);
     if (notify)
         q->user.notify_tx(q->user.arg);
@@ -232,38 +234,55 @@ static bool rx_room(struct vif_queue *q, unsigned int slots)
     return prod - q->rx.req_cons >= slots;
 }
 
-/* Copies one frame into the posted buffers; there is room for it. */
+/*
+ * Takes the next n posted buffers: their ids in `id`, their pages in `pages`,
+ * to be put back. false: the queue broke.
+ */
+static bool rx_take(struct vif_queue *q, unsigned int n, uint16_t *id,
+                    struct grant_page **pages)
+{
+    grant_ref_t refs[SLOTS_MAX] = { 0 };
+
+    for (unsigned int i = 0; i < n; i++) {
+        struct netif_rx_request r;
+
+        RING_COPY_REQUEST(&q->rx, q->rx.req_cons + i, &r);
+        id[i] = r.id;
+        refs[i] = r.gref;
+    }
+    if (grant_pool_get(q->pages, refs, n, false, pages)) {
+        queue_broken(q, "a buffer with a reference that is not granted");
+        return false;
+    }
+    q->rx.req_cons += n;
+    return true;
+}
+
+/* Copies one frame into posted buffers; there is room for it. */
 static void rx_deliver(struct vif_queue *q, const char *frame, size_t len)
 {
     uint16_t flags = q->link->ops->trusted ? NETRXF_data_validated : 0;
+    struct grant_page *pages[SLOTS_MAX];
+    unsigned int slots = pages_of(len);
+    uint16_t id[SLOTS_MAX];
     int notify;
 
-    for (size_t at = 0; at < len;) {
+    if (!rx_take(q, slots, id, pages))
+        return;
+    for (unsigned int i = 0; i < slots; i++) {
+        size_t at = i * PAGE_SIZE;
         size_t n = len - at < PAGE_SIZE ? len - at : PAGE_SIZE;
-        struct netif_rx_request r;
-        char *page;
+        struct netif_rx_response r = { .id = id[i], .status = (int16_t)n };
 
-        RING_COPY_REQUEST(&q->rx, q->rx.req_cons, &r);
-        page = grant_cache_get(&q->rx_pages, r.gref);
-        if (!page) {
-            queue_broken(q, "a buffer with a reference that is not granted");
-            return;
-        }
-        memcpy(page, frame + at, n);
-        at += n;
-        q->rx.req_cons++;
-        *RING_GET_RESPONSE(&q->rx, q->rx.rsp_prod_pvt++) =
-            (struct netif_rx_response){
-                .id = r.id,
-                .flags = flags | (at < len ? NETRXF_more_data : 0),
-                .status = (int16_t)n,
-            };
-        flags = 0;
+        memcpy(pages[i]->addr, frame + at, n);
+        r.flags = i == 0 ? flags : 0;
+        if (i + 1 < slots)
+            r.flags |= NETRXF_more_data;
+        *RING_GET_RESPONSE(&q->rx, q->rx.rsp_prod_pvt++) = r;
     }
+    grant_pool_put(q->pages, pages, slots);
     q->stats.rx_frames++;
     q->stats.rx_bytes += len;
-    if (!q->persistent)
-        grant_cache_flush(&q->rx_pages);
     RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&q->rx, notify);
     if (notify)
         q->user.notify_rx(q->user.arg);

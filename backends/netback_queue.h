@@ -11,12 +11,13 @@
 #ifndef RINGSIDE_BACKENDS_NETBACK_QUEUE_H
 #define RINGSIDE_BACKENDS_NETBACK_QUEUE_H
 
-#include "grant_cache.h"
+#include "grant_pool.h"
 #include "link.h"
 #include "list.h"
 
 #include <xen/io/netif.h>
 
+#define VIF_PAGES_MAX    1024          /* of the guest, kept mapped */
 #define VIF_BATCH        64            /* requests per turn */
 #define VIF_BACKLOG_MAX  (1024 * 1024) /* bytes that wait for guest buffers */
 #define VIF_BACKLOG_FULL (256 * 1024)  /* above this the link is paused */
@@ -42,16 +43,19 @@ struct vif_queue {
     bool persistent; /* pages stay mapped between requests */
     bool broken;
 
-    struct grant_cache tx_pages, rx_pages;
+    struct grant_pool *pages; /* of the guest */
     struct list backlog;
     size_t backlog_bytes;
     struct vif_stats stats;
     char frame[LINK_FRAME_MAX]; /* the frame being sent, our copy */
 };
 
-/* The rings are mapped pages; user, link, sg and persistent are set. */
-void vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
-                    void *rx_ring);
+/*
+ * The rings are mapped pages; user, link, sg and persistent are set. 0 or
+ * -ENOMEM.
+ */
+int vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
+                   void *rx_ring);
 /* Unmaps the guest's pages and drops what waits. */
 void vif_queue_fini(struct vif_queue *q);
 

@@ -28,3 +28,5 @@ $(%C%_libringside_guest_a_OBJECTS): guest-sdk/newlib.stamp \
 noinst_HEADERS += include/ringside/guest.h
 
 EXTRA_DIST += %D%/guest.lds %D%/ksyms.awk
+
+include guest-kernel/fs/local.mk

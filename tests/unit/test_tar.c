@@ -62,9 +62,9 @@ static struct tar_header header(const char *name, char type, size_t size)
 {
     struct tar_header h = { .type = type };
 
-    strncpy(h.name, name, sizeof(h.name));
+    memcpy(h.name, name, strlen(name));
     strcpy(h.mode, "0000644");
-    snprintf(h.size, sizeof(h.size), "%011zo", size);
+    snprintf(h.size, sizeof(h.size), "%011o", (unsigned int)size);
     strcpy(h.mtime, "00000000017");
     memcpy(h.magic, "ustar", 6);
     memcpy(h.version, "00", 2);
@@ -86,7 +86,7 @@ static void add_link(struct archive *a, const char *name, char type,
 {
     struct tar_header h = header(name, type, 0);
 
-    strncpy(h.link, target, sizeof(h.link));
+    memcpy(h.link, target, strlen(target));
     header_sum(&h);
     archive_add(a, &h, sizeof(h));
 }

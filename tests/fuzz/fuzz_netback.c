@@ -1,0 +1,141 @@
+/*
+ * netback's rings filled with arbitrary bytes by a guest that also moves its
+ * indices while it is served. Whatever comes, a link sees only whole frames of
+ * legal sizes, and no page but the guest's is touched (AddressSanitizer).
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "netback_queue.h"
+
+#define PAGES 16
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char *memory;
+
+int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
+                    bool read_only, struct grant_mapping *out)
+{
+    int ok = 0;
+
+    (void)read_only;
+    for (unsigned int i = 0; i < n; i++) {
+        out[i] = (struct grant_mapping){ .domid = domid, .ref = refs[i] };
+        out[i].status = refs[i] % 32 < PAGES ? GNTST_okay : GNTST_bad_gntref;
+        if (out[i].status == GNTST_okay) {
+            out[i].addr = memory + refs[i] % PAGES * PAGE_SIZE;
+            ok++;
+        }
+    }
+    return ok;
+}
+
+int grant_unmap_range(struct grant_mapping *maps, unsigned int n)
+{
+    (void)maps;
+    (void)n;
+    return 0;
+}
+
+static void check_send(struct link *link, const void *frame, size_t len)
+{
+    char *copy = malloc(len);
+
+    (void)link;
+    assert(len >= LINK_HEADER && len <= LINK_FRAME_MAX);
+    memcpy(copy, frame, len);
+    free(copy);
+}
+
+static void ignore_link(struct link *link)
+{
+    (void)link;
+}
+
+static void ignore_pause(struct link *link, bool paused)
+{
+    (void)link;
+    (void)paused;
+}
+
+static void ignore(void *arg)
+{
+    (void)arg;
+}
+
+static void count_broken(void *arg, const char *why)
+{
+    (void)why;
+    assert(++*(int *)arg == 1);
+}
+
+static const struct link_ops ops = { .send = check_send,
+                                     .flush = ignore_link,
+                                     .pause = ignore_pause };
+
+/* The next byte of the input, 0 at its end. */
+static unsigned int take(const uint8_t **data, size_t *size)
+{
+    if (!*size)
+        return 0;
+    --*size;
+    return *(*data)++;
+}
+
+static void play(struct vif_queue *q, const uint8_t *data, size_t size)
+{
+    static char frame[LINK_FRAME_MAX];
+    size_t n = size < PAGE_SIZE - 64 ? size : PAGE_SIZE - 64;
+
+    memcpy((char *)q->tx.sring + 64, data, n);
+    memcpy((char *)q->rx.sring + 64, data, n);
+    while (size) {
+        unsigned int op = take(&data, &size);
+
+        switch (op % 4) {
+        case 0:
+            q->tx.sring->req_prod += take(&data, &size) % 40;
+            break;
+        case 1:
+            q->rx.sring->req_prod += take(&data, &size) % 40;
+            break;
+        case 2:
+            vif_queue_receive(q, frame, op * 257 % sizeof(frame));
+            break;
+        case 3:
+            vif_queue_service(q);
+            vif_queue_arm(q);
+            break;
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct link link = { .ops = &ops };
+    struct vif_queue *q = calloc(1, sizeof(*q));
+    char *tx = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+    char *rx = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+    int broken = 0;
+
+    assert(q && tx && rx);
+    if (!memory)
+        memory = aligned_alloc(PAGE_SIZE, PAGES * PAGE_SIZE);
+    memset(tx, 0, PAGE_SIZE);
+    memset(rx, 0, PAGE_SIZE);
+    q->user = (struct vif_queue_user){ ignore, ignore, count_broken, &broken };
+    q->link = &link;
+    q->sg = size & 1;
+    q->persistent = size & 2;
+    if (vif_queue_init(q, 7, tx, rx) == 0) {
+        play(q, data, size);
+        vif_queue_fini(q);
+    }
+    free(q);
+    free(tx);
+    free(rx);
+    return 0;
+}
