@@ -1,0 +1,499 @@
+/*
+ * The block frontend's data path.
+ *
+ * A request takes a slot, and a pool page per 4 KiB; its data is copied to
+ * (writes) or from (reads) those pages. Pages are granted at first use and stay
+ * granted, also over reconnects; free ones form a stack, so that few of them
+ * are in use and the backend's mappings stay warm.
+ *
+ * The ring and the slots are touched by threads and by event handlers: always
+ * with upcalls masked. Responses are not trusted: an id that is not in flight
+ * ends the use of this disk, not the guest.
+ */
+#include "frontends/blkfront.h"
+
+#include <errno.h>
+
+#include "guest-kernel/console.h"
+#include "guest-kernel/upcall.h"
+
+#define SECTORS_PER_PAGE (PAGE_SIZE / BLK_SECTOR)
+_Static_assert(BLK_IO_SECTORS == BLKFRONT_SEGMENTS * SECTORS_PER_PAGE,
+               "a request fills its slot");
+
+/* ---- queue ---- */
+
+static void queue_push(struct blkfront_queue *q, struct blk_io *io)
+{
+    io->next_ = NULL;
+    if (q->last)
+        q->last->next_ = io;
+    else
+        q->first = io;
+    q->last = io;
+}
+
+static struct blk_io *queue_pop(struct blkfront_queue *q)
+{
+    struct blk_io *io = q->first;
+
+    if (io)
+        q->first = io->next_;
+    if (!q->first)
+        q->last = NULL;
+    return io;
+}
+
+/* ---- slots and pages ---- */
+
+void blkfront_reset_slots(struct blk *b)
+{
+    memset(b->slot, 0, sizeof(b->slot));
+    b->n_free_slots = BLKFRONT_SLOTS;
+    b->n_free_pages = BLKFRONT_POOL;
+    for (unsigned int i = 0; i < BLKFRONT_SLOTS; i++)
+        b->free_slot[i] = (uint16_t)(BLKFRONT_SLOTS - 1 - i);
+    for (unsigned int i = 0; i < BLKFRONT_POOL; i++)
+        b->free_page[i] = (uint16_t)(BLKFRONT_POOL - 1 - i);
+}
+
+static char *pool_page(struct blk *b, unsigned int page)
+{
+    return b->pool + page * PAGE_SIZE;
+}
+
+static bool moves_data(const struct blk_io *io)
+{
+    return io->op == BLK_READ || io->op == BLK_WRITE;
+}
+
+static unsigned int pages_of(const struct blk_io *io)
+{
+    if (!moves_data(io))
+        return 0;
+    return (unsigned int)((io->sectors + SECTORS_PER_PAGE - 1) /
+                          SECTORS_PER_PAGE);
+}
+
+/* Copies between the caller's buffer and the slot's pages. */
+static void copy_data(struct blk *b, struct blkfront_slot *slot)
+{
+    size_t left = slot->io->sectors * BLK_SECTOR;
+    char *buf = slot->io->buf;
+
+    for (unsigned int i = 0; i < slot->n_pages; i++) {
+        size_t n = left < PAGE_SIZE ? left : PAGE_SIZE;
+        char *page = pool_page(b, slot->page[i]);
+
+        if (slot->io->op == BLK_WRITE)
+            memcpy(page, buf, n);
+        else
+            memcpy(buf, page, n);
+        buf += n;
+        left -= n;
+    }
+}
+
+static void slot_release(struct blk *b, unsigned int index)
+{
+    struct blkfront_slot *slot = &b->slot[index];
+
+    while (slot->n_pages)
+        b->free_page[b->n_free_pages++] = slot->page[--slot->n_pages];
+    slot->io = NULL;
+    b->free_slot[b->n_free_slots++] = (uint16_t)index;
+}
+
+/* Takes pages for io, granted; false if they cannot be had now. */
+static bool take_pages(struct blk *b, struct blkfront_slot *slot,
+                       unsigned int n)
+{
+    if (n > b->n_free_pages)
+        return false;
+    for (slot->n_pages = 0; slot->n_pages < n; slot->n_pages++) {
+        uint16_t page = b->free_page[b->n_free_pages - 1];
+
+        if (b->pool_ref[page] == GRANT_REF_NONE &&
+            grant_access(b->backend_id, pool_page(b, page), false,
+                         &b->pool_ref[page])) {
+            while (slot->n_pages)
+                b->free_page[b->n_free_pages++] = slot->page[--slot->n_pages];
+            return false;
+        }
+        b->n_free_pages--;
+        slot->page[slot->n_pages] = page;
+    }
+    return true;
+}
+
+/* ---- requests ---- */
+
+static void fill_segments(struct blk *b, struct blkif_request *req,
+                          const struct blkfront_slot *slot)
+{
+    uint64_t left = slot->io->sectors;
+
+    req->nr_segments = (uint8_t)slot->n_pages;
+    for (unsigned int i = 0; i < slot->n_pages; i++) {
+        uint64_t n = left < SECTORS_PER_PAGE ? left : SECTORS_PER_PAGE;
+
+        req->seg[i].gref = b->pool_ref[slot->page[i]];
+        req->seg[i].first_sect = 0;
+        req->seg[i].last_sect = (uint8_t)(n - 1);
+        left -= n;
+    }
+}
+
+static void fill_request(struct blk *b, struct blkif_request *req,
+                         unsigned int index)
+{
+    static const uint8_t operation[] = {
+        [BLK_READ] = BLKIF_OP_READ,
+        [BLK_WRITE] = BLKIF_OP_WRITE,
+        [BLK_FLUSH] = BLKIF_OP_FLUSH_DISKCACHE,
+        [BLK_DISCARD] = BLKIF_OP_DISCARD,
+    };
+    const struct blk_io *io = b->slot[index].io;
+
+    req->operation = operation[io->op];
+    req->handle = (blkif_vdev_t)b->devid;
+    req->id = index;
+    req->sector_number = io->sector;
+    if (io->op == BLK_DISCARD) {
+        struct blkif_request_discard *discard = (void *)req;
+
+        discard->flag = 0;
+        discard->nr_sectors = io->sectors;
+    } else {
+        fill_segments(b, req, &b->slot[index]);
+    }
+}
+
+/* Puts io on the ring; false if there is no room. */
+static bool issue(struct blk *b, struct blk_io *io)
+{
+    struct blkfront_slot *slot;
+    unsigned int index;
+
+    if (!b->n_free_slots)
+        return false;
+    index = b->free_slot[b->n_free_slots - 1];
+    slot = &b->slot[index];
+    if (!take_pages(b, slot, pages_of(io)))
+        return false;
+    b->n_free_slots--;
+    slot->io = io;
+    if (io->op == BLK_WRITE)
+        copy_data(b, slot);
+    fill_request(b, RING_GET_REQUEST(&b->ring, b->ring.req_prod_pvt), index);
+    b->ring.req_prod_pvt++;
+    return true;
+}
+
+static void push(struct blk *b)
+{
+    bool notify;
+
+    /* Partner: the backend's check before it sleeps on req_event. */
+    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&b->ring, notify);
+    if (notify)
+        event_notify(b->port);
+}
+
+void blkfront_pump(struct blk *b)
+{
+    bool any = false;
+
+    if (b->phase != BLKFRONT_CONNECTED)
+        return;
+    while (b->waiting.first && issue(b, b->waiting.first)) {
+        queue_pop(&b->waiting);
+        any = true;
+    }
+    if (any)
+        push(b);
+}
+
+static int check(const struct blk *b, const struct blk_io *io)
+{
+    if (b->phase == BLKFRONT_GONE || b->phase == BLKFRONT_CLOSING)
+        return -ENODEV;
+    if (io->op == BLK_FLUSH)
+        return b->can_flush ? 0 : -EOPNOTSUPP;
+    if (io->op != BLK_READ && b->read_only)
+        return -EROFS;
+    if (io->op == BLK_DISCARD && !b->can_discard)
+        return -EOPNOTSUPP;
+    if (!io->sectors || io->sector > b->sectors ||
+        io->sectors > b->sectors - io->sector ||
+        (moves_data(io) && io->sectors > BLK_IO_SECTORS))
+        return -EINVAL;
+    return 0;
+}
+
+int blk_submit(struct blk *b, struct blk_io *io)
+{
+    bool was = upcalls_mask();
+    int err = check(b, io);
+
+    if (!err) {
+        queue_push(&b->waiting, io);
+        blkfront_pump(b);
+    }
+    upcalls_restore(was);
+    return err;
+}
+
+/* ---- responses ---- */
+
+static int error_of(int16_t status)
+{
+    switch (status) {
+    case BLKIF_RSP_OKAY:
+        return 0;
+    case BLKIF_RSP_EOPNOTSUPP:
+        return -EOPNOTSUPP;
+    default:
+        return -EIO;
+    }
+}
+
+/* false: the response belongs to nothing in flight. */
+static bool complete(struct blk *b, const struct blkif_response *rsp)
+{
+    struct blkfront_slot *slot;
+    struct blk_io *io;
+    int err;
+
+    if (rsp->id >= BLKFRONT_SLOTS || !b->slot[rsp->id].io)
+        return false;
+    slot = &b->slot[rsp->id];
+    io = slot->io;
+    err = error_of(rsp->status);
+    if (!err && io->op == BLK_READ)
+        copy_data(b, slot);
+    slot_release(b, (unsigned int)rsp->id);
+    io->done(io, err);
+    return true;
+}
+
+static void give_up(struct blk *b)
+{
+    console_report("blk %u: the backend broke the protocol\n", b->devid);
+    b->phase = BLKFRONT_GONE;
+    blkfront_fail_all(b, -EIO);
+    wait_queue_wake_all(&b->changed);
+}
+
+/* Takes what the backend answered; true if that was anything. */
+static bool take_responses(struct blk *b)
+{
+    struct blkif_response rsp;
+    RING_IDX prod;
+
+    if (b->phase != BLKFRONT_CONNECTED)
+        return false;
+    prod = READ_ONCE(b->ring.sring->rsp_prod);
+    if (prod == b->ring.rsp_cons)
+        return false;
+    xen_rmb(); /* responses after the index; partner: the backend's push */
+    if (prod - b->ring.rsp_cons > b->ring.req_prod_pvt - b->ring.rsp_cons) {
+        give_up(b);
+        return true;
+    }
+    while (b->ring.rsp_cons != prod) {
+        RING_COPY_RESPONSE(&b->ring, b->ring.rsp_cons, &rsp);
+        b->ring.rsp_cons++;
+        if (!complete(b, &rsp)) {
+            give_up(b);
+            return true;
+        }
+    }
+    blkfront_pump(b);
+    return true;
+}
+
+/* Called by the idle loop; upcalls are masked. */
+bool blkfront_poll(void *arg)
+{
+    return take_responses(arg);
+}
+
+/* Asks for an event at the next response; true if one is there already. */
+bool blkfront_arm(void *arg)
+{
+    struct blk *b = arg;
+    int more = 0;
+
+    if (b->phase != BLKFRONT_CONNECTED)
+        return false;
+    /* Partner: RING_PUSH_RESPONSES_AND_CHECK_NOTIFY in the backend. */
+    RING_FINAL_CHECK_FOR_RESPONSES(&b->ring, more);
+    return more && take_responses(b);
+}
+
+void blkfront_event(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    do
+        take_responses(arg);
+    while (blkfront_arm(arg));
+}
+
+/* ---- when connections come and go ---- */
+
+void blkfront_requeue(struct blk *b)
+{
+    bool was = upcalls_mask();
+    struct blkfront_queue again = { NULL, NULL };
+
+    for (unsigned int i = 0; i < BLKFRONT_SLOTS; i++) {
+        if (b->slot[i].io)
+            queue_push(&again, b->slot[i].io);
+    }
+    if (again.first) {
+        again.last->next_ = b->waiting.first;
+        if (!b->waiting.last)
+            b->waiting.last = again.last;
+        b->waiting.first = again.first;
+    }
+    blkfront_reset_slots(b);
+    upcalls_restore(was);
+}
+
+void blkfront_fail_all(struct blk *b, int err)
+{
+    bool was = upcalls_mask();
+    struct blk_io *io;
+
+    blkfront_requeue(b);
+    while ((io = queue_pop(&b->waiting)) != NULL)
+        io->done(io, err);
+    upcalls_restore(was);
+}
+
+/* ---- for threads ---- */
+
+/* As many requests at once as a sequential transfer makes use of. */
+#define TRANSFER_DEPTH 8
+
+/* Somebody who waits for requests of its own. */
+struct waiter {
+    struct wait_queue queue;
+    struct blk_io io[TRANSFER_DEPTH], *idle;
+    unsigned int running;
+    int err; /* the first */
+};
+
+static void waiter_done(struct blk_io *io, int err)
+{
+    struct waiter *w = io->arg;
+
+    if (err && !w->err)
+        w->err = err;
+    io->next_ = w->idle;
+    w->idle = io;
+    w->running--;
+    wait_queue_wake(&w->queue);
+}
+
+static void waiter_init(struct waiter *w)
+{
+    wait_queue_init(&w->queue);
+    w->idle = NULL;
+    w->running = TRANSFER_DEPTH;
+    w->err = 0;
+    for (unsigned int i = 0; i < TRANSFER_DEPTH; i++) {
+        w->io[i].done = waiter_done;
+        w->io[i].arg = w;
+        waiter_done(&w->io[i], 0);
+    }
+}
+
+static void waiter_start(struct waiter *w, struct blk *b, enum blk_op op,
+                         uint64_t sector, void *buf, uint64_t sectors)
+{
+    bool was = upcalls_mask();
+    struct blk_io *io = w->idle;
+    int err;
+
+    w->idle = io->next_;
+    w->running++;
+    io->op = op;
+    io->sector = sector;
+    io->sectors = sectors;
+    io->buf = buf;
+    err = blk_submit(b, io);
+    if (err)
+        waiter_done(io, err);
+    upcalls_restore(was);
+}
+
+static int waiter_finish(struct waiter *w)
+{
+    wait_event(&w->queue, w->running == 0, NEVER);
+    return w->err;
+}
+
+static int transfer(struct blk *b, enum blk_op op, uint64_t sector, char *buf,
+                    size_t sectors)
+{
+    struct waiter w;
+
+    waiter_init(&w);
+    while (sectors && !w.err) {
+        size_t n = sectors < BLK_IO_SECTORS ? sectors : BLK_IO_SECTORS;
+
+        wait_event(&w.queue, w.idle != NULL, NEVER);
+        waiter_start(&w, b, op, sector, buf, n);
+        sector += n;
+        buf += n * BLK_SECTOR;
+        sectors -= n;
+    }
+    return waiter_finish(&w);
+}
+
+int blk_read(struct blk *b, uint64_t sector, void *buf, size_t sectors)
+{
+    return transfer(b, BLK_READ, sector, buf, sectors);
+}
+
+int blk_write(struct blk *b, uint64_t sector, const void *buf, size_t sectors)
+{
+    return transfer(b, BLK_WRITE, sector, (char *)(uintptr_t)buf, sectors);
+}
+
+int blk_flush(struct blk *b)
+{
+    struct waiter w;
+
+    if (!b->can_flush)
+        return 0; /* then nothing is volatile */
+    waiter_init(&w);
+    waiter_start(&w, b, BLK_FLUSH, 0, NULL, 0);
+    return waiter_finish(&w);
+}
+
+int blk_discard(struct blk *b, uint64_t sector, uint64_t sectors)
+{
+    struct waiter w;
+
+    waiter_init(&w);
+    waiter_start(&w, b, BLK_DISCARD, sector, NULL, sectors);
+    return waiter_finish(&w);
+}
+
+uint64_t blk_sectors(const struct blk *b)
+{
+    return b->sectors;
+}
+
+bool blk_read_only(const struct blk *b)
+{
+    return b->read_only;
+}
+
+bool blk_can_discard(const struct blk *b)
+{
+    return b->can_discard;
+}

@@ -1,0 +1,85 @@
+/*
+ * Block devices of a guest: <ringside/blk.h>.
+ *
+ * A disk is opened by the name that the toolstack gave it ("xvda"). Sectors
+ * have 512 bytes. Buffers are any memory of the guest; data is copied to and
+ * from a pool of pages that the backend keeps mapped.
+ *
+ * When the backend dies, requests wait; when it is back, those without an
+ * answer are issued again. So a request may be done twice, never not at all,
+ * and what was flushed before stays. Functions return 0 or -errno: -ENODEV (no
+ * such disk, or it was taken away), -EINVAL (outside the disk), -EROFS,
+ * -EIO (the backend failed), -EOPNOTSUPP (it cannot do that).
+ */
+#ifndef RINGSIDE_BLK_H
+#define RINGSIDE_BLK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BLK_SECTOR 512
+
+struct blk;
+
+/*
+ * Opens a disk: "xvda".."xvdz", a partition of it ("xvda1"), or the number of
+ * its virtual device ("51712"). Waits for its backend, 10 seconds at most
+ * (-ETIMEDOUT). A disk that is open already is shared: each open needs its
+ * close.
+ */
+int blk_open(const char *name, struct blk **out);
+void blk_close(struct blk *b);
+
+/* The numbers of this guest's disks, ascending; returns how many there are. */
+int blk_list(unsigned int *devids, unsigned int max);
+
+uint64_t blk_sectors(const struct blk *b);
+bool blk_read_only(const struct blk *b);
+bool blk_can_discard(const struct blk *b);
+
+/* ---- for threads: return when it is done ---- */
+
+int blk_read(struct blk *b, uint64_t sector, void *buf, size_t sectors);
+int blk_write(struct blk *b, uint64_t sector, const void *buf, size_t sectors);
+/* All writes that were done before are durable. */
+int blk_flush(struct blk *b);
+/* The content of these sectors is not needed any more. */
+int blk_discard(struct blk *b, uint64_t sector, uint64_t sectors);
+
+/* ---- asynchronous ---- */
+
+enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD };
+
+#define BLK_IO_SECTORS 88 /* the most that one read or write request moves */
+
+struct blk_io {
+    enum blk_op op;
+    uint64_t sector, sectors;
+    void *buf; /* reads, writes: valid until done; writes may be copied again */
+    /*
+     * The end of the request. Called with upcalls masked, perhaps from an
+     * event handler: may submit requests and wake threads, may not block.
+     */
+    void (*done)(struct blk_io *io, int err);
+    void *arg; /* the caller's */
+
+    struct blk_io *next_; /* blkfront's */
+};
+
+/*
+ * Starts a request, or queues it if the ring is full; never blocks. Any
+ * context. Requests are not ordered among each other. -errno: it was not
+ * taken, done() is not called.
+ */
+int blk_submit(struct blk *b, struct blk_io *io);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
