@@ -1,3 +1,9 @@
 # examples: what it builds, tests and installs.
 
 guest_programs += %D%/hello/hello.elf
+
+guest_programs += %D%/blkcheck/blkcheck.elf
+noinst_PROGRAMS += %D%/blkcheck/blkcheck-host
+%C%_blkcheck_blkcheck_host_SOURCES = %D%/blkcheck/blkcheck-host.c \
+	%D%/blkcheck/pattern.h
+EXTRA_DIST += %D%/blkcheck/README.md
