@@ -1,1 +1,3 @@
-# docs: what it builds, tests and installs.
+# docs: what is written down, installed beside the program.
+dist_doc_DATA += $(shell cd $(srcdir) && ls README.md CHANGES.md %D%/*.md \
+	2>/dev/null)

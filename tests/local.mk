@@ -25,7 +25,7 @@
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
 TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
 
-EXTRA_DIST += $(system_tests) %D%/run-host %D%/run-guest %D%/run-suite \
+EXTRA_DIST += $(system_tests) %D%/fuzz/replay.c %D%/run-host %D%/run-guest %D%/run-suite \
 	%D%/fuzz/corpus
 
 # libFuzzer brings its own main().
