@@ -29,9 +29,8 @@ static struct {
 static void close_fds(int fds[CONTROL_FDS_MAX])
 {
     for (unsigned int i = 0; i < CONTROL_FDS_MAX; i++) {
-        if (fds[i] >= 0) {
+        if (fds[i] >= 0)
             close(fds[i]);
-        }
         fds[i] = -1;
     }
 }
@@ -39,7 +38,8 @@ static void close_fds(int fds[CONTROL_FDS_MAX])
 static int send_request(struct control_header *h,
                         const struct control_message *m)
 {
-    char control[CMSG_SPACE(sizeof(int) * CONTROL_FDS_MAX)] = { 0 };
+    char control[CMSG_SPACE(sizeof(int) * CONTROL_FDS_MAX)]
+        __attribute__((aligned(8))) = { 0 };
     struct iovec iov[] = {
         { h, sizeof(*h) },
         { (void *)m->head, m->head_size },
@@ -84,21 +84,19 @@ static int take_fds(struct msghdr *msg, uint32_t slots,
             memcpy(got, CMSG_DATA(c), n * sizeof(int));
         }
     }
-    for (unsigned int i = 0; i < CONTROL_FDS_MAX; i++) {
-        if (slots & 1u << i && used < n) {
+    for (unsigned int i = 0; i < CONTROL_FDS_MAX; i++)
+        if (slots & 1u << i && used < n)
             fds[i] = got[used++];
-        }
-    }
-    while (used < n) {
+    while (used < n)
         close(got[used++]);
-    }
     return msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : 0;
 }
 
 static long receive_reply(const struct control_header *request,
                           struct control_reply *r)
 {
-    char control[CMSG_SPACE(sizeof(int) * CONTROL_FDS_MAX)];
+    char control[CMSG_SPACE(sizeof(int) * CONTROL_FDS_MAX)]
+        __attribute__((aligned(8)));
     struct control_header h;
     struct iovec iov[] = {
         { &h, sizeof(h) },
@@ -114,18 +112,15 @@ static long receive_reply(const struct control_header *request,
     do {
         got = recvmsg(conn.fd, &msg, MSG_CMSG_CLOEXEC);
     } while (got < 0 && errno == EINTR);
-    if (got <= 0) {
+    if (got <= 0)
         return got < 0 && errno != ECONNRESET ? -errno : -EPIPE;
-    }
     int err = take_fds(&msg, (size_t)got >= sizeof(h) ? h.fds : 0, r->fds);
     if (!err &&
         ((size_t)got < sizeof(h) || h.type != request->type ||
-         h.serial != request->serial || h.size != (size_t)got - sizeof(h))) {
+         h.serial != request->serial || h.size != (size_t)got - sizeof(h)))
         err = -EPROTO;
-    }
-    if (err || h.result < 0) {
+    if (err || h.result < 0)
         close_fds(r->fds);
-    }
     r->size = err ? 0 : h.size;
     return err ? err : h.result;
 }
@@ -133,9 +128,8 @@ static long receive_reply(const struct control_header *request,
 long control_exchange(enum control_type type, const struct control_message *m,
                       struct control_reply *r)
 {
-    if (conn.fd < 0) {
+    if (conn.fd < 0)
         return -ENOTCONN;
-    }
     struct control_header h = { .type = type, .serial = ++conn.serial };
     int err = send_request(&h, m);
 
@@ -147,9 +141,8 @@ static int make_userfaultfd(enum hypercall_role role)
 {
     const char *off = getenv("RINGSIDE_NO_USERFAULTFD");
 
-    if (role == HYPERCALL_ROLE_TOOL || (off && strcmp(off, "1") == 0)) {
+    if (role == HYPERCALL_ROLE_TOOL || (off && strcmp(off, "1") == 0))
         return -1;
-    }
     return syscall(SYS_userfaultfd,
                    O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 }
@@ -163,15 +156,12 @@ static int say_hello(enum hypercall_role role)
 
     m.fds[0] = make_userfaultfd(role);
     long err = control_exchange(CONTROL_HELLO, &m, &r);
-    if (m.fds[0] >= 0) {
+    if (m.fds[0] >= 0)
         close(m.fds[0]);
-    }
-    if (err) {
+    if (err)
         return err;
-    }
-    if (r.size != sizeof(welcome) || welcome.version != CONTROL_VERSION) {
+    if (r.size != sizeof(welcome) || welcome.version != CONTROL_VERSION)
         return -EPROTO;
-    }
     conn.domid = welcome.domid;
     conn.strict = welcome.strict;
     return 0;
@@ -181,24 +171,19 @@ int hypercall_connect(const char *path, enum hypercall_role role)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
 
-    if (conn.fd >= 0) {
+    if (conn.fd >= 0)
         return -EISCONN;
-    }
-    if (strlen(path) >= sizeof(a.sun_path)) {
+    if (strlen(path) >= sizeof(a.sun_path))
         return -ENAMETOOLONG;
-    }
     strcpy(a.sun_path, path);
     conn.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (conn.fd < 0) {
+    if (conn.fd < 0)
         return -errno;
-    }
     int err = connect(conn.fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : 0;
-    if (!err) {
+    if (!err)
         err = say_hello(role);
-    }
-    if (err) {
+    if (err)
         hypercall_disconnect();
-    }
     return err;
 }
 
@@ -206,9 +191,8 @@ void hypercall_disconnect(void)
 {
     windows_clear();
     ports_clear();
-    if (conn.fd >= 0) {
+    if (conn.fd >= 0)
         close(conn.fd);
-    }
     conn.fd = -1;
     conn.domid = DOMID_INVALID;
     conn.strict = false;
@@ -258,14 +242,12 @@ static long hypercall_once(unsigned int nr, unsigned int cmd, void *arg,
 
 long hypercall_op(unsigned int nr, unsigned int cmd, void *arg, size_t size)
 {
-    if (size > CONTROL_ARGS_MAX) {
+    if (size > CONTROL_ARGS_MAX)
         return -E2BIG;
-    }
     long ret = hypercall_once(nr, cmd, arg, size, 1);
 
-    if (!ret && nr == __HYPERVISOR_event_channel_op && cmd == EVTCHNOP_close) {
+    if (!ret && nr == __HYPERVISOR_event_channel_op && cmd == EVTCHNOP_close)
         ports_remove(((const struct evtchn_close *)arg)->port);
-    }
     return ret;
 }
 
@@ -274,17 +256,15 @@ long hypercall_op_n(unsigned int nr, unsigned int cmd, void *arg, size_t size,
 {
     unsigned int most = size ? CONTROL_ARGS_MAX / size : 0;
 
-    if (!most) {
+    if (!most)
         return -EINVAL;
-    }
     for (unsigned int done = 0; done < n;) {
         unsigned int count = n - done < most ? n - done : most;
         long ret =
             hypercall_once(nr, cmd, (char *)arg + done * size, size, count);
 
-        if (ret < 0) {
+        if (ret < 0)
             return ret;
-        }
         done += count;
     }
     return 0;

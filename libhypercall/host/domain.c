@@ -46,20 +46,16 @@ static int seal_image(int from, const char *what)
 {
     struct stat st;
 
-    if (fstat(from, &st)) {
+    if (fstat(from, &st))
         return -errno;
-    }
-    if (!S_ISREG(st.st_mode)) {
+    if (!S_ISREG(st.st_mode))
         return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-    }
     int to = memfd_create(what, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (to < 0) {
+    if (to < 0)
         return -errno;
-    }
     int err = copy_file(to, from);
-    if (!err && fcntl(to, F_ADD_SEALS, IMAGE_SEALS)) {
+    if (!err && fcntl(to, F_ADD_SEALS, IMAGE_SEALS))
         err = -errno;
-    }
     if (err) {
         close(to);
         return err;
@@ -69,9 +65,8 @@ static int seal_image(int from, const char *what)
 
 static int say_why(char *why, size_t n, const char *what, int err)
 {
-    if (n) {
+    if (n)
         snprintf(why, n, "%s: %s", what, strerror(-err));
-    }
     return err;
 }
 
@@ -121,9 +116,8 @@ int hypercall_domain_create(const struct hypercall_create *c, int kernel_fd,
 
     m.fds[2] = console_fd;
     m.fds[0] = seal_image(kernel_fd, "ringside-kernel");
-    if (m.fds[0] < 0) {
+    if (m.fds[0] < 0)
         return say_why(why, n, "kernel image", m.fds[0]);
-    }
     if (module_fd >= 0) {
         m.fds[1] = seal_image(module_fd, "ringside-module");
         if (m.fds[1] < 0) {
@@ -134,9 +128,8 @@ int hypercall_domain_create(const struct hypercall_create *c, int kernel_fd,
     err = send_create(c, &m, out, why, n);
 out:
     close(m.fds[0]);
-    if (m.fds[1] >= 0) {
+    if (m.fds[1] >= 0)
         close(m.fds[1]);
-    }
     return err;
 }
 
@@ -170,9 +163,8 @@ int hypercall_domain_info(domid_t domid, struct hypercall_info *out)
     struct control_domain_info info;
     long err = ask(CONTROL_INFO, &d, sizeof(d), &info, sizeof(info));
 
-    if (!err) {
+    if (!err)
         take_info(out, &info);
-    }
     return err;
 }
 
@@ -188,18 +180,14 @@ int hypercall_domain_list(struct hypercall_info *out, unsigned int max)
 
         d.max = max - count < CONTROL_LIST_MAX ? max - count : CONTROL_LIST_MAX;
         long n = control_exchange(CONTROL_LIST, &m, &r);
-        if (n < 0) {
+        if (n < 0)
             return n;
-        }
-        if (n > d.max || r.size != n * sizeof(infos[0])) {
+        if (n > d.max || r.size != n * sizeof(infos[0]))
             return -EPROTO;
-        }
-        for (long i = 0; i < n; i++) {
+        for (long i = 0; i < n; i++)
             take_info(&out[count++], &infos[i]);
-        }
-        if (n < d.max) {
+        if (n < d.max)
             break;
-        }
         d.domid = out[count - 1].domid + 1;
     }
     return count;
@@ -232,9 +220,8 @@ int hypercall_host_info(struct hypercall_host_info *out)
     struct control_host_info info;
     long err = ask(CONTROL_HOST_INFO, NULL, 0, &info, sizeof(info));
 
-    if (err) {
+    if (err)
         return err;
-    }
     *out = (struct hypercall_host_info){
         .pid = info.pid,
         .domains = info.domains,

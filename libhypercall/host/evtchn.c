@@ -23,12 +23,10 @@ static uint32_t nr_ports;
 
 static void close_port(struct port *p)
 {
-    if (p->rx >= 0) {
+    if (p->rx >= 0)
         close(p->rx);
-    }
-    if (p->tx >= 0) {
+    if (p->tx >= 0)
         close(p->tx);
-    }
     p->used = false;
 }
 
@@ -36,19 +34,15 @@ static int grow(uint32_t port)
 {
     uint32_t n = nr_ports ? nr_ports : 64;
 
-    if (port >= PORTS_MAX) {
+    if (port >= PORTS_MAX)
         return -ENOSPC;
-    }
-    while (n <= port) {
+    while (n <= port)
         n *= 2;
-    }
     struct port *bigger = realloc(ports, n * sizeof(*ports));
-    if (!bigger) {
+    if (!bigger)
         return -ENOMEM;
-    }
-    for (uint32_t i = nr_ports; i < n; i++) {
+    for (uint32_t i = nr_ports; i < n; i++)
         bigger[i] = (struct port){ .used = false };
-    }
     ports = bigger;
     nr_ports = n;
     return 0;
@@ -70,16 +64,14 @@ int ports_add(uint32_t port, int rx, int tx)
 
 void ports_remove(uint32_t port)
 {
-    if (port < nr_ports && ports[port].used) {
+    if (port < nr_ports && ports[port].used)
         close_port(&ports[port]);
-    }
 }
 
 void ports_clear(void)
 {
-    for (uint32_t i = 0; i < nr_ports; i++) {
+    for (uint32_t i = 0; i < nr_ports; i++)
         ports_remove(i);
-    }
     free(ports);
     ports = NULL;
     nr_ports = 0;
@@ -87,9 +79,8 @@ void ports_clear(void)
 
 int evtchn_port_fds(evtchn_port_t port, int *rx, int *tx)
 {
-    if (port >= nr_ports || !ports[port].used) {
+    if (port >= nr_ports || !ports[port].used)
         return -ENOENT;
-    }
     *rx = ports[port].rx;
     *tx = ports[port].tx;
     return 0;
@@ -99,12 +90,10 @@ int evtchn_notify(evtchn_port_t port)
 {
     const uint64_t one = 1;
 
-    if (port >= nr_ports || !ports[port].used || ports[port].tx < 0) {
+    if (port >= nr_ports || !ports[port].used || ports[port].tx < 0)
         return -ENOENT;
-    }
     /* A full counter (EAGAIN) has been sent: the other end is yet to look. */
-    if (write(ports[port].tx, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+    if (write(ports[port].tx, &one, sizeof(one)) < 0 && errno != EAGAIN)
         return -errno;
-    }
     return 0;
 }

@@ -37,9 +37,8 @@ static struct window *window_at(const void *addr)
         struct window *w = container_of(pos, struct window, link);
 
         if ((const uint8_t *)addr >= w->base &&
-            (const uint8_t *)addr < w->base + w->size) {
+            (const uint8_t *)addr < w->base + w->size)
             return w;
-        }
     }
     return NULL;
 }
@@ -47,9 +46,8 @@ static struct window *window_at(const void *addr)
 static void window_free(struct window *w)
 {
     list_del(&w->link);
-    if (w->base) {
+    if (w->base)
         munmap(w->base, w->size);
-    }
     free(w->pages);
     free(w);
 }
@@ -73,17 +71,15 @@ static void close_unused(void)
     {
         struct window *w = container_of(pos, struct window, link);
 
-        if (!w->mapped) {
+        if (!w->mapped)
             window_close(w);
-        }
     }
 }
 
 void windows_clear(void)
 {
-    while (!list_empty(&windows)) {
-        window_free(container_of(windows.next, struct window, link));
-    }
+    while (!list_empty(&windows))
+        window_close(container_of(windows.next, struct window, link));
 }
 
 /* Maps the file with no access; nothing but the window keeps it. */
@@ -95,15 +91,13 @@ static int window_place(struct window *w, int file)
     int err = p == MAP_FAILED ? -errno : w->pages ? 0 : -ENOMEM;
 
     close(file);
-    if (p == MAP_FAILED) {
+    if (p == MAP_FAILED)
         return err;
-    }
     w->base = p;
     w->id.address = (uintptr_t)p;
     if (!err && (madvise(p, w->size, MADV_DONTFORK) ||
-                 madvise(p, w->size, MADV_DONTDUMP))) {
+                 madvise(p, w->size, MADV_DONTDUMP)))
         err = -errno;
-    }
     return err;
 }
 
@@ -111,9 +105,8 @@ static int window_open(domid_t domid)
 {
     struct window *w = calloc(1, sizeof(*w));
 
-    if (!w) {
+    if (!w)
         return -ENOMEM;
-    }
     list_init(&w->link);
     w->id.domid = domid;
     struct control_message m = CONTROL_MESSAGE(&w->id, sizeof(w->id));
@@ -121,16 +114,13 @@ static int window_open(domid_t domid)
     struct control_reply none = CONTROL_REPLY(NULL, 0);
     int err = control_exchange(CONTROL_WINDOW_FILE, &m, &file);
 
-    if (!err) {
+    if (!err)
         err = window_place(w, file.fds[0]);
-    }
-    if (!err) {
+    if (!err)
         err = control_exchange(CONTROL_WINDOW_OPEN, &m, &none);
-    }
     /* Only now: before, a touch would have reached the file itself. */
-    if (!err && mprotect(w->base, w->size, PROT_READ | PROT_WRITE)) {
+    if (!err && mprotect(w->base, w->size, PROT_READ | PROT_WRITE))
         err = -errno;
-    }
     if (err) {
         window_free(w);
         return err;
@@ -139,26 +129,50 @@ static int window_open(domid_t domid)
     return 0;
 }
 
+static struct gnttab_map_grant_ref map_op(domid_t domid, grant_ref_t ref,
+                                          bool read_only)
+{
+    return (struct gnttab_map_grant_ref){
+        .flags = GNTMAP_host_map | (read_only ? GNTMAP_readonly : 0),
+        .ref = ref,
+        .dom = domid,
+    };
+}
+
+/* Again, what was refused for want of the window that there is now. */
+static long map_again(struct gnttab_map_grant_ref *ops, unsigned int n)
+{
+    struct gnttab_map_grant_ref again[MAP_BATCH];
+    unsigned int at[MAP_BATCH], count = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        if (ops[i].status == GNTST_no_device_space) {
+            again[count] =
+                map_op(ops[i].dom, ops[i].ref, ops[i].flags & GNTMAP_readonly);
+            at[count++] = i;
+        }
+    }
+    long err = hypercall_grant_map(again, count);
+    for (unsigned int i = 0; !err && i < count; i++)
+        ops[at[i]] = again[i];
+    return err;
+}
+
 /* Maps at most MAP_BATCH; opens the granter's window if there is none. */
 static int map_batch(domid_t domid, const grant_ref_t *refs, unsigned int n,
                      bool read_only, struct gnttab_map_grant_ref *ops)
 {
-    for (unsigned int i = 0; i < n; i++) {
-        ops[i] = (struct gnttab_map_grant_ref){
-            .flags = GNTMAP_host_map | (read_only ? GNTMAP_readonly : 0),
-            .ref = refs[i],
-            .dom = domid,
-        };
-    }
-    long err = hypercall_grant_map(ops, n);
+    bool no_window = false;
 
-    if (err == -ENXIO) {
-        err = window_open(domid);
-        if (!err) {
-            err = hypercall_grant_map(ops, n);
-        }
-    }
-    return err;
+    for (unsigned int i = 0; i < n; i++)
+        ops[i] = map_op(domid, refs[i], read_only);
+    long err = hypercall_grant_map(ops, n);
+    for (unsigned int i = 0; !err && i < n; i++)
+        no_window |= ops[i].status == GNTST_no_device_space;
+    if (err || !no_window)
+        return err;
+    err = window_open(domid);
+    return err ? err : map_again(ops, n);
 }
 
 static bool take_result(const struct gnttab_map_grant_ref *op,
@@ -170,12 +184,11 @@ static bool take_result(const struct gnttab_map_grant_ref *op,
         .handle = op->handle,
         .status = op->status,
     };
-    if (op->status != GNTST_okay) {
+    if (op->status != GNTST_okay)
         return false;
-    }
-    struct window *w = window_at((void *)(uintptr_t)op->host_addr);
-
-    out->addr = (void *)(uintptr_t)op->host_addr;
+    /* The hypervisor chose the address; Xen's field for such answers. */
+    out->addr = (void *)(uintptr_t)op->dev_bus_addr;
+    struct window *w = window_at(out->addr);
     w->mapped++;
     w->pages[((uint8_t *)out->addr - w->base) / PAGE_SIZE]++;
     return true;
@@ -206,9 +219,8 @@ int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
             mapped = done ? mapped : err;
             break;
         }
-        for (unsigned int i = 0; i < count; i++) {
+        for (unsigned int i = 0; i < count; i++)
             mapped += take_result(&ops[i], &out[done + i]);
-        }
         done += count;
     }
     close_unused();
@@ -222,9 +234,8 @@ static int drop_page(const struct grant_mapping *map)
     size_t page = ((uint8_t *)map->addr - w->base) / PAGE_SIZE;
 
     w->mapped--;
-    if (--w->pages[page]) {
+    if (--w->pages[page])
         return 0;
-    }
     return madvise(map->addr, PAGE_SIZE, MADV_DONTNEED) ? -errno : 0;
 }
 
@@ -237,9 +248,8 @@ static int unmap_batch(struct grant_mapping *maps, unsigned int n)
     for (unsigned int i = 0; i < n; i++) {
         struct grant_mapping *map = &maps[i];
 
-        if (map->status != GNTST_okay) {
+        if (map->status != GNTST_okay)
             continue;
-        }
         ops[count++] =
             (struct gnttab_unmap_grant_ref){ .host_addr = (uintptr_t)map->addr,
                                              .handle = map->handle };
@@ -249,14 +259,11 @@ static int unmap_batch(struct grant_mapping *maps, unsigned int n)
         map->status = GNTST_bad_handle;
     }
     long ret = count ? hypercall_grant_unmap(ops, count) : 0;
-    if (ret) {
+    if (ret)
         return ret;
-    }
-    for (unsigned int i = 0; i < count; i++) {
-        if (ops[i].status != GNTST_okay) {
+    for (unsigned int i = 0; i < count; i++)
+        if (ops[i].status != GNTST_okay)
             err = -EIO;
-        }
-    }
     return err;
 }
 

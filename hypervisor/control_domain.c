@@ -1,0 +1,239 @@
+/*
+ * What the toolstack asks: domains created, listed, stopped, ended.
+ */
+#include "control_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "builder.h"
+#include "console.h"
+
+/* ---- the host ---- */
+
+long control_host_info(struct request *rq)
+{
+    struct rs_host *h = rq->host;
+    struct control_host_info *i = rq->reply;
+
+    *i = (struct control_host_info){
+        .pid = (uint32_t)getpid(),
+        .domains = h->nr_domains,
+        .cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
+        .flags = h->flags,
+        .memory_kib = h->budget_pages * (PAGE_SIZE / 1024),
+        .memory_free_kib =
+            (h->budget_pages - h->used_pages) * (PAGE_SIZE / 1024),
+        .uptime_ns = host_now() - h->boot_ns,
+    };
+    snprintf(i->engine, sizeof(i->engine), "%s", h->engine->name);
+    snprintf(i->version, sizeof(i->version), "%s", rs_version());
+    rq->reply_size = sizeof(*i);
+    return 0;
+}
+
+/* ---- information ---- */
+
+static void fill_info(struct domain *d, struct control_domain_info *out)
+{
+    struct rs_domain_info i;
+
+    domain_fill_info(d, &i);
+    *out = (struct control_domain_info){
+        .domid = i.domid,
+        .state = i.state,
+        .shutdown_reason = i.shutdown_reason,
+        .exit_status = i.exit_status,
+        .memory_kib = i.memory_kib,
+        .cpu_ns = i.cpu_ns,
+        .hypercalls = i.hypercalls,
+        .created_ns = i.created_ns,
+        .started_ns = i.started_ns,
+        .ports = i.ports,
+        .grants_mapped = i.grants_mapped,
+        .pid = (uint32_t)i.pid,
+        .vcpus = i.vcpus,
+    };
+    _Static_assert(sizeof(out->name) == sizeof(i.name), "name");
+    _Static_assert(sizeof(out->crash) == sizeof(i.crash), "crash");
+    memcpy(out->name, i.name, sizeof(out->name));
+    memcpy(out->crash, i.crash, sizeof(out->crash));
+}
+
+static struct domain *domain_asked(const struct request *rq)
+{
+    const struct control_domain *a = rq->payload;
+
+    return a->domid < DOMID_FIRST_RESERVED
+               ? host_domain(rq->host, (domid_t)a->domid)
+               : NULL;
+}
+
+long control_info(struct request *rq)
+{
+    struct domain *d = domain_asked(rq);
+
+    if (!d)
+        return -ESRCH;
+    fill_info(d, rq->reply);
+    rq->reply_size = sizeof(struct control_domain_info);
+    return 0;
+}
+
+long control_list(struct request *rq)
+{
+    const struct control_domain *a = rq->payload;
+    struct control_domain_info *out = rq->reply;
+    uint32_t max = a->max < CONTROL_LIST_MAX ? a->max : CONTROL_LIST_MAX;
+    uint32_t n = 0;
+
+    for (uint32_t id = a->domid; n < max && id < DOMID_FIRST_RESERVED; id++) {
+        struct domain *d = host_domain(rq->host, (domid_t)id);
+
+        if (d)
+            fill_info(d, &out[n++]);
+    }
+    rq->reply_size = n * (uint32_t)sizeof(*out);
+    return n;
+}
+
+/* ---- running and ending ---- */
+
+static long act_on(struct request *rq, void (*act)(struct domain *))
+{
+    struct domain *d = domain_asked(rq);
+
+    if (!d || d->dying || d->is_process)
+        return -ESRCH;
+    act(d);
+    return 0;
+}
+
+long control_pause(struct request *rq)
+{
+    return act_on(rq, domain_pause);
+}
+
+long control_unpause(struct request *rq)
+{
+    return act_on(rq, domain_unpause);
+}
+
+long control_destroy(struct request *rq)
+{
+    return act_on(rq, domain_destroy);
+}
+
+/* ---- creation ---- */
+
+/*
+ * Images come as memory files that nobody can change or shorten any more: to
+ * read them can neither block nor fault, and what was checked is what is used.
+ */
+static int map_image(int fd, const void **image, size_t *size)
+{
+    const int seals = F_SEAL_SHRINK | F_SEAL_WRITE;
+    int have = fcntl(fd, F_GET_SEALS);
+    struct stat st;
+    void *p;
+
+    if (have < 0 || (have & seals) != seals || fstat(fd, &st))
+        return -EINVAL;
+    *size = (size_t)st.st_size;
+    if (!*size)
+        return 0;
+    p = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED)
+        return -errno;
+    *image = p;
+    return 0;
+}
+
+static void unmap_image(const void *image, size_t size)
+{
+    if (image)
+        munmap((void *)image, size);
+}
+
+static bool is_string(const char *s, size_t size)
+{
+    return memchr(s, '\0', size) != NULL;
+}
+
+static long fail(struct request *rq, long err, const char *why)
+{
+    struct control_created *out = rq->reply;
+
+    memset(out, 0, sizeof(*out));
+    snprintf(out->why, sizeof(out->why), "%s", why);
+    rq->reply_size = sizeof(*out);
+    return err;
+}
+
+/* Builds the domain; the sink goes over to it. */
+static long build(struct request *rq, struct rs_domain_config *c)
+{
+    struct control_sink *sink = NULL;
+    struct domain *d;
+    int ret;
+
+    if (rq->fds[2] >= 0) {
+        sink = control_sink_new(rq->host, rq->fds[2]);
+        rq->fds[2] = -1;
+        if (!sink)
+            return fail(rq, -ENOMEM, "no memory for the console");
+        c->console = control_sink_write;
+        c->data = sink;
+    }
+    rq->host->error[0] = '\0';
+    ret = builder_create(rq->host, c);
+    if (ret < 0) {
+        control_sink_free(sink);
+        return fail(rq, ret, rq->host->error);
+    }
+    d = host_domain(rq->host, (domid_t)ret);
+    if (sink)
+        console_on_free(d, control_sink_free, sink);
+    *(struct control_created *)rq->reply = (struct control_created){
+        .domid = d->domid,
+        .store_gfn = d->store_gfn,
+        .store_port = d->store_port,
+        .console_gfn = d->console_gfn,
+        .console_port = d->console_port,
+    };
+    rq->reply_size = sizeof(struct control_created);
+    return 0;
+}
+
+long control_create(struct request *rq)
+{
+    const struct control_create *c = rq->payload;
+    struct rs_domain_config config = {
+        .name = c->name[0] ? c->name : NULL,
+        .cmdline = c->cmdline,
+        .memory_kib = c->memory_kib,
+        .vcpus = c->vcpus,
+        .flags = (c->flags & CONTROL_CREATE_STORE ? RS_DOMAIN_STORE : 0) |
+                 (c->flags & CONTROL_CREATE_CONSOLE ? RS_DOMAIN_CONSOLE : 0),
+    };
+    long ret;
+
+    if (rq->fds[0] < 0 || !is_string(c->name, sizeof(c->name)) ||
+        !is_string(c->cmdline, sizeof(c->cmdline)))
+        return CONTROL_DROP;
+    ret = map_image(rq->fds[0], &config.kernel, &config.kernel_size);
+    if (!ret && rq->fds[1] >= 0)
+        ret = map_image(rq->fds[1], &config.module, &config.module_size);
+    if (ret)
+        ret = fail(rq, ret, "images must be sealed memory files");
+    else
+        ret = build(rq, &config);
+    unmap_image(config.kernel, config.kernel_size);
+    unmap_image(config.module, config.module_size);
+    return ret;
+}

@@ -1,0 +1,486 @@
+/*
+ * ringsided: the hypervisor as a daemon.
+ *
+ * A host of libringside in a runtime directory, with its control socket, its
+ * store and its driver domain, from the first instruction to the last file
+ * removed. What it does itself is here; what a host is, is in host.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "rundir.h"
+#include "supervise.h"
+
+struct options {
+    char rundir[256];
+    const char *engine, *log;
+    uint64_t memory_mib;
+    bool store, driver, daemon;
+    int ready_fd, lifeline_fd;
+};
+
+struct daemon {
+    struct options opt;
+    struct rundir rundir;
+    struct rs_host *host;
+    struct supervisor *supervisor;
+    struct watch signals, lifeline;
+    int log;      /* file, -1: standard error */
+    int detached; /* --daemon: tells the waiting parent; -1 */
+    bool failed;
+    bool keep; /* the logs say why */
+};
+
+/* ---- words ---- */
+
+static const char usage[] =
+    "Usage: ringsided [OPTION]...\n"
+    "Runs a Ringside host: the hypervisor, its store and its driver domain.\n"
+    "\n"
+    "  --rundir DIR      runtime directory (default: $RINGSIDE_RUNDIR, else\n"
+    "                    /run/ringside for root, $XDG_RUNTIME_DIR/ringside or\n"
+    "                    /tmp/ringside-UID for others)\n"
+    "  --memory MIB      memory for all guests (default: 3/4 of the machine's)\n"
+    "  --engine NAME     what runs guests: sandbox (default) or test\n"
+    "  --no-store        do not start ringside-xenstored\n"
+    "  --no-driver       do not start ringside-driverd\n"
+    "  --ready-fd N      write a newline to descriptor N when all serve\n"
+    "  --lifeline-fd N   end when descriptor N reaches its end\n"
+    "  --daemon          go to the background when all serve\n"
+    "  --log FILE        log to FILE (default: standard error; with --daemon\n"
+    "                    DIR/log/ringsided.log)\n"
+    "  --help, --version\n";
+
+static void complain(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
+
+static void complain(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("ringsided: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+static void write_log(struct daemon *d, const char *level, const char *line)
+{
+    struct timespec now;
+    struct tm tm;
+    char stamp[32];
+
+    if (d->log < 0) {
+        complain("%s%s%s", level, *level ? ": " : "", line);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &tm);
+    strftime(stamp, sizeof(stamp), "%F %T", &tm);
+    dprintf(d->log, "%s.%03ld %-7s %s\n", stamp, now.tv_nsec / 1000000,
+            *level ? level : "info", line);
+}
+
+static void log_line(void *data, enum rs_log_level level, const char *line)
+{
+    static const char *const names[] = { "error", "warning", "" };
+
+    if (level <= RS_LOG_INFO)
+        write_log(data, names[level], line);
+}
+
+/* ---- options ---- */
+
+static bool number(const char *s, uint64_t max, uint64_t *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoull(s, &end, 10);
+    return *s >= '0' && *s <= '9' && !*end && !errno && *out <= max;
+}
+
+static bool descriptor(const char *name, const char *s, int *out)
+{
+    uint64_t n;
+
+    if (!number(s, 1 << 20, &n) || fcntl((int)n, F_GETFD) < 0) {
+        complain("--%s %s: not an open descriptor", name, s);
+        return false;
+    }
+    *out = (int)n;
+    fcntl(*out, F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+static bool memory(const char *s, uint64_t *mib)
+{
+    if (number(s, 1u << 30, mib) && *mib)
+        return true;
+    complain("--memory %s: not a number of MiB", s);
+    return false;
+}
+
+static bool set_rundir(struct options *o, const char *dir)
+{
+    int n = snprintf(o->rundir, sizeof(o->rundir), "%s", dir);
+
+    if (n > 0 && (size_t)n < sizeof(o->rundir))
+        return true;
+    complain("--rundir %s: not a usable name", dir);
+    return false;
+}
+
+enum {
+    OPT_RUNDIR = 1,
+    OPT_MEMORY,
+    OPT_ENGINE,
+    OPT_NO_STORE,
+    OPT_NO_DRIVER,
+    OPT_READY,
+    OPT_LIFELINE,
+    OPT_DAEMON,
+    OPT_LOG,
+    OPT_HELP,
+    OPT_VERSION
+};
+
+static const struct option long_options[] = {
+    { "rundir", required_argument, NULL, OPT_RUNDIR },
+    { "memory", required_argument, NULL, OPT_MEMORY },
+    { "engine", required_argument, NULL, OPT_ENGINE },
+    { "no-store", no_argument, NULL, OPT_NO_STORE },
+    { "no-driver", no_argument, NULL, OPT_NO_DRIVER },
+    { "ready-fd", required_argument, NULL, OPT_READY },
+    { "lifeline-fd", required_argument, NULL, OPT_LIFELINE },
+    { "daemon", no_argument, NULL, OPT_DAEMON },
+    { "log", required_argument, NULL, OPT_LOG },
+    { "help", no_argument, NULL, OPT_HELP },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { NULL, 0, NULL, 0 },
+};
+
+static bool take_option(struct options *o, int opt)
+{
+    switch (opt) {
+    case OPT_RUNDIR:
+        return set_rundir(o, optarg);
+    case OPT_MEMORY:
+        return memory(optarg, &o->memory_mib);
+    case OPT_ENGINE:
+        o->engine = optarg;
+        return true;
+    case OPT_NO_STORE:
+        o->store = false;
+        return true;
+    case OPT_NO_DRIVER:
+        o->driver = false;
+        return true;
+    case OPT_READY:
+        return descriptor("ready-fd", optarg, &o->ready_fd);
+    case OPT_LIFELINE:
+        return descriptor("lifeline-fd", optarg, &o->lifeline_fd);
+    case OPT_DAEMON:
+        o->daemon = true;
+        return true;
+    case OPT_LOG:
+        o->log = optarg;
+        return true;
+    case OPT_HELP:
+        fputs(usage, stdout);
+        exit(0);
+    case OPT_VERSION:
+        printf("ringsided %s\n", rs_version());
+        exit(0);
+    default:
+        return false; /* getopt has said what is wrong */
+    }
+}
+
+static bool parse(struct options *o, int argc, char **argv)
+{
+    int opt;
+
+    *o = (struct options){
+        .store = true, .driver = true, .ready_fd = -1, .lifeline_fd = -1
+    };
+    while ((opt = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        if (!take_option(o, opt))
+            return false;
+    if (optind < argc) {
+        complain("unexpected argument '%s' (see --help)", argv[optind]);
+        return false;
+    }
+    if (!o->rundir[0] && !rundir_default(o->rundir, sizeof(o->rundir))) {
+        complain("the runtime directory's name is too long");
+        return false;
+    }
+    return true;
+}
+
+/* ---- readiness and its opposite ---- */
+
+static void say_ready(int *fd)
+{
+    if (*fd < 0)
+        return;
+    if (write(*fd, "\n", 1) != 1)
+        complain("nobody reads that the host is ready");
+    close(*fd);
+    *fd = -1;
+}
+
+/* The terminal is given back: from here on the log is all that we say. */
+static void leave_terminal(struct daemon *d)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = 0; null >= 0 && fd < 3; fd++)
+        dup2(null, fd);
+    if (null > 2)
+        close(null);
+    say_ready(&d->detached);
+}
+
+static void all_serve(void *data)
+{
+    struct daemon *d = data;
+
+    host_log(d->host, RS_LOG_INFO, "ready in %s", d->rundir.path);
+    say_ready(&d->opt.ready_fd);
+    if (d->opt.daemon)
+        leave_terminal(d);
+}
+
+static void must_end(void *data, const char *why)
+{
+    struct daemon *d = data;
+
+    d->failed = d->keep = true;
+    write_log(d, "error", why);
+    if (d->log >= 0 && (!d->opt.daemon || d->detached >= 0))
+        complain("%s", why);
+    rs_host_stop(d->host);
+}
+
+static void got_signal(void *data, uint32_t events)
+{
+    struct daemon *d = data;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(d->signals.fd, &info, sizeof(info)) == sizeof(info))
+        rs_host_stop(d->host);
+}
+
+static void lifeline_moved(void *data, uint32_t events)
+{
+    struct daemon *d = data;
+    char bytes[64];
+    ssize_t n = read(d->lifeline.fd, bytes, sizeof(bytes));
+
+    (void)events;
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        rs_host_stop(d->host);
+}
+
+/* ---- setting up, in order ---- */
+
+static void raise_limits(void)
+{
+    struct rlimit r;
+
+    if (!getrlimit(RLIMIT_NOFILE, &r) && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+static bool open_log(struct daemon *d)
+{
+    char path[128];
+    const char *file = d->opt.log;
+
+    d->log = -1;
+    if (!file && !d->opt.daemon)
+        return true;
+    rundir_file(&d->rundir, "log/ringsided.log", path, sizeof(path));
+    if (!file)
+        file = path;
+    d->log = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (d->log < 0)
+        complain("%s: %s", file, strerror(errno));
+    return d->log >= 0;
+}
+
+static void write_pid(const struct daemon *d)
+{
+    char path[128];
+    int fd;
+
+    rundir_file(&d->rundir, "ringsided.pid", path, sizeof(path));
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        dprintf(fd, "%d\n", (int)getpid());
+        close(fd);
+    }
+}
+
+/* The parent's part of --daemon: ends when the child is ready, or has failed.
+ */
+static int wait_for(int fd)
+{
+    char byte;
+
+    return read(fd, &byte, 1) == 1 ? 0 : 1;
+}
+
+static bool go_to_background(struct daemon *d)
+{
+    int pipe[2];
+    pid_t pid;
+
+    d->detached = -1;
+    if (!d->opt.daemon)
+        return true;
+    if (pipe2(pipe, O_CLOEXEC) || (pid = fork()) < 0) {
+        complain("--daemon: %s", strerror(errno));
+        return false;
+    }
+    if (pid) {
+        close(pipe[1]);
+        _exit(wait_for(pipe[0]));
+    }
+    close(pipe[0]);
+    setsid();
+    d->detached = pipe[1];
+    return true;
+}
+
+static unsigned int host_flags(void)
+{
+    const char *no_uffd = getenv("RINGSIDE_NO_USERFAULTFD");
+    const char *no_ns = getenv("RINGSIDE_NO_USERNS");
+
+    return (no_uffd && !strcmp(no_uffd, "1") ? RS_HOST_NO_USERFAULTFD : 0) |
+           (no_ns && !strcmp(no_ns, "1") ? RS_HOST_NO_NAMESPACES : 0);
+}
+
+static bool make_host(struct daemon *d)
+{
+    struct rs_host_config c = {
+        .engine = d->opt.engine,
+        .memory_kib = d->opt.memory_mib * 1024,
+        .flags = host_flags(),
+        .log = log_line,
+        .data = d,
+    };
+    char path[128];
+    int err = rs_host_new(&c, &d->host);
+
+    if (err) {
+        complain("%s", rs_error(NULL)[0] ? rs_error(NULL) : strerror(-err));
+        return false;
+    }
+    rundir_file(&d->rundir, "hypervisor.sock", path, sizeof(path));
+    if (rs_host_listen(d->host, path)) {
+        complain("%s", rs_error(d->host));
+        return false;
+    }
+    return true;
+}
+
+static bool watch_all(struct daemon *d, const sigset_t *signals)
+{
+    int fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    int err =
+        fd < 0 ? -errno
+               : host_watch(d->host, &d->signals, fd, EPOLLIN, got_signal, d);
+
+    if (!err && d->opt.lifeline_fd >= 0)
+        err = host_watch(d->host, &d->lifeline, d->opt.lifeline_fd, EPOLLIN,
+                         lifeline_moved, d);
+    if (err)
+        complain("cannot watch for the end: %s", strerror(-err));
+    return !err;
+}
+
+static bool start_children(struct daemon *d)
+{
+    struct supervise_config c = {
+        .rundir = d->rundir.path,
+        .store = d->opt.store,
+        .driver = d->opt.driver,
+        .ready = all_serve,
+        .failed = must_end,
+        .data = d,
+    };
+
+    d->supervisor = supervise_start(d->host, &c);
+    if (!d->supervisor)
+        complain("no memory to watch over children");
+    return d->supervisor;
+}
+
+/* ---- the end ---- */
+
+/* Guests first, while their back ends are there; then those; then the host. */
+static void take_down(struct daemon *d)
+{
+    static struct rs_domain_info info[64];
+    int n;
+
+    while (d->host && (n = rs_domain_list(d->host, info, 64)) > 0) {
+        int ended = 0;
+
+        for (int i = 0; i < n; i++)
+            ended += !rs_domain_destroy(d->host, info[i].domid);
+        if (!ended)
+            break; /* processes, and guests that they still map */
+    }
+    supervise_stop(d->supervisor);
+    rs_host_free(d->host);
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon d;
+    char why[256];
+    sigset_t signals;
+
+    if (!parse(&d.opt, argc, argv))
+        return 1;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    raise_limits();
+    if (!go_to_background(&d))
+        return 1;
+    if (!rundir_open(&d.rundir, d.opt.rundir, why, sizeof(why))) {
+        complain("%s", why);
+        return 1;
+    }
+    write_pid(&d);
+    d.failed = !open_log(&d) || !make_host(&d) || !watch_all(&d, &signals) ||
+               !start_children(&d) || d.failed || rs_host_run(d.host);
+    take_down(&d);
+    d.rundir.made &= !d.keep;
+    rundir_remove(&d.rundir);
+    return d.failed;
+}

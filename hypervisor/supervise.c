@@ -1,0 +1,338 @@
+#include "supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define FIRST_PAUSE_MS 10u
+#define LAST_PAUSE_MS  5000u
+#define STEADY_NS      10000000000ull /* having run so long resets the pause */
+#define STOP_MS        3000
+#define READY_FD       3 /* in the child */
+
+enum { STORE, DRIVER, CHILDREN };
+
+struct child {
+    struct supervisor *supervisor;
+    const char *program, *log;
+    bool wanted;
+    bool served; /* was ready once */
+    pid_t pid;   /* 0: does not run */
+    struct watch exit, ready;
+    uint64_t started_ns;
+};
+
+struct supervisor {
+    struct rs_host *host;
+    struct supervise_config config;
+    struct child child[CHILDREN];
+    struct watch timer; /* until the driver domain is started again */
+    unsigned int pause_ms;
+    bool stopping, told_ready;
+};
+
+static void start_next(struct supervisor *s);
+
+/* ---- finding and starting a program ---- */
+
+/* Beside us, where a build tree has it, or where it is installed. */
+static bool find_program(const char *name, char *path)
+{
+    static const char *const places[] = { "%s/%s", "%s/../xenstore/%s",
+                                          "%s/../backends/%s" };
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n > 0) {
+        self[n] = '\0';
+        dirname(self);
+        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+            snprintf(path, PATH_MAX, places[i], self, name);
+            if (!access(path, X_OK))
+                return true;
+        }
+    }
+    snprintf(path, PATH_MAX, "%s/%s", RINGSIDE_LIBEXECDIR, name);
+    return !access(path, X_OK);
+}
+
+/* In the forked child: nothing here but system calls. */
+static void become(const char *path, const char *rundir, int ready, int log,
+                   pid_t parent)
+{
+    char *argv[] = { (char *)path, "--rundir", (char *)rundir,
+                     "--ready-fd", "3",        NULL };
+    sigset_t none;
+    int null = open("/dev/null", O_RDWR);
+
+    _Static_assert(READY_FD == 3, "in argv above");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(127);
+    setpgid(0, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    /* Out of the way of the numbers that are given out below. */
+    ready = fcntl(ready, F_DUPFD_CLOEXEC, 10);
+    if (ready >= 0 && dup2(null, 0) == 0 && dup2(log, 1) == 1 &&
+        dup2(log, 2) == 2 && dup2(ready, READY_FD) == READY_FD)
+        execv(path, argv);
+    _exit(127);
+}
+
+static void child_ready(void *data, uint32_t events);
+static void child_exited(void *data, uint32_t events);
+static void restart_later(struct child *c);
+
+static int open_log(const struct child *c)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/log/%s", c->supervisor->config.rundir,
+             c->log);
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static int watch_child(struct child *c, int ready)
+{
+    struct rs_host *h = c->supervisor->host;
+    int pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+    int err = pidfd < 0 ? -errno : 0;
+
+    if (!err)
+        err = host_watch(h, &c->exit, pidfd, EPOLLIN, child_exited, c);
+    if (!err)
+        err = host_watch(h, &c->ready, ready, EPOLLIN, child_ready, c);
+    return err;
+}
+
+static int spawn(struct child *c)
+{
+    char path[PATH_MAX];
+    pid_t self = getpid();
+    int ready[2], log, err;
+
+    if (!find_program(c->program, path))
+        return -ENOENT;
+    if (pipe2(ready, O_CLOEXEC | O_NONBLOCK))
+        return -errno;
+    log = open_log(c);
+    c->pid = log < 0 ? -1 : fork();
+    err = c->pid < 0 ? -errno : 0;
+    if (c->pid == 0)
+        become(path, c->supervisor->config.rundir, ready[1], log, self);
+    close(ready[1]);
+    if (log >= 0)
+        close(log);
+    c->started_ns = host_now();
+    if (!err)
+        err = watch_child(c, ready[0]);
+    else
+        c->pid = 0;
+    if (err && !c->ready.ready)
+        close(ready[0]);
+    return err;
+}
+
+/* ---- what happens to a child ---- */
+
+static void fail(struct supervisor *s, const char *why)
+{
+    s->stopping = true;
+    s->config.failed(s->config.data, why);
+}
+
+static void start(struct child *c)
+{
+    struct supervisor *s = c->supervisor;
+    char why[PATH_MAX];
+    int err = spawn(c);
+
+    if (!err)
+        return;
+    if (c->served) { /* the machine is short of something: later, then */
+        restart_later(c);
+        return;
+    }
+    snprintf(why, sizeof(why), "%s cannot be started: %s", c->program,
+             err == -ENOENT ? "there is no such program beside ringsided"
+                            : strerror(-err));
+    fail(s, why);
+}
+
+static void forget_ready(struct child *c)
+{
+    if (!c->ready.ready)
+        return;
+    host_unwatch(c->supervisor->host, &c->ready);
+    close(c->ready.fd);
+}
+
+static void child_ready(void *data, uint32_t events)
+{
+    struct child *c = data;
+    char byte;
+    ssize_t n = read(c->ready.fd, &byte, 1);
+
+    (void)events;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    forget_ready(c);
+    if (n != 1)
+        return; /* closed without a word: its exit says more */
+    host_log(c->supervisor->host, RS_LOG_INFO, "%s serves (process %d)",
+             c->program, (int)c->pid);
+    c->served = true;
+    start_next(c->supervisor);
+}
+
+static void say_end(char *out, size_t n, const char *program, int status)
+{
+    if (WIFSIGNALED(status))
+        snprintf(out, n, "%s was killed by signal %d (%s)", program,
+                 WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(out, n, "%s ended with status %d", program,
+                 WEXITSTATUS(status));
+}
+
+static void pause_over(void *data, uint32_t events)
+{
+    struct supervisor *s = data;
+    uint64_t n;
+
+    (void)events;
+    if (read(s->timer.fd, &n, sizeof(n)) < 0)
+        return;
+    if (!s->stopping)
+        start(&s->child[DRIVER]);
+}
+
+static void restart_later(struct child *c)
+{
+    struct supervisor *s = c->supervisor;
+    struct itimerspec t = { 0 };
+
+    if (host_now() - c->started_ns > STEADY_NS)
+        s->pause_ms = FIRST_PAUSE_MS;
+    t.it_value.tv_sec = s->pause_ms / 1000;
+    t.it_value.tv_nsec = (long)(s->pause_ms % 1000) * 1000000;
+    s->pause_ms =
+        s->pause_ms * 2 < LAST_PAUSE_MS ? s->pause_ms * 2 : LAST_PAUSE_MS;
+    timerfd_settime(s->timer.fd, 0, &t, NULL);
+}
+
+static void child_exited(void *data, uint32_t events)
+{
+    struct child *c = data;
+    struct supervisor *s = c->supervisor;
+    char end[128], why[PATH_MAX];
+    int status;
+
+    (void)events;
+    if (waitpid(c->pid, &status, WNOHANG) != c->pid)
+        return;
+    c->pid = 0;
+    forget_ready(c);
+    host_unwatch(s->host, &c->exit);
+    close(c->exit.fd);
+    if (s->stopping)
+        return;
+    say_end(end, sizeof(end), c->program, status);
+    if (c->served && c == &s->child[DRIVER]) {
+        host_log(s->host, RS_LOG_WARN, "%s; starting it again in %u ms", end,
+                 s->pause_ms);
+        restart_later(c);
+        return;
+    }
+    snprintf(why, sizeof(why), "%s; see %s/log/%s", end, s->config.rundir,
+             c->log);
+    fail(s, why);
+}
+
+/* Starts the first that is wanted and has not served; or all have. */
+static void start_next(struct supervisor *s)
+{
+    for (int i = 0; i < CHILDREN; i++)
+        if (s->child[i].wanted && !s->child[i].served) {
+            if (!s->child[i].pid)
+                start(&s->child[i]);
+            return;
+        }
+    if (!s->told_ready) {
+        s->told_ready = true;
+        s->config.ready(s->config.data);
+    }
+}
+
+/* ---- life ---- */
+
+struct supervisor *supervise_start(struct rs_host *h,
+                                   const struct supervise_config *c)
+{
+    struct supervisor *s = calloc(1, sizeof(*s));
+    int timer;
+
+    if (!s)
+        return NULL;
+    s->host = h;
+    s->config = *c;
+    s->pause_ms = FIRST_PAUSE_MS;
+    s->child[STORE] = (struct child){ .supervisor = s,
+                                      .program = "ringside-xenstored",
+                                      .log = "xenstored.log",
+                                      .wanted = c->store };
+    s->child[DRIVER] = (struct child){ .supervisor = s,
+                                       .program = "ringside-driverd",
+                                       .log = "driverd.log",
+                                       .wanted = c->driver };
+    timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (timer < 0 || host_watch(h, &s->timer, timer, EPOLLIN, pause_over, s)) {
+        if (timer >= 0)
+            close(timer);
+        free(s);
+        return NULL;
+    }
+    start_next(s);
+    return s;
+}
+
+/* Signals a child and serves the host until it has ended, or STOP_MS. */
+static void end_child(struct supervisor *s, struct child *c, int sig)
+{
+    uint64_t deadline = host_now() + STOP_MS * 1000000ull;
+
+    if (c->pid)
+        kill(c->pid, sig);
+    while (c->pid && host_now() < deadline)
+        if (rs_host_dispatch(s->host, 20))
+            break;
+}
+
+void supervise_stop(struct supervisor *s)
+{
+    if (!s)
+        return;
+    s->stopping = true;
+    /* The driver domain first: it says good-bye to the store. */
+    for (int i = CHILDREN - 1; i >= 0; i--) {
+        end_child(s, &s->child[i], SIGTERM);
+        end_child(s, &s->child[i], SIGKILL);
+    }
+    host_unwatch(s->host, &s->timer);
+    close(s->timer.fd);
+    free(s);
+}

@@ -1,0 +1,161 @@
+#include "control_fixture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "hypervisor/control_internal.h"
+
+#define CLIENT_LIFE_NS 20000000000ull
+
+static unsigned int descriptors_before;
+
+unsigned int open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned int n = 0;
+
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static void log_line(void *data, enum rs_log_level level, const char *line)
+{
+    (void)data, (void)level;
+    if (getenv("RINGSIDE_TEST_LOG"))
+        fprintf(stderr, "# %s\n", line);
+}
+
+int fixture_setup(void **state)
+{
+    struct rs_host_config c = { .engine = "test", .log = log_line };
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    descriptors_before = open_descriptors();
+    signal(SIGPIPE, SIG_IGN);
+    strcpy(f->dir, "/tmp/ringside-test-XXXXXX");
+    if (!mkdtemp(f->dir) || rs_host_new(&c, &f->host))
+        return -1;
+    snprintf(f->path, sizeof(f->path), "%s/hypervisor.sock", f->dir);
+    *state = f;
+    return rs_host_listen(f->host, f->path);
+}
+
+int fixture_teardown(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int now;
+
+    rs_host_free(f->host);
+    rmdir(f->dir);
+    free(f);
+    now = open_descriptors();
+    if (now != descriptors_before)
+        fprintf(stderr, "descriptors: %u before, %u after\n",
+                descriptors_before, now);
+    return now == descriptors_before ? 0 : -1;
+}
+
+struct domain *make_guest(struct fixture *f, domid_t domid, const char *name)
+{
+    struct domain *d;
+
+    assert_int_equal(domain_alloc(f->host, domid, name, &engine_test, &d), 0);
+    assert_int_equal(memory_create(d, GUEST_PAGES, 1 + GRANT_MAX_FRAMES), 0);
+    assert_int_equal(evtchn_init(d, EVTCHN_MAX_PORTS), 0);
+    assert_int_equal(grant_init(d), 0);
+    assert_int_equal(engine_test.domain_create(d), 0);
+    for (xen_pfn_t gfn = MEMORY_FIRST_GFN; gfn < GUEST_PAGES / 2; gfn++)
+        *guest_word(d, gfn) = gfn;
+    return d;
+}
+
+uint64_t *guest_word(struct domain *d, xen_pfn_t gfn)
+{
+    return (uint64_t *)(void *)(d->memory.base + (gfn << PAGE_SHIFT));
+}
+
+uint16_t grant_use(struct domain *d, grant_ref_t ref)
+{
+    grant_entry_v1_t *e = memory_own_page(d, MEMORY_OWN_GRANT);
+
+    return e[ref].flags & (GTF_reading | GTF_writing);
+}
+
+/* ---- clients ---- */
+
+pid_t start_client(struct fixture *f, client_fn *fn, void *arg)
+{
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* A client has nothing of the host, as in real life. */
+        for (int fd = 3; fd < 1024; fd++)
+            close(fd);
+        fn(f, arg);
+        _exit(0);
+    }
+    return pid;
+}
+
+int finish_client(struct fixture *f, pid_t pid)
+{
+    uint64_t deadline = host_now() + CLIENT_LIFE_NS;
+    int status;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (host_now() > deadline)
+            kill(pid, SIGKILL);
+        rs_host_dispatch(f->host, 5);
+    }
+    serve_for(f, 5);
+    return status;
+}
+
+int run_client(struct fixture *f, client_fn *fn, void *arg)
+{
+    return finish_client(f, start_client(f, fn, arg));
+}
+
+void serve_for(struct fixture *f, unsigned int ms)
+{
+    uint64_t deadline = host_now() + ms * 1000000ull;
+
+    do
+        rs_host_dispatch(f->host, 1);
+    while (host_now() < deadline);
+}
+
+/* ---- faults ---- */
+
+static sigjmp_buf fault;
+
+static void faulted(int sig)
+{
+    siglongjmp(fault, sig);
+}
+
+bool touch_faults(volatile void *addr, bool write)
+{
+    struct sigaction bus = { .sa_handler = faulted }, old;
+    volatile uint8_t *p = addr;
+    volatile bool faults = true;
+
+    sigaction(SIGBUS, &bus, &old);
+    if (!sigsetjmp(fault, 1)) {
+        if (write)
+            *p = *p;
+        else
+            (void)*p;
+        faults = false;
+    }
+    sigaction(SIGBUS, &old, NULL);
+    return faults;
+}
