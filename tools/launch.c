@@ -7,14 +7,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "say.h"
 
 #define READY_MS 15000
@@ -54,26 +58,14 @@ static int find_program(char *path, size_t size)
                     RINGSIDED_PATH);
 }
 
-/* The name of what ringsided says before it has a log of its own. */
-static void start_log(char *path, size_t size, const char *rundir)
-{
-    snprintf(path, size, "%s/start.log", rundir);
-}
-
 /* In the child: keeps `keep` over exec, and goes. */
-static void exec_host(char *const argv[], const char *rundir, const int keep[2])
+static void exec_host(char *const argv[], int said, const int keep[2])
 {
-    char log[256];
+    int null = open("/dev/null", O_RDWR);
     sigset_t none;
-    int null = open("/dev/null", O_RDWR), out;
 
-    start_log(log, sizeof(log), rundir);
-    out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
-    if (null < 0 || out < 0)
+    if (null < 0 || dup2(null, 0) < 0 || dup2(said, 1) < 0 || dup2(said, 2) < 0)
         _exit(127);
-    dup2(null, 0);
-    dup2(out, 1);
-    dup2(out, 2);
     for (int i = 0; i < 2; i++) {
         if (keep[i] >= 0)
             fcntl(keep[i], F_SETFD, 0);
@@ -85,29 +77,25 @@ static void exec_host(char *const argv[], const char *rundir, const int keep[2])
     _exit(127);
 }
 
-/* The last line in which ringsided said why it does not start. */
-static void complain_start(const char *rundir)
+/* The last line that ringsided said is why it does not start. */
+static int complain_start(int said, const char *rundir)
 {
-    char path[256], line[400], last[400] = "";
-    FILE *f;
+    char text[4096];
+    ssize_t n = pread(said, text, sizeof(text) - 1, 0);
+    char *line = NULL, *rest = text, *next;
 
-    start_log(path, sizeof(path), rundir);
-    f = fopen(path, "re");
-    while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '\0')
-            memcpy(last, line, sizeof(last));
+    text[n > 0 ? n : 0] = '\0';
+    while ((next = strsep(&rest, "\n")) != NULL) {
+        if (next[0] != '\0')
+            line = next;
     }
-    if (f != NULL)
-        fclose(f);
-    if (last[0] != '\0')
-        complain("cannot start a host: %s", last);
-    else
-        complain("cannot start a host in %s; 'ringside doctor' may know why",
-                 rundir);
+    if (line != NULL)
+        return complain("cannot start a host: %s", line);
+    return complain("cannot start a host in %s; 'ringside doctor' may know why",
+                    rundir);
 }
 
-static int wait_ready(int fd, const char *rundir)
+static int wait_ready(int fd, int said, const char *rundir)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
     char c;
@@ -119,91 +107,98 @@ static int wait_ready(int fd, const char *rundir)
     if (n == 0)
         return complain("the host in %s was not ready after %d seconds", rundir,
                         READY_MS / 1000);
-    if (n < 0 || read(fd, &c, 1) != 1) {
-        complain_start(rundir);
-        return -EINVAL;
-    }
+    if (n < 0 || read(fd, &c, 1) != 1)
+        return complain_start(said, rundir);
     return 0;
+}
+
+/* Starts the program and waits until it serves. */
+static int start(char *const argv[], const char *rundir, int ready[2], int life,
+                 pid_t *pid)
+{
+    int said = memfd_create("ringsided", MFD_CLOEXEC), err;
+
+    if (said < 0)
+        return complain("cannot make a memory file: %s", strerror(errno));
+    *pid = fork();
+    if (*pid == 0)
+        exec_host(argv, said, (int[2]){ ready[1], life });
+    close(ready[1]);
+    ready[1] = -1;
+    if (*pid < 0)
+        err = complain("cannot start a process: %s", strerror(errno));
+    else
+        err = wait_ready(ready[0], said, rundir);
+    close(said);
+    return err;
 }
 
 /* Starts ringsided; life is the read end of a lifeline, or -1: a daemon. */
 static int launch(const char *rundir, int life, pid_t *pid)
 {
-    char program[4200], ready_arg[16], life_arg[16];
-    char *argv[] = { program,   "--rundir", (char *)rundir, "--ready-fd",
-                     ready_arg, "--daemon", NULL,           NULL };
+    char program[4200], ready_arg[16], life_arg[16], log[HOST_RUNDIR_MAX + 32];
+    char *daemon_argv[] = { program,      "--rundir", (char *)rundir,
+                            "--ready-fd", ready_arg,  "--daemon",
+                            NULL };
+    char *private_argv[] = { program,      "--rundir", (char *)rundir,
+                             "--ready-fd", ready_arg,  "--lifeline-fd",
+                             life_arg,     "--log",    log,
+                             NULL };
     int ready[2], err = find_program(program, sizeof(program));
 
+    *pid = -1;
     if (err != 0)
         return err;
     if (pipe2(ready, O_CLOEXEC) != 0)
         return complain("cannot make a pipe: %s", strerror(errno));
     snprintf(ready_arg, sizeof(ready_arg), "%d", ready[1]);
     snprintf(life_arg, sizeof(life_arg), "%d", life);
-    if (life >= 0) {
-        argv[5] = "--lifeline-fd";
-        argv[6] = life_arg;
-    }
-    *pid = fork();
-    if (*pid == 0)
-        exec_host(argv, rundir, (int[2]){ ready[1], life });
-    close(ready[1]);
-    if (*pid < 0)
-        err = complain("cannot start a process: %s", strerror(errno));
-    else
-        err = wait_ready(ready[0], rundir);
+    snprintf(log, sizeof(log), "%s/log/ringsided.log", rundir);
+    err =
+        start(life < 0 ? daemon_argv : private_argv, rundir, ready, life, pid);
     close(ready[0]);
+    if (ready[1] >= 0)
+        close(ready[1]);
     return err;
-}
-
-static int make_rundir(const char *rundir)
-{
-    if (mkdir(rundir, 0700) != 0 && errno != EEXIST)
-        return complain("cannot make the runtime directory %s: %s", rundir,
-                        strerror(errno));
-    return 0;
 }
 
 int launch_daemon(const char *rundir)
 {
-    pid_t pid = -1;
-    int err = make_rundir(rundir);
+    pid_t pid;
+    int err = launch(rundir, -1, &pid);
 
-    if (err == 0)
-        err = launch(rundir, -1, &pid);
     if (pid > 0)
         waitpid(pid, NULL, err == 0 ? 0 : WNOHANG);
     return err;
 }
 
-static int make_private_dir(char *rundir, size_t size)
+/*
+ * A name that is free. ringsided makes the directory, because what it made it
+ * removes at its end, also when this command was killed.
+ */
+static int choose_private_dir(char *rundir, size_t size)
 {
     const char *xdg = getenv("XDG_RUNTIME_DIR");
+    char name[64];
+    uint32_t r;
 
-    if (xdg != NULL && xdg[0] == '/') {
-        if ((size_t)snprintf(rundir, size, "%s/ringside-run-XXXXXX", xdg) <
-                size &&
-            mkdtemp(rundir) != NULL)
-            return 0;
-    }
-    snprintf(rundir, size, "/tmp/ringside-run-XXXXXX");
-    if (mkdtemp(rundir) != NULL)
-        return 0;
-    return complain("cannot make a directory in /tmp: %s", strerror(errno));
+    if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+        return complain("the kernel gives no random numbers");
+    snprintf(name, sizeof(name), "ringside-run-%d-%08x", (int)getpid(), r);
+    if (xdg == NULL || xdg[0] != '/' || access(xdg, W_OK) != 0 ||
+        (size_t)snprintf(rundir, size, "%s/%s", xdg, name) >= size)
+        snprintf(rundir, size, "/tmp/%s", name);
+    return 0;
 }
 
 int launch_private(char *rundir, size_t size, pid_t *pid, int *lifeline)
 {
-    int life[2], err = make_private_dir(rundir, size);
+    int life[2], err = choose_private_dir(rundir, size);
 
     if (err != 0)
         return err;
-    *pid = -1;
-    if (pipe2(life, O_CLOEXEC) != 0) {
-        err = complain("cannot make a pipe: %s", strerror(errno));
-        launch_end(rundir, -1, -1);
-        return err;
-    }
+    if (pipe2(life, O_CLOEXEC) != 0)
+        return complain("cannot make a pipe: %s", strerror(errno));
     err = launch(rundir, life[0], pid);
     close(life[0]);
     if (err != 0)

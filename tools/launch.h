@@ -14,7 +14,7 @@
 int launch_daemon(const char *rundir);
 
 /*
- * Makes a temporary runtime directory (its name goes to rundir) and starts a
+ * Chooses a temporary runtime directory (its name goes to rundir), starts a
  * host in it that ends when *lifeline is closed; returns when it serves.
  */
 int launch_private(char *rundir, size_t size, pid_t *pid, int *lifeline);

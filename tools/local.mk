@@ -36,3 +36,5 @@ tests_unit_test_tools_layout_CPPFLAGS = $(tools_CPPFLAGS)
 tests_unit_test_tools_layout_SOURCES = tests/unit/test_tools_layout.c \
 	tests/unit/fake_xs.h tests/unit/fake_xs.c
 tests_unit_test_tools_layout_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
+
+dist_man_MANS += docs/man/ringside.1
