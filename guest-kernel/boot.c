@@ -60,8 +60,10 @@ static void run_main(void)
 {
     static char *argv[ARGV_MAX];
 
-    if (grants_init(start_info->nr_pages))
-        kernel_panic("no grant table");
+    int err = grants_init(start_info->nr_pages);
+
+    if (err)
+        kernel_panic("no grant table: error %d", -err);
     console_init(start_info);
     libc_init();
     if (xenbus_init(start_info) == 0)

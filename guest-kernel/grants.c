@@ -33,8 +33,8 @@ static void put_free(grant_ref_t ref)
     table.free++;
 }
 
-/* Adds one frame's references to the free ones; false: that was all. */
-static bool grow(void)
+/* Adds one frame's references to the free ones. -ENOSPC: that was all. */
+static int grow(void)
 {
     struct xen_add_to_physmap op = {
         .domid = DOMID_SELF,
@@ -43,15 +43,18 @@ static bool grow(void)
         .gpfn = page_gfn(table.entries) + table.frames,
     };
     grant_ref_t first = table.frames * PER_FRAME;
+    long err;
 
-    if (table.frames == table.max_frames ||
-        hypercall_memory_op(XENMEM_add_to_physmap, &op, sizeof(op)))
-        return false;
+    if (table.frames == table.max_frames)
+        return -ENOSPC;
+    err = hypercall_memory_op(XENMEM_add_to_physmap, &op, sizeof(op));
+    if (err)
+        return errno_from_xen(err);
     table.frames++;
     for (grant_ref_t ref = first + PER_FRAME; ref-- > first;)
         if (ref >= RESERVED)
             put_free(ref);
-    return true;
+    return 0;
 }
 
 int grants_init(uint64_t nr_pages)
@@ -66,7 +69,7 @@ int grants_init(uint64_t nr_pages)
     table.max_frames =
         size.max_nr_frames < MAX_FRAMES ? size.max_nr_frames : MAX_FRAMES;
     table.entries = (void *)((nr_pages + FIRST_FRAME) << PAGE_SHIFT);
-    return grow() ? 0 : -ENOSPC;
+    return grow();
 }
 
 /*
@@ -113,9 +116,11 @@ int grant_access(domid_t remote, const void *addr, bool read_only,
 {
     bool was = upcalls_mask();
     struct grant_entry_v1 *entry;
-    int err = -ENOSPC;
+    int err = 0;
 
-    if (!table.first_free && !grow())
+    if (!table.first_free)
+        err = grow();
+    if (err)
         goto out;
     *ref = table.first_free;
     table.first_free = table.next[*ref];
@@ -128,7 +133,6 @@ int grant_access(domid_t remote, const void *addr, bool read_only,
     xen_wmb();
     WRITE_ONCE(entry->flags,
                GTF_permit_access | (read_only ? GTF_readonly : 0));
-    err = 0;
 out:
     upcalls_restore(was);
     return err;

@@ -23,7 +23,10 @@ static inline long hypercall5(unsigned int nr, unsigned long a1,
     register unsigned long r8 __asm__("r8") = a5;
     long ret;
 
-    __asm__ __volatile__("call *%[entry]"
+    /* The compiler may keep data in the 128 bytes below rsp: step over them. */
+    __asm__ __volatile__("addq $-128, %%rsp\n\t"
+                         "call *%[entry]\n\t"
+                         "subq $-128, %%rsp"
                          : "=a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10),
                            "+r"(r8)
                          : [entry] "r"(hypercall_page + 32 * nr)

@@ -1,0 +1,69 @@
+/*
+ * Our grant table: references given, taken back, and mapped by ourselves.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "guest-kernel/grants.h"
+#include "guest-kernel/pages.h"
+#include "tests/guest/tap.h"
+
+#define MANY 1000 /* more than one frame of the table holds */
+
+static bool many_references(void *page)
+{
+    static grant_ref_t refs[MANY];
+    bool good = true;
+    int n = 0;
+
+    while (n < MANY && grant_access(0, page, false, &refs[n]) == 0)
+        n++;
+    good = n == MANY;
+    while (n-- > 0)
+        good &= refs[n] >= 8 && grant_end(refs[n]) == 0;
+    return good;
+}
+
+static void mapping(char *page)
+{
+    struct grant_map map;
+    grant_ref_t ref, bad;
+
+    strcpy(page, "seen through the grant");
+    grant_access(DOMID_SELF, page, false, &ref);
+    if (!point(grant_map(DOMID_SELF, &ref, 1, false, &map) == 0,
+               "a page of ours can be mapped a second time"))
+        return;
+    point(strcmp(map.addr, page) == 0, "it shows the same bytes");
+    strcpy(map.addr, "written on the other side");
+    point(strcmp(page, "written on the other side") == 0, "in both directions");
+    point(grant_in_use(ref), "the entry says that it is mapped");
+    point(grant_end(ref) == -EBUSY, "it cannot be taken back meanwhile");
+    grant_unmap(&map);
+    point(!grant_in_use(ref), "but after the mapping is gone");
+    point(grant_end(ref) == 0, "it can");
+    bad = ref;
+    point(grant_map(DOMID_SELF, &bad, 1, false, &map) < 0,
+          "a reference that is free cannot be mapped");
+}
+
+int main(void)
+{
+    unsigned int used = grant_used_count();
+    size_t pages = pages_free_count();
+    char *page = pages_alloc(1);
+    grant_ref_t ref;
+
+    plan(14);
+    point(grant_access(0, page, true, &ref) == 0 && ref >= 8,
+          "a reference above the reserved ones");
+    point(!grant_in_use(ref), "nobody has mapped it");
+    point(grant_end(ref) == 0, "it can be taken back");
+    point(grant_end(ref) == -EINVAL, "once");
+    point(many_references(page), "%d references at a time", MANY);
+    mapping(page);
+    pages_free(page, 1);
+    point(grant_used_count() == used && pages_free_count() == pages,
+          "no grant and no page is left over");
+    return done();
+}

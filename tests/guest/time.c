@@ -1,0 +1,66 @@
+/*
+ * Clocks and timers.
+ */
+#include <errno.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "guest-kernel/clock.h"
+#include "guest-kernel/thread.h"
+#include "tests/guest/tap.h"
+
+#define YEAR_2020 1577836800
+
+static bool monotonic(void)
+{
+    uint64_t last = clock_now();
+
+    for (int i = 0; i < 1000000; i++) {
+        uint64_t now = clock_now();
+
+        if (now < last)
+            return false;
+        last = now;
+    }
+    return true;
+}
+
+/* Sleeps n times for ns; false if one ended early. */
+static bool sleeps(int n, uint64_t ns)
+{
+    for (int i = 0; i < n; i++) {
+        uint64_t before = clock_now();
+
+        thread_sleep(ns);
+        if (clock_now() - before < ns)
+            return false;
+    }
+    return true;
+}
+
+int main(void)
+{
+    struct timespec half = { .tv_nsec = 5000000 }, bad = { .tv_nsec = -1 };
+    struct timespec a, b;
+    struct timeval tv;
+    uint64_t before;
+
+    plan(8);
+    point(monotonic(), "the clock never goes back");
+    point(sleeps(20, NS_PER_MS), "1 ms sleeps last at least 1 ms");
+    point(sleeps(5, 20 * NS_PER_MS), "20 ms sleeps last at least 20 ms");
+    point(sleeps(100, 0), "sleeping for nothing returns");
+    before = clock_now();
+    point(nanosleep(&half, NULL) == 0 && clock_now() - before >= 5 * NS_PER_MS,
+          "nanosleep");
+    point(nanosleep(&bad, NULL) == -1 && errno == EINVAL,
+          "nanosleep refuses negative times");
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    point(b.tv_sec > a.tv_sec ||
+              (b.tv_sec == a.tv_sec && b.tv_nsec >= a.tv_nsec),
+          "CLOCK_MONOTONIC");
+    gettimeofday(&tv, NULL);
+    point(tv.tv_sec > YEAR_2020, "the time of day is after 2020");
+    return done();
+}
