@@ -28,10 +28,10 @@ noinst_LIBRARIES += %D%/libdriver.a
 	%D%/netback_queue.c %D%/netback_queue.h \
 	%D%/link.h %D%/link_forward.c %D%/link_slirp.c %D%/link_tap.c
 
-bin_PROGRAMS += %D%/ringside-driverd
-%C%_ringside_driverd_CPPFLAGS = $(driver_CPPFLAGS)
-%C%_ringside_driverd_SOURCES = %D%/driverd.c %D%/store.c
-%C%_ringside_driverd_LDADD = %D%/libdriver.a \
+sbin_PROGRAMS += ringside-driverd
+ringside_driverd_CPPFLAGS = $(driver_CPPFLAGS)
+ringside_driverd_SOURCES = %D%/driverd.c %D%/store.c
+ringside_driverd_LDADD = %D%/libdriver.a \
 	libhypercall/libhypercall-host.a \
 	$(EVENT_LIBS) $(XENSTORE_LIBS) $(URING_LIBS) $(SLIRP_LIBS) -lpthread
 

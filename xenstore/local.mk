@@ -20,10 +20,10 @@ noinst_LIBRARIES += %D%/libxenstored.a
 	%D%/store.h %D%/throttle.c %D%/throttle.h %D%/tree.c %D%/tree.h \
 	%D%/txn.c %D%/txn.h %D%/watch.c %D%/watch.h %D%/wire.c %D%/wire.h
 
-bin_PROGRAMS += %D%/ringside-xenstored
-%C%_ringside_xenstored_CPPFLAGS = $(xenstore_CPPFLAGS)
-%C%_ringside_xenstored_SOURCES = \
+sbin_PROGRAMS += ringside-xenstored
+ringside_xenstored_CPPFLAGS = $(xenstore_CPPFLAGS)
+ringside_xenstored_SOURCES = \
 	%D%/conn_socket.c %D%/conn_socket.h %D%/hv_ringside.c \
 	%D%/hv_ringside.h %D%/options.c %D%/options.h %D%/xenstored.c
-%C%_ringside_xenstored_LDADD = %D%/libxenstored.a \
+ringside_xenstored_LDADD = %D%/libxenstored.a \
 	libhypercall/libhypercall-host.a $(EVENT_LIBS)
