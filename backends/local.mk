@@ -53,3 +53,22 @@ tests_fuzz_fuzz_netback_CPPFLAGS = $(driver_CPPFLAGS)
 tests_fuzz_fuzz_netback_SOURCES = tests/fuzz/fuzz_netback.c $(fuzz_main) \
 	%D%/netback_queue.c %D%/netback_checksum.c %D%/grant_pool.c
 tests_fuzz_fuzz_netback_LDFLAGS = $(FUZZ_LINK)
+
+# Disks and the handshake. fake_host.c is a hypervisor and a store in memory.
+fake_host = tests/unit/fake_host.c tests/unit/fake_host.h
+fake_host_LDADD = %D%/libdriver.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(URING_LIBS) \
+	-lpthread
+unit_tests += tests/unit/test_blk_request tests/unit/test_grant_pool \
+	tests/unit/test_disk_file
+
+tests_unit_test_blk_request_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_blk_request_SOURCES = tests/unit/test_blk_request.c
+tests_unit_test_blk_request_LDADD = $(fake_host_LDADD)
+
+tests_unit_test_grant_pool_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_grant_pool_SOURCES = tests/unit/test_grant_pool.c $(fake_host)
+tests_unit_test_grant_pool_LDADD = $(fake_host_LDADD)
+
+tests_unit_test_disk_file_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_disk_file_SOURCES = tests/unit/test_disk_file.c
+tests_unit_test_disk_file_LDADD = $(fake_host_LDADD)
