@@ -1,0 +1,70 @@
+/*
+ * The measuring harness of `ringside bench`.
+ *
+ * A bench takes several runs of a figure and of its native baseline in turn,
+ * in one process tree on the same processors, and reports the median of each
+ * and their ratio. Figures drift on shared machines; ratios of one run do so
+ * less. Programs read the names: they stay.
+ */
+#ifndef RINGSIDE_BENCH_H
+#define RINGSIDE_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BENCH_MAX_RUNS 31
+
+struct bench_options {
+    bool json;
+    unsigned int runs;
+    const char *guest; /* the ELF of bench/guest.c */
+};
+
+/* Samples of one figure. */
+struct bench_series {
+    double value[BENCH_MAX_RUNS];
+    unsigned int n;
+};
+
+void bench_add(struct bench_series *s, double value);
+double bench_median(const struct bench_series *s);
+
+/*
+ * Prints one figure: a line of a table, or one JSON object with name, median,
+ * unit, baseline, ratio, runs. `what` says what the baseline is; baseline NULL: there is none
+ * (null in JSON).
+ */
+void bench_report(const struct bench_options *o, const char *name,
+                  const struct bench_series *s, const char *unit,
+                  const struct bench_series *baseline, const char *what);
+
+/* The groups; each returns 0, or -EINVAL after a complaint. */
+int bench_boot(const struct bench_options *o);
+int bench_hypercall(const struct bench_options *o);
+int bench_event(const struct bench_options *o);
+int bench_blk(const struct bench_options *o);
+int bench_net(const struct bench_options *o);
+
+/* ---- native.c: what the machine does without us ---- */
+
+/* CLOCK_MONOTONIC in ns. */
+uint64_t bench_now(void);
+
+/* Nanoseconds for one: getppid(); 8-byte write to an eventfd that an
+ * edge-triggered epoll set watches; round trip of two processes over
+ * eventfds. -1: it failed. */
+double native_syscall(void);
+double native_event_send(void);
+double native_event_round_trip(void);
+
+/* pread() of random 4 KiB blocks of an open file, per second. */
+double native_random_read(int fd, uint64_t bytes);
+
+/* One TCP stream over loopback between two processes, Gbit/s. */
+double native_tcp(uint64_t bytes);
+
+/* fork() of a child that ends at once, until it was waited for, in µs. */
+double native_fork(void);
+
+#endif

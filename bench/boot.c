@@ -1,0 +1,124 @@
+/*
+ * The group boot: how long until a guest runs, and what an idle one weighs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session.h"
+#include "tools/say.h"
+
+#define GUESTS 100
+#define DISK_BYTES (1 << 20)
+
+/* Microseconds from the toolstack's first step to the guest's line `key`,
+ * which carries system time. */
+static int time_to(struct bench_session *s, const struct bench_options *o,
+                   const char *disk, const char *vif, const char *key,
+                   double *us)
+{
+    struct bench_guest g;
+    uint64_t start = bench_now();
+    double ns = 0;
+    int err = session_start(s, o, &g, "boot", disk, vif);
+
+    if (err)
+        return err;
+    err = session_take(&g, key, &ns);
+    session_end(&g);
+    *us = ((double)s->boot_ns + ns - (double)start) / 1e3;
+    return err;
+}
+
+static int measure_times(struct bench_session *s, const struct bench_options *o,
+                         const char *disk)
+{
+    struct bench_series to_main = {.n = 0}, connected = {.n = 0},
+                        native = {.n = 0};
+    double us = 0;
+    int err = 0;
+
+    for (unsigned int i = 0; i <= o->runs && !err; i++) {
+        err = time_to(s, o, NULL, NULL, "main", &us);
+        if (i > 0) { /* the first one warms up */
+            bench_add(&to_main, us);
+            bench_add(&native, native_fork());
+        }
+        if (!err)
+            err = time_to(s, o, disk, "type=nat", "connected", &us);
+        if (i > 0)
+            bench_add(&connected, us);
+    }
+    if (err)
+        return err;
+    bench_report(o, "boot.create_to_main", &to_main, "us", &native,
+                 "fork, exit, wait");
+    bench_report(o, "boot.create_to_connected", &connected, "us", &native,
+                 "fork, exit, wait");
+    return 0;
+}
+
+/* MemAvailable in KiB: what is gone from it is gone for all reasons. */
+static double available_kib(void)
+{
+    char line[128];
+    double kib = 0;
+    FILE *f = fopen("/proc/meminfo", "r");
+
+    while (f && fgets(line, sizeof(line), f))
+        if (sscanf(line, "MemAvailable: %lf", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return kib;
+}
+
+static int measure_memory(struct bench_session *s,
+                          const struct bench_options *o)
+{
+    struct bench_guest *g = calloc(GUESTS, sizeof(*g));
+    struct bench_series kib = {.n = 0};
+    unsigned int n = 0;
+    double before, unused;
+    int err = g ? 0 : complain("no memory");
+
+    before = available_kib();
+    for (; n < GUESTS && !err; n++) {
+        err = session_start(s, o, &g[n], "idle", NULL, NULL);
+        if (err)
+            break;
+        err = session_take(&g[n], "main", &unused);
+    }
+    if (!err)
+        bench_add(&kib, (before - available_kib()) / GUESTS);
+    while (n > 0)
+        session_end(&g[--n]);
+    free(g);
+    if (!err)
+        bench_report(o, "boot.kib_per_guest", &kib, "KiB", NULL, NULL);
+    return err;
+}
+
+int bench_boot(const struct bench_options *o)
+{
+    char path[] = "/dev/shm/ringside-bench-XXXXXX", disk[64];
+    struct bench_session s;
+    int fd = mkstemp(path), err;
+
+    if (fd < 0 || ftruncate(fd, DISK_BYTES)) {
+        if (fd >= 0)
+            close(fd);
+        return complain("cannot make a disk image on tmpfs (/dev/shm)");
+    }
+    snprintf(disk, sizeof(disk), "%s,raw,xvda,w", path);
+    err = session_open(&s);
+    if (!err)
+        err = measure_times(&s, o, disk);
+    if (!err)
+        err = measure_memory(&s, o);
+    session_close(&s);
+    unlink(path);
+    close(fd);
+    return err;
+}

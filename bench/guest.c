@@ -1,0 +1,248 @@
+/*
+ * The guest of `ringside bench`: does the job that its command line names and
+ * says what it measured in lines "KEY VALUE" on the hypervisor's console, so
+ * that no device is in the way.
+ *
+ *   boot            "main T" at once, "connected T" when its devices are (T: ns)
+ *   idle            "main T", then nothing for ever
+ *   trap N          N hypercalls, "ns" for one
+ *   send N          N event sends, "ns" for one
+ *   pong            "port P", then answers each event of the next domain
+ *   ping D P N      N round trips with port P of domain D, "ns" for one
+ *   randread DEPTH  4 KiB reads of xvda, "iops"
+ *   serve BYTES     sends as much to whoever connects to TCP port 5001
+ */
+#include <ringside/guest.h>
+#include <ringside/net.h>
+
+#include <lwip/sockets.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libhypercall/hypercall.h"
+
+#define BLOCK 4096
+#define READ_NS 1000000000u /* for so long */
+
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *fmt, ...)
+{
+    char line[80];
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    hypercall_console_write(line, (unsigned int)n);
+}
+
+static void say_now(const char *key)
+{
+    say("%s %llu\n", key, (unsigned long long)rs_now());
+}
+
+static int sleep_for_ever(void)
+{
+    for (;;)
+        rs_sleep(RS_FOREVER);
+}
+
+static int boot(char **argv)
+{
+    struct rs_block *disk;
+
+    (void)argv;
+    say_now("main");
+    if (rs_block_open("xvda", &disk) == 0 && rs_net_up(RS_FOREVER) == 0)
+        say_now("connected");
+    return sleep_for_ever();
+}
+
+static int idle(char **argv)
+{
+    (void)argv;
+    say_now("main");
+    return sleep_for_ever();
+}
+
+static int trap(char **argv)
+{
+    unsigned int n = (unsigned int)strtoul(argv[0], NULL, 10);
+    uint64_t start = rs_now();
+
+    for (unsigned int i = 0; i < n; i++)
+        hypercall_xen_version(XENVER_version, NULL, 0);
+    say("ns %.1f\n", (double)(rs_now() - start) / n);
+    return 0;
+}
+
+/* To a port of our own: what is sent arrives nowhere else. */
+static int send_events(char **argv)
+{
+    unsigned int n = (unsigned int)strtoul(argv[0], NULL, 10);
+    evtchn_port_t there, here;
+    uint64_t start;
+
+    if (hypercall_evtchn_alloc_unbound(DOMID_SELF, &there) ||
+        hypercall_evtchn_bind_interdomain(DOMID_SELF, there, &here))
+        return 1;
+    start = rs_now();
+    for (unsigned int i = 0; i < n; i++)
+        hypercall_evtchn_send(here);
+    say("ns %.1f\n", (double)(rs_now() - start) / n);
+    return 0;
+}
+
+static int own_domid(void)
+{
+    char *text;
+    int domid;
+
+    if (rs_store_read("domid", &text))
+        return -1;
+    domid = (int)strtol(text, NULL, 10);
+    free(text);
+    return domid;
+}
+
+static int pong(char **argv)
+{
+    struct rs_event *e;
+
+    (void)argv;
+    if (rs_event_listen((unsigned int)own_domid() + 1, &e))
+        return 1;
+    say("port %u\n", rs_event_port(e));
+    for (;;) {
+        rs_event_wait(e, RS_FOREVER);
+        rs_event_notify(e);
+    }
+}
+
+static int ping(char **argv)
+{
+    unsigned int domid = (unsigned int)strtoul(argv[0], NULL, 10);
+    unsigned int port = (unsigned int)strtoul(argv[1], NULL, 10);
+    unsigned int n = (unsigned int)strtoul(argv[2], NULL, 10);
+    struct rs_event *e;
+    uint64_t start;
+
+    if (rs_event_connect(domid, port, &e))
+        return 1;
+    rs_event_wait(e, 10000000); /* a bind raises the port once */
+    start = rs_now();
+    for (unsigned int i = 0; i < n; i++) {
+        rs_event_notify(e);
+        rs_event_wait(e, RS_FOREVER);
+    }
+    say("ns %.1f\n", (double)(rs_now() - start) / n);
+    return 0;
+}
+
+/* ---- block ---- */
+
+struct reader {
+    struct rs_block *disk;
+    uint64_t until, random, done;
+    void *page;
+};
+
+static void read_blocks(void *arg)
+{
+    struct reader *r = arg;
+    uint64_t blocks = rs_block_size(r->disk) / BLOCK;
+
+    while (rs_now() < r->until) {
+        r->random ^= r->random << 13;
+        r->random ^= r->random >> 7;
+        r->random ^= r->random << 17;
+        if (rs_block_read(r->disk, r->random % blocks * BLOCK, r->page, BLOCK))
+            return;
+        r->done++;
+    }
+}
+
+static int randread(char **argv)
+{
+    unsigned int depth = (unsigned int)strtoul(argv[0], NULL, 10);
+    struct reader *r = calloc(depth, sizeof(*r));
+    struct rs_thread **t = calloc(depth, sizeof(struct rs_thread *));
+    struct rs_block *disk;
+    uint64_t start, done = 0;
+
+    if (!r || !t || rs_block_open("xvda", &disk))
+        return 1;
+    start = rs_now();
+    for (unsigned int i = 0; i < depth; i++) {
+        r[i] = (struct reader){.disk = disk,
+                               .until = start + READ_NS,
+                               .random = 88172645463325252u + i,
+                               .page = rs_pages_alloc(1)};
+        t[i] = rs_thread_create("reader", read_blocks, &r[i], 0);
+    }
+    for (unsigned int i = 0; i < depth; i++) {
+        rs_thread_join(t[i]);
+        done += r[i].done;
+    }
+    say("iops %.0f\n", (double)done / ((double)(rs_now() - start) / 1e9));
+    return 0;
+}
+
+/* ---- net ---- */
+
+static void send_all(int fd, uint64_t bytes)
+{
+    static char buf[256 * 1024];
+
+    while (bytes) {
+        ssize_t n = send(fd, buf, bytes < sizeof(buf) ? bytes : sizeof(buf), 0);
+
+        if (n <= 0)
+            return;
+        bytes -= (uint64_t)n;
+    }
+}
+
+static int serve(char **argv)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(5001)};
+    uint64_t bytes = strtoul(argv[0], NULL, 10);
+    int listener, fd;
+
+    if (rs_net_up(RS_FOREVER))
+        return 1;
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
+        listen(listener, 4))
+        return 1;
+    say_now("serving");
+    for (;;) {
+        fd = accept(listener, NULL, NULL);
+        if (fd >= 0)
+            send_all(fd, bytes);
+        close(fd);
+    }
+}
+
+static const struct {
+    const char *name;
+    int words;
+    int (*run)(char **argv);
+} jobs[] = {
+    {"boot", 0, boot},     {"idle", 0, idle}, {"trap", 1, trap},
+    {"send", 1, send_events}, {"pong", 0, pong}, {"ping", 3, ping},
+    {"randread", 1, randread}, {"serve", 1, serve},
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof(jobs) / sizeof(jobs[0]); i++)
+        if (!strcmp(jobs[i].name, argv[1]) && argc == jobs[i].words + 2)
+            return jobs[i].run(argv + 2);
+    printf("this guest is for `ringside bench`\n");
+    return 1;
+}

@@ -1,0 +1,176 @@
+/*
+ * Baselines: the same kind of work done by plain Linux processes.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define LOOPS 100000
+#define ROUND_TRIPS 20000
+#define READS 200000
+#define BLOCK 4096
+
+uint64_t bench_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+double native_syscall(void)
+{
+    uint64_t start = bench_now();
+
+    for (int i = 0; i < LOOPS; i++)
+        syscall(SYS_getppid);
+    return (double)(bench_now() - start) / LOOPS;
+}
+
+double native_event_send(void)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+    int fd = eventfd(0, EFD_NONBLOCK), ep = epoll_create1(0);
+    uint64_t one = 1, start;
+    bool ok = fd >= 0 && ep >= 0 && !epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+
+    start = bench_now();
+    for (int i = 0; ok && i < LOOPS; i++)
+        ok = write(fd, &one, sizeof(one)) == (ssize_t)sizeof(one);
+    start = bench_now() - start;
+    close(ep);
+    close(fd);
+    return ok ? (double)start / LOOPS : -1;
+}
+
+/* Answers each count on `in` by one on `out`. */
+static void echo(int in, int out, int times)
+{
+    uint64_t n;
+
+    for (int i = 0; i < times; i++)
+        if (read(in, &n, sizeof(n)) != (ssize_t)sizeof(n) ||
+            write(out, &n, sizeof(n)) != (ssize_t)sizeof(n))
+            return;
+}
+
+double native_event_round_trip(void)
+{
+    int there = eventfd(0, 0), back = eventfd(0, 0);
+    uint64_t one = 1, start;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        echo(there, back, ROUND_TRIPS);
+        _exit(0);
+    }
+    start = bench_now();
+    if (pid > 0 && write(there, &one, sizeof(one)) > 0)
+        echo(back, there, ROUND_TRIPS);
+    start = bench_now() - start;
+    close(there);
+    close(back);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return pid > 0 ? (double)start / ROUND_TRIPS : -1;
+}
+
+double native_random_read(int fd, uint64_t bytes)
+{
+    static char buf[BLOCK];
+    uint64_t start, x = 88172645463325252u;
+
+    start = bench_now();
+    for (int i = 0; i < READS; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        if (pread(fd, buf, BLOCK, (off_t)(x % (bytes / BLOCK) * BLOCK)) !=
+            BLOCK)
+            return -1;
+    }
+    return READS / ((double)(bench_now() - start) / 1e9);
+}
+
+double native_fork(void)
+{
+    uint64_t start = bench_now();
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+        return -1;
+    return (double)(bench_now() - start) / 1e3;
+}
+
+#define CHUNK (256 * 1024)
+
+static void send_all(int port, uint64_t bytes)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = (in_port_t)port,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    static char buf[CHUNK];
+
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
+        _exit(1);
+    while (bytes) {
+        ssize_t n = write(fd, buf, bytes < CHUNK ? bytes : CHUNK);
+
+        if (n <= 0)
+            _exit(1);
+        bytes -= (uint64_t)n;
+    }
+    _exit(0);
+}
+
+static uint64_t receive_all(int listener)
+{
+    int fd = accept(listener, NULL, NULL);
+    static char buf[CHUNK];
+    uint64_t got = 0;
+    ssize_t n;
+
+    while (fd >= 0 && (n = read(fd, buf, CHUNK)) > 0)
+        got += (uint64_t)n;
+    close(fd);
+    return got;
+}
+
+double native_tcp(uint64_t bytes)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    uint64_t start, got = 0;
+    pid_t pid = -1;
+
+    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 1) ||
+        getsockname(fd, (struct sockaddr *)&at, &len))
+        goto out;
+    start = bench_now();
+    pid = fork();
+    if (pid == 0)
+        send_all(at.sin_port, bytes);
+    if (pid > 0)
+        got = receive_all(fd);
+    start = bench_now() - start;
+out:
+    close(fd);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return got == bytes ? (double)bytes * 8 / (double)start : -1;
+}
