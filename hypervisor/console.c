@@ -19,6 +19,8 @@
 struct domain_console {
     void (*sink)(void *, const char *, size_t);
     void *data;
+    void (*on_free)(void *);
+    void *on_free_data;
     char line[LINE_MAX_BYTES];
     size_t len;
     uint64_t second; /* that `logged` counts */
@@ -98,11 +100,23 @@ void console_say(struct domain *d, const char *fmt, ...)
         emit(d, line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
 
+void console_on_free(struct domain *d, void (*fn)(void *data), void *data)
+{
+    d->console->on_free = fn;
+    d->console->on_free_data = data;
+}
+
 void console_free(struct domain *d)
 {
-    if (d->console && d->console->len)
+    struct domain_console *c = d->console;
+
+    if (!c)
+        return;
+    if (c->len)
         log_line(d);
-    free(d->console);
+    if (c->on_free)
+        c->on_free(c->on_free_data);
+    free(c);
     d->console = NULL;
 }
 

@@ -16,6 +16,9 @@ int console_open(struct domain *d,
                  void *data);
 void console_free(struct domain *d);
 
+/* Calls fn(data) when the console is freed: the end of the sink's owner. */
+void console_on_free(struct domain *d, void (*fn)(void *data), void *data);
+
 /* A line of the hypervisor's own. */
 void console_say(struct domain *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -66,7 +66,8 @@ struct engine_ops {
      */
     int (*grant_open)(struct vcpu *v, struct domain *granter, xen_pfn_t gfn,
                       int readonly, uint64_t *addr);
-    int (*grant_close)(struct vcpu *v, struct domain *granter, xen_pfn_t gfn);
+    int (*grant_close)(struct vcpu *v, struct domain *granter, xen_pfn_t gfn,
+                       int readonly);
 
     /* CPU time consumed by d in ns; NULL: unknown. */
     uint64_t (*cpu_ns)(struct domain *d);

@@ -294,7 +294,7 @@ static void unmap_one(struct vcpu *v, struct gnttab_unmap_grant_ref *op)
         op->status = GNTST_bad_handle;
     } else if (d->ops->grant_close) {
         if (d->ops->grant_close(v, host_domain(d->host, m->granter),
-                                m->owner_gfn))
+                                m->owner_gfn, m->readonly))
             op->status = GNTST_general_error;
         else
             grant_release_map(d, op->handle);

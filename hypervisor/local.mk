@@ -10,13 +10,15 @@ nobase_include_HEADERS += include/ringside/ringside.h
 %C%_cppflags = $(HOST_CPPFLAGS) -I$(top_srcdir)/%D%
 
 %C%_libringside_a_CPPFLAGS = $(%C%_cppflags)
-%C%_libringside_a_CFLAGS = $(HOST_CFLAGS) $(LIBSECCOMP_CFLAGS)
+%C%_libringside_a_CFLAGS = $(HOST_CFLAGS) $(SECCOMP_CFLAGS)
 %C%_libringside_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
 %C%_libringside_a_SOURCES = \
 	%D%/builder.c %D%/builder.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/console.c %D%/console.h \
-	%D%/control.h \
+	%D%/control.c %D%/control.h %D%/control_call.c \
+	%D%/control_console.c %D%/control_domain.c %D%/control_internal.h \
+	%D%/control_peer.c \
 	%D%/domain.c %D%/domain.h \
 	%D%/engine.h \
 	%D%/evtchn.c %D%/evtchn.h \
@@ -29,6 +31,7 @@ nobase_include_HEADERS += include/ringside/ringside.h
 	%D%/memory.c %D%/memory.h %D%/memory_op.c \
 	%D%/sched.c \
 	%D%/version.c \
+	%D%/window.c %D%/window.h \
 	%D%/sandbox/filter.c %D%/sandbox/layout.h %D%/sandbox/notify.c \
 	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h %D%/sandbox/zygote.c \
 	%D%/sandbox/stub_blob.S \
@@ -59,3 +62,9 @@ stub_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -fpie -ffreestanding \
 CLEANFILES += %D%/sandbox/stub/stub
 
 %D%/sandbox/libringside_a-stub_blob.$(OBJEXT): %D%/sandbox/stub/stub
+
+sbin_PROGRAMS += ringsided
+ringsided_CPPFLAGS = $(%C%_cppflags) -DRINGSIDE_SBINDIR='"$(sbindir)"'
+ringsided_SOURCES = %D%/ringsided.c %D%/rundir.c %D%/rundir.h \
+	%D%/supervise.c %D%/supervise.h
+ringsided_LDADD = %D%/libringside.a $(SECCOMP_LIBS)

@@ -47,24 +47,20 @@ static void start_next(struct supervisor *s);
 
 /* ---- finding and starting a program ---- */
 
-/* Beside us, where a build tree has it, or where it is installed. */
+/* Beside us, as in a build tree, or where it is installed. */
 static bool find_program(const char *name, char *path)
 {
-    static const char *const places[] = { "%s/%s", "%s/../xenstore/%s",
-                                          "%s/../backends/%s" };
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     if (n > 0) {
         self[n] = '\0';
         dirname(self);
-        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-            snprintf(path, PATH_MAX, places[i], self, name);
-            if (!access(path, X_OK))
-                return true;
-        }
+        if (snprintf(path, PATH_MAX, "%s/%s", self, name) < PATH_MAX &&
+            !access(path, X_OK))
+            return true;
     }
-    snprintf(path, PATH_MAX, "%s/%s", RINGSIDE_LIBEXECDIR, name);
+    snprintf(path, PATH_MAX, "%s/%s", RINGSIDE_SBINDIR, name);
     return !access(path, X_OK);
 }
 
