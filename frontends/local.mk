@@ -3,4 +3,3 @@
 guest_kernel_libringside_guest_a_SOURCES += %D%/consfront.c %D%/consfront.h
 guest_kernel_libringside_guest_a_SOURCES += %D%/blkfront.c \
 	%D%/blkfront.h %D%/blkfront_xenbus.c
-nobase_include_HEADERS += include/ringside/blk.h

@@ -5,7 +5,7 @@
 # guest's process, and enters the library as a blob.
 
 lib_LIBRARIES += %D%/libringside.a
-nobase_include_HEADERS += include/ringside/ringside.h
+ringsideinclude_HEADERS += include/ringside/ringside.h
 
 %C%_cppflags = $(HOST_CPPFLAGS) -I$(top_srcdir)/%D%
 
