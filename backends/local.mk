@@ -59,7 +59,7 @@ fake_host = tests/unit/fake_host.c tests/unit/fake_host.h
 fake_host_LDADD = %D%/libdriver.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(URING_LIBS) \
 	-lpthread
 unit_tests += tests/unit/test_blk_request tests/unit/test_grant_pool \
-	tests/unit/test_disk_file
+	tests/unit/test_disk_file tests/unit/test_blkback_ring
 
 tests_unit_test_blk_request_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_blk_request_SOURCES = tests/unit/test_blk_request.c
@@ -72,3 +72,9 @@ tests_unit_test_grant_pool_LDADD = $(fake_host_LDADD)
 tests_unit_test_disk_file_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_disk_file_SOURCES = tests/unit/test_disk_file.c
 tests_unit_test_disk_file_LDADD = $(fake_host_LDADD)
+
+# The ring without the handshake: the test has its own dev_fail() and so on.
+tests_unit_test_blkback_ring_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_blkback_ring_SOURCES = tests/unit/test_blkback_ring.c \
+	$(fake_host)
+tests_unit_test_blkback_ring_LDADD = $(fake_host_LDADD)

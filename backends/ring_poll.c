@@ -195,13 +195,16 @@ static void spin(struct poll_room *room)
 
 void poll_room_run(struct poll_room *room)
 {
-    while (!event_base_got_break(room->base) &&
-           !event_base_got_exit(room->base)) {
-        bool busy = !list_empty(&room->active);
+    int flags;
 
-        if (event_base_loop(room->base,
-                            EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0)) < 0)
+    /* The loop forgets an older break when it starts: look afterwards. */
+    do {
+        flags = EVLOOP_ONCE;
+        if (!list_empty(&room->active))
+            flags |= EVLOOP_NONBLOCK;
+        if (event_base_loop(room->base, flags) < 0)
             break;
         spin(room);
-    }
+    } while (!event_base_got_break(room->base) &&
+             !event_base_got_exit(room->base));
 }
