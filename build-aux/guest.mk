@@ -122,7 +122,7 @@ $(guest_elfs): %.elf: %.c ringside-cc $(guest_libraries) \
 		guest-kernel/guest.lds
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_ELF)./ringside-cc $(WARN_CFLAGS) -I$(top_srcdir)/common \
-	    -I$(top_srcdir) -MD -MP -MT $@ -MF $*.d -o $@ $<
+	    -I$(top_srcdir) -I$(top_srcdir)/libhypercall/guest -MD -MP -MT $@ -MF $*.d -o $@ $<
 
 -include $(wildcard $(guest_elfs:.elf=.d))
 

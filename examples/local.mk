@@ -7,3 +7,7 @@ noinst_PROGRAMS += %D%/blkcheck/blkcheck-host
 %C%_blkcheck_blkcheck_host_SOURCES = %D%/blkcheck/blkcheck-host.c \
 	%D%/blkcheck/pattern.h
 EXTRA_DIST += %D%/blkcheck/README.md
+
+noinst_PROGRAMS += %D%/embed/embed
+%C%_embed_embed_SOURCES = %D%/embed/embed.c
+%C%_embed_embed_LDADD = hypervisor/libringside.a $(SECCOMP_LIBS)

@@ -36,33 +36,35 @@ _Static_assert(sizeof(struct thread_frame) == 64,
 
 static unsigned int threads_alive;
 
+/* As the linker counts it: it places the block this far below the pointer. */
+static size_t tls_bytes(void)
+{
+    size_t align = (size_t)tls_align;
+
+    return ((size_t)tls_size + align - 1) & ~(align - 1);
+}
+
 /* Lays the TLS block out below `top`; returns the thread pointer. */
 static uintptr_t make_tls(uintptr_t top)
 {
-    size_t align = (size_t)tls_align, size = (size_t)tls_size;
-    uintptr_t tp;
+    size_t align = (size_t)tls_align < 16 ? 16 : (size_t)tls_align;
+    uintptr_t tp = (top - sizeof(uintptr_t)) & ~(align - 1);
+    char *block = (char *)tp - tls_bytes();
 
-    if (align < 16)
-        align = 16;
-    tp = (top - sizeof(uintptr_t)) & ~(align - 1);
-    size = (size + align - 1) & ~(align - 1);
-    memset((char *)tp - size, 0, size);
-    memcpy((char *)tp - size, tls_image, (size_t)tls_filled);
+    memset(block, 0, tls_bytes());
+    memcpy(block, tls_image, (size_t)tls_filled);
     *(uintptr_t *)tp = tp;
     return tp;
 }
 
 static uintptr_t stack_top(const struct thread *t)
 {
-    size_t align = (size_t)tls_align < 16 ? 16 : (size_t)tls_align;
-    size_t size = ((size_t)tls_size + align - 1) & ~(align - 1);
-
-    return (t->fs_base - size) & ~15ul;
+    return (t->fs_base - tls_bytes()) & ~15ul;
 }
 
 static struct thread *thread_alloc(const char *name, size_t stack_bytes)
 {
-    size_t extra = sizeof(struct thread) + (size_t)tls_size + 256;
+    size_t extra = sizeof(struct thread) + tls_bytes() + (size_t)tls_align + 128;
     size_t n = pages_for(stack_bytes + extra) + 1;
     char *base = pages_alloc(n);
     struct thread *t;

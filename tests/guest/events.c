@@ -65,6 +65,7 @@ int main(void)
     unsigned int before = event_count();
     evtchn_port_t near, far;
     bool was;
+    long err;
 
     plan(12);
     if (!point(event_alloc_unbound(DOMID_SELF, handler, NULL, &far) == 0,
@@ -92,8 +93,8 @@ int main(void)
     point(wait_one(), "but afterwards");
     event_close(near);
     event_close(far);
-    point(hypercall_evtchn_send(near) == -XEN_EINVAL,
-          "a closed port cannot send");
+    err = hypercall_evtchn_send(near);
+    point(err == -XEN_EINVAL, "a closed port cannot send: %ld", err);
     point(event_count() == before, "no port is left over");
     return done();
 }

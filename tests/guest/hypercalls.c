@@ -21,14 +21,15 @@ int main(void)
 {
     xen_extraversion_t extra = "";
     uint32_t f = 0;
-    long version = hypercall_xen_version(XENVER_version, NULL, 0);
+    long err, version = hypercall_xen_version(XENVER_version, NULL, 0);
 
     plan(10);
     point(version >> 16 == 4, "version is %ld.%ld", version >> 16,
           version & 0xffff);
     point(hypercall_xen_version(XENVER_extraversion, extra, sizeof(extra)) == 0,
           "extra version: %s", extra);
-    point(features(&f) == 0, "features: %#x", (unsigned int)f);
+    err = features(&f);
+    point(err == 0, "features: %#x", (unsigned int)f);
     point(f >> XENFEAT_auto_translated_physmap & 1, "autotranslated memory");
     point(f >> XENFEAT_writable_page_tables & 1, "writable page tables");
     point(hypercall5(60, 1, 2, 3, 4, 5) == -XEN_ENOSYS,

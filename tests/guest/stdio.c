@@ -17,7 +17,7 @@ int main(void)
     struct stat st;
 
     plan(10);
-    snprintf(text, sizeof(text), "%lld %#x %.3f %zu %s", -1ll << 40, 255, 2.5,
+    snprintf(text, sizeof(text), "%ld %#x %.3f %zu %s", -1099511627776, 255, 2.5,
              sizeof(long), "end");
     point(strcmp(text, "-1099511627776 0xff 2.500 8 end") == 0, "%s", text);
     point(strtod("6.25e2", NULL) == 625.0, "strtod");
