@@ -59,7 +59,8 @@ fake_host = tests/unit/fake_host.c tests/unit/fake_host.h
 fake_host_LDADD = %D%/libdriver.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(URING_LIBS) \
 	-lpthread
 unit_tests += tests/unit/test_blk_request tests/unit/test_grant_pool \
-	tests/unit/test_disk_file tests/unit/test_blkback_ring
+	tests/unit/test_disk_file tests/unit/test_blkback_ring \
+	tests/unit/test_xenbus_backend
 
 tests_unit_test_blk_request_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_blk_request_SOURCES = tests/unit/test_blk_request.c
@@ -78,3 +79,8 @@ tests_unit_test_blkback_ring_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_blkback_ring_SOURCES = tests/unit/test_blkback_ring.c \
 	$(fake_host)
 tests_unit_test_blkback_ring_LDADD = $(fake_host_LDADD)
+
+tests_unit_test_xenbus_backend_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_xenbus_backend_SOURCES = tests/unit/test_xenbus_backend.c \
+	$(fake_host)
+tests_unit_test_xenbus_backend_LDADD = $(fake_host_LDADD)
