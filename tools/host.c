@@ -103,14 +103,11 @@ int host_open_or_start(struct host *h)
     return err;
 }
 
-int host_open_or_private(struct host *h)
+int host_open_private(struct host *h)
 {
-    int err = host_init(h);
+    int err;
 
-    if (err == 0)
-        err = connect_host(h);
-    if (err != -ENOENT)
-        return err;
+    *h = (struct host){ .lifeline = -1 };
     err = launch_private(h->rundir, sizeof(h->rundir), &h->pid, &h->lifeline);
     if (err != 0)
         return err;
@@ -121,6 +118,15 @@ int host_open_or_private(struct host *h)
     if (err != 0)
         host_close(h);
     return err != 0 ? -EINVAL : 0;
+}
+
+int host_open_or_private(struct host *h)
+{
+    int err = host_init(h);
+
+    if (err == 0)
+        err = connect_host(h);
+    return err == -ENOENT ? host_open_private(h) : err;
 }
 
 void host_close(struct host *h)

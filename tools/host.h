@@ -34,6 +34,9 @@ int host_open_or_start(struct host *h);
 /* The user's host if it is running, else a private one. */
 int host_open_or_private(struct host *h);
 
+/* A private one in any case. */
+int host_open_private(struct host *h);
+
 /* Takes a private host down and removes its directory. */
 void host_close(struct host *h);
 

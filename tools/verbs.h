@@ -19,5 +19,6 @@ int verb_unpause(int argc, char **argv);
 int verb_info(int argc, char **argv);
 int verb_stop_host(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
+int verb_bench(int argc, char **argv); /* bench/verb.c */
 
 #endif
