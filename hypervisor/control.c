@@ -197,7 +197,10 @@ static void close_all(int *fds, unsigned int n)
             close(fds[i]);
 }
 
-/* One message into ctl->in, its descriptors into got; > 0: bytes. */
+/*
+ * One message into ctl->in, its descriptors into got; > 0: bytes. The length
+ * given for descriptors must be exact: CMSG_SPACE() has room for one more.
+ */
 static ssize_t receive(struct client *c, int *got, unsigned int *n)
 {
     struct control_buffer *in = &c->control->in;
@@ -207,7 +210,8 @@ static ssize_t receive(struct client *c, int *got, unsigned int *n)
     struct msghdr msg = { .msg_iov = &iov,
                           .msg_iovlen = 1,
                           .msg_control = control,
-                          .msg_controllen = sizeof(control) };
+                          .msg_controllen =
+                              CMSG_LEN(sizeof(int) * CONTROL_FDS_MAX) };
     ssize_t size = recvmsg(c->socket.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
     *n = 0;

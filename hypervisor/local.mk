@@ -68,3 +68,35 @@ ringsided_CPPFLAGS = $(%C%_cppflags) -DRINGSIDE_SBINDIR='"$(sbindir)"'
 ringsided_SOURCES = %D%/ringsided.c %D%/rundir.c %D%/rundir.h \
 	%D%/supervise.c %D%/supervise.h
 ringsided_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
+
+# Tests of the control socket: clients as processes, the host of engine test.
+control_test_CPPFLAGS = $(HOST_CPPFLAGS) $(HYPERCALL_HOST_CPPFLAGS)
+control_test_fixture = tests/unit/control_fixture.c \
+	tests/unit/control_fixture.h
+control_test_LDADD = %D%/libringside.a libhypercall/libhypercall-host.a \
+	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
+
+unit_tests += tests/unit/test_control
+tests_unit_test_control_SOURCES = tests/unit/test_control.c \
+	$(control_test_fixture)
+tests_unit_test_control_CPPFLAGS = $(control_test_CPPFLAGS)
+tests_unit_test_control_LDADD = $(control_test_LDADD)
+
+unit_tests += tests/unit/test_control_window
+tests_unit_test_control_window_SOURCES = tests/unit/test_control_window.c \
+	$(control_test_fixture)
+tests_unit_test_control_window_CPPFLAGS = $(control_test_CPPFLAGS)
+tests_unit_test_control_window_LDADD = $(control_test_LDADD)
+
+unit_tests += tests/unit/test_control_hostile
+tests_unit_test_control_hostile_SOURCES = \
+	tests/unit/test_control_hostile.c $(control_test_fixture)
+tests_unit_test_control_hostile_CPPFLAGS = $(control_test_CPPFLAGS)
+tests_unit_test_control_hostile_LDADD = $(control_test_LDADD)
+
+fuzz_tests += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(fuzz_main)
+tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_control_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
+
+system_tests += tests/system/host.sh

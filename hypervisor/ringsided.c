@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -122,7 +123,6 @@ static bool descriptor(const char *name, const char *s, int *out)
         return false;
     }
     *out = (int)n;
-    fcntl(*out, F_SETFD, FD_CLOEXEC);
     return true;
 }
 
@@ -470,6 +470,8 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     raise_limits();
+    /* What our parent left open is not for our children. */
+    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
     if (!go_to_background(&d))
         return 1;
     if (!rundir_open(&d.rundir, d.opt.rundir, why, sizeof(why))) {
@@ -477,8 +479,9 @@ int main(int argc, char **argv)
         return 1;
     }
     write_pid(&d);
-    d.failed = !open_log(&d) || !make_host(&d) || !watch_all(&d, &signals) ||
-               !start_children(&d) || d.failed || rs_host_run(d.host);
+    if (!open_log(&d) || !make_host(&d) || !watch_all(&d, &signals) ||
+        !start_children(&d) || d.failed || rs_host_run(d.host))
+        d.failed = true;
     take_down(&d);
     d.rundir.made &= !d.keep;
     rundir_remove(&d.rundir);

@@ -106,7 +106,8 @@ static long receive_reply(const struct control_header *request,
     struct msghdr msg = { .msg_iov = iov,
                           .msg_iovlen = 3,
                           .msg_control = control,
-                          .msg_controllen = sizeof(control) };
+                          .msg_controllen =
+                              CMSG_LEN(sizeof(int) * CONTROL_FDS_MAX) };
 
     ssize_t got;
     do {
