@@ -16,7 +16,7 @@
 int session_open(struct bench_session *s)
 {
     struct hypercall_host_info info;
-    int err = host_open_private(&s->host);
+    int err = host_open_private(&s->host, NULL);
 
     if (err)
         return err;

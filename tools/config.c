@@ -213,7 +213,7 @@ static int read_ramdisk(struct parser *p, struct guest_config *c, const char *s)
 static int read_cmdline(struct parser *p, struct guest_config *c, const char *s)
 {
     (void)p;
-    return config_add_word(c, s);
+    return config_add_words(c, s);
 }
 
 static int read_type(struct parser *p, struct guest_config *c, const char *s)

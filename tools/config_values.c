@@ -81,19 +81,42 @@ int config_set_memory(struct guest_config *c, const char *where, const char *s)
     return 0;
 }
 
-int config_add_word(struct guest_config *c, const char *word)
+int config_add_words(struct guest_config *c, const char *words)
 {
     char *both;
 
     if (c->cmdline == NULL)
-        return config_set(&c->cmdline, word);
-    both = malloc(strlen(c->cmdline) + strlen(word) + 2);
+        return config_set(&c->cmdline, words);
+    both = malloc(strlen(c->cmdline) + strlen(words) + 2);
     if (both == NULL)
         return complain("out of memory");
-    stpcpy(stpcpy(stpcpy(both, c->cmdline), " "), word);
+    stpcpy(stpcpy(stpcpy(both, c->cmdline), " "), words);
     free(c->cmdline);
     c->cmdline = both;
     return 0;
+}
+
+int config_add_arg(struct guest_config *c, const char *arg)
+{
+    char *quoted = malloc(2 * strlen(arg) + 3), *at = quoted;
+    int err;
+
+    if (arg[0] != '\0' && strpbrk(arg, " \t\n'\"\\") == NULL) {
+        free(quoted);
+        return config_add_words(c, arg);
+    }
+    if (quoted == NULL)
+        return complain("out of memory");
+    *at++ = '"';
+    for (; *arg != '\0'; arg++) {
+        if (*arg == '"' || *arg == '\\')
+            *at++ = '\\';
+        *at++ = *arg;
+    }
+    stpcpy(at, "\"");
+    err = config_add_words(c, quoted);
+    free(quoted);
+    return err;
 }
 
 unsigned int vdev_to_devid(const char *vdev)

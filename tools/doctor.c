@@ -31,6 +31,18 @@ static enum verdict look(const struct check *c, struct finding *f)
     return DOCTOR_WEAKER;
 }
 
+const char *doctor_first_missing(void)
+{
+    struct finding f;
+
+    for (size_t i = 0; i < doctor_nr_checks; i++) {
+        if (!doctor_checks[i].installation &&
+            look(&doctor_checks[i], &f) == DOCTOR_MISSING)
+            return doctor_checks[i].name;
+    }
+    return NULL;
+}
+
 static void show(const struct check *c, enum verdict v, const struct finding *f)
 {
     printf("  %s%-7s%s  %-22s %s\n", paint(stdout, colours[v]), words[v],

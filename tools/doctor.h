@@ -5,6 +5,7 @@
 #ifndef RINGSIDE_TOOLS_DOCTOR_H
 #define RINGSIDE_TOOLS_DOCTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum verdict {
@@ -24,7 +25,11 @@ struct check {
     const char *consequence, *remedy;
     /* Environment variable that switches the thing off; NULL: none. */
     const char *off;
+    bool installation; /* about Ringside's files, not about the machine */
 };
+
+/* What the machine lacks so that guests cannot run; NULL: nothing. */
+const char *doctor_first_missing(void);
 
 extern const struct check doctor_checks[];
 extern const size_t doctor_nr_checks;

@@ -356,10 +356,10 @@ const struct check doctor_checks[] = {
     { "pseudo terminals", check_pty, "Guests have no console.",
       "Mount devpts on /dev/pts.", NULL },
     { "runtime directory", check_rundir, "No host can be started there.",
-      "Set RINGSIDE_RUNDIR to a directory of yours.", NULL },
+      "Set RINGSIDE_RUNDIR to a directory of yours.", NULL, true },
     { "ringsided", check_programs, "There is no hypervisor to start.",
-      "Install Ringside completely, or run it from its build directory.",
-      NULL },
+      "Install Ringside completely, or run it from its build directory.", NULL,
+      true },
     { "userfaultfd", check_userfaultfd,
       "The driver domain is less confined: it can see all memory of a guest "
       "that grants it a page.",

@@ -73,8 +73,11 @@ int config_add_disk(struct guest_config *c, const char *where,
 /* Adds a network interface; see vif.c for the syntax. */
 int config_add_vif(struct guest_config *c, const char *where, const char *spec);
 
-/* Appends a word to the guest's command line. */
-int config_add_word(struct guest_config *c, const char *word);
+/* Appends words to the guest's command line, as they are. */
+int config_add_words(struct guest_config *c, const char *words);
+
+/* Appends one argument, quoted so that the guest sees it as one. */
+int config_add_arg(struct guest_config *c, const char *arg);
 
 /* Sets an owned string, replacing what was there. */
 int config_set(char **field, const char *value);

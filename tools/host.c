@@ -103,12 +103,13 @@ int host_open_or_start(struct host *h)
     return err;
 }
 
-int host_open_private(struct host *h)
+int host_open_private(struct host *h, const char *engine)
 {
     int err;
 
     *h = (struct host){ .lifeline = -1 };
-    err = launch_private(h->rundir, sizeof(h->rundir), &h->pid, &h->lifeline);
+    err = launch_private(h->rundir, sizeof(h->rundir), engine, &h->pid,
+                         &h->lifeline);
     if (err != 0)
         return err;
     h->private = true;
@@ -126,7 +127,7 @@ int host_open_or_private(struct host *h)
 
     if (err == 0)
         err = connect_host(h);
-    return err == -ENOENT ? host_open_private(h) : err;
+    return err == -ENOENT ? host_open_private(h, NULL) : err;
 }
 
 void host_close(struct host *h)
@@ -138,12 +139,4 @@ void host_close(struct host *h)
     if (h->private)
         launch_end(h->rundir, h->pid, h->lifeline);
     h->private = false;
-}
-
-int host_reopen(struct host *h)
-{
-    xs_daemon_destroy_postfork(h->xs);
-    h->xs = NULL;
-    hypercall_disconnect();
-    return connect_host(h) == 0 ? 0 : -EINVAL;
 }

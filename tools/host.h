@@ -34,17 +34,11 @@ int host_open_or_start(struct host *h);
 /* The user's host if it is running, else a private one. */
 int host_open_or_private(struct host *h);
 
-/* A private one in any case. */
-int host_open_private(struct host *h);
+/* A private one in any case; engine: see ringsided(8), NULL: its default. */
+int host_open_private(struct host *h, const char *engine);
 
 /* Takes a private host down and removes its directory. */
 void host_close(struct host *h);
-
-/*
- * After fork(), in the child: drops what belongs to the parent and connects
- * anew to the same host.
- */
-int host_reopen(struct host *h);
 
 /* The user's runtime directory, as ringsided(8) says; -EINVAL: too long. */
 int host_rundir(char rundir[HOST_RUNDIR_MAX]);

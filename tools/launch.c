@@ -24,26 +24,29 @@
 #define READY_MS 15000
 #define END_MS   5000
 
-static bool sibling(char *path, size_t size)
+/* Beside this command, or where a build tree has it. */
+static bool find_near(char *path, size_t size)
 {
+    static const char *const places[] = { "%s/ringsided",
+                                          "%s/hypervisor/ringsided" };
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
 
     if (n <= 0)
         return false;
     self[n] = '\0';
-    slash = strrchr(self, '/');
-    if (slash == NULL)
-        return false;
-    *slash = '\0';
-    return (size_t)snprintf(path, size, "%s/ringsided", self) < size &&
-           access(path, X_OK) == 0;
+    *strrchr(self, '/') = '\0';
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, size, places[i], self);
+        if (access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 int launch_find(char *path, size_t size)
 {
-    if (sibling(path, size))
+    if (find_near(path, size))
         return 0;
     snprintf(path, size, "%s", RINGSIDED_PATH);
     return access(path, X_OK) == 0 ? 0 : -ENOENT;
@@ -133,18 +136,17 @@ static int start(char *const argv[], const char *rundir, int ready[2], int life,
     return err;
 }
 
-/* Starts ringsided; life is the read end of a lifeline, or -1: a daemon. */
-static int launch(const char *rundir, int life, pid_t *pid)
+/*
+ * Starts ringsided with options behind those that always are;
+ * life is the read end of a lifeline among them, or -1.
+ */
+static int launch(const char *rundir, const char *const options[], int life,
+                  pid_t *pid)
 {
-    char program[4200], ready_arg[16], life_arg[16], log[HOST_RUNDIR_MAX + 32];
-    char *daemon_argv[] = { program,      "--rundir", (char *)rundir,
-                            "--ready-fd", ready_arg,  "--daemon",
-                            NULL };
-    char *private_argv[] = { program,      "--rundir", (char *)rundir,
-                             "--ready-fd", ready_arg,  "--lifeline-fd",
-                             life_arg,     "--log",    log,
-                             NULL };
-    int ready[2], err = find_program(program, sizeof(program));
+    char program[4200], ready_arg[16];
+    char *argv[16] = { program, "--rundir", (char *)rundir, "--ready-fd",
+                       ready_arg };
+    int ready[2], n = 5, err = find_program(program, sizeof(program));
 
     *pid = -1;
     if (err != 0)
@@ -152,10 +154,9 @@ static int launch(const char *rundir, int life, pid_t *pid)
     if (pipe2(ready, O_CLOEXEC) != 0)
         return complain("cannot make a pipe: %s", strerror(errno));
     snprintf(ready_arg, sizeof(ready_arg), "%d", ready[1]);
-    snprintf(life_arg, sizeof(life_arg), "%d", life);
-    snprintf(log, sizeof(log), "%s/log/ringsided.log", rundir);
-    err =
-        start(life < 0 ? daemon_argv : private_argv, rundir, ready, life, pid);
+    for (; *options != NULL && n < 15; options++)
+        argv[n++] = (char *)*options;
+    err = start(argv, rundir, ready, life, pid);
     close(ready[0]);
     if (ready[1] >= 0)
         close(ready[1]);
@@ -164,8 +165,9 @@ static int launch(const char *rundir, int life, pid_t *pid)
 
 int launch_daemon(const char *rundir)
 {
+    static const char *const options[] = { "--daemon", NULL };
     pid_t pid;
-    int err = launch(rundir, -1, &pid);
+    int err = launch(rundir, options, -1, &pid);
 
     if (pid > 0)
         waitpid(pid, NULL, err == 0 ? 0 : WNOHANG);
@@ -191,15 +193,26 @@ static int choose_private_dir(char *rundir, size_t size)
     return 0;
 }
 
-int launch_private(char *rundir, size_t size, pid_t *pid, int *lifeline)
+int launch_private(char *rundir, size_t size, const char *engine, pid_t *pid,
+                   int *lifeline)
 {
+    char life_arg[16], log[HOST_RUNDIR_MAX + 32];
+    const char *options[] = { "--lifeline-fd",
+                              life_arg,
+                              "--log",
+                              log,
+                              engine != NULL ? "--engine" : NULL,
+                              engine,
+                              NULL };
     int life[2], err = choose_private_dir(rundir, size);
 
     if (err != 0)
         return err;
     if (pipe2(life, O_CLOEXEC) != 0)
         return complain("cannot make a pipe: %s", strerror(errno));
-    err = launch(rundir, life[0], pid);
+    snprintf(life_arg, sizeof(life_arg), "%d", life[0]);
+    snprintf(log, sizeof(log), "%s/log/ringsided.log", rundir);
+    err = launch(rundir, options, life[0], pid);
     close(life[0]);
     if (err != 0)
         launch_end(rundir, *pid, life[1]);

@@ -16,8 +16,10 @@ int launch_daemon(const char *rundir);
 /*
  * Chooses a temporary runtime directory (its name goes to rundir), starts a
  * host in it that ends when *lifeline is closed; returns when it serves.
+ * engine: NULL for the default.
  */
-int launch_private(char *rundir, size_t size, pid_t *pid, int *lifeline);
+int launch_private(char *rundir, size_t size, const char *engine, pid_t *pid,
+                   int *lifeline);
 
 /* Ends a private host, waits for its end and removes its directory. */
 void launch_end(const char *rundir, pid_t pid, int lifeline);

@@ -36,7 +36,9 @@ static const struct verb {
       "a second\n"
       "one destroys it. Without a running host a private one is started and "
       "taken down.\n"
-      "\n" GUEST_OPTIONS "\n"
+      "\n" GUEST_OPTIONS
+      "  -E, --engine NAME    what runs it, on a private host: sandbox\n"
+      "\n"
       "Exit status: the guest's; 134 if it crashed, 137 if it was destroyed "
       "(128 + n\n"
       "by signal n), 1 if it could not run.\n" },

@@ -114,13 +114,16 @@ static int set_guest_option(void *arg, int letter, const char *value)
     case 'm':
         return config_set_memory(c, "--memory", value);
     case 'e':
-        return config_add_word(c, value);
+        return config_add_words(c, value);
     case 'd':
         return config_add_disk(c, "--disk", value);
     case 'v':
         return config_add_vif(c, "--vif", value);
     case 'q':
         o->quiet = true;
+        return 0;
+    case 'E':
+        o->engine = value;
         return 0;
     case 'p':
         o->paused = true;
@@ -131,10 +134,11 @@ static int set_guest_option(void *arg, int letter, const char *value)
     }
 }
 
-static const char *const guest_names[] = { "kernel", "ramdisk", "name",
-                                           "memory", "extra",   "disk",
-                                           "vif",    "quiet",   "paused",
-                                           "console" };
+#define GUEST_NAMES \
+    "kernel", "ramdisk", "name", "memory", "extra", "disk", "vif", "quiet"
+
+static const char *const run_names[] = { GUEST_NAMES, "engine" };
+static const char *const create_names[] = { GUEST_NAMES, "paused", "console" };
 
 /* The index of "--", behind which the guest's own words stand. */
 static int find_separator(int argc, char **argv)
@@ -157,8 +161,8 @@ int options_guest(int argc, char **argv, bool is_create,
                   struct guest_options *o)
 {
     struct option_spec spec = {
-        .letters = is_create ? "k:r:n:m:e:d:v:qpc" : "k:r:n:m:e:d:v:q",
-        .names = guest_names,
+        .letters = is_create ? "k:r:n:m:e:d:v:qpc" : "k:r:n:m:e:d:v:qE:",
+        .names = is_create ? create_names : run_names,
         .set = set_nothing,
         .max = 1,
     };
@@ -173,7 +177,7 @@ int options_guest(int argc, char **argv, bool is_create,
     if (err == 0)
         err = options_parse(end, argv, &spec, o, &rest);
     for (int i = end + 1; i < argc && err == 0; i++)
-        err = config_add_word(&o->config, argv[i]);
+        err = config_add_arg(&o->config, argv[i]);
     if (err != 0)
         config_free(&o->config);
     return err;

@@ -31,6 +31,7 @@ int options_domain(int argc, char **argv, const char **domain);
 /* `run` and `create`. */
 struct guest_options {
     struct guest_config config;
+    const char *engine; /* run: -E, for a private host; NULL: the default */
     bool quiet;
     bool paused, console; /* create: -p, -c */
 };

@@ -13,7 +13,7 @@
 #include "say.h"
 
 #define END_OF_FILE 0x04 /* Ctrl-D, what a terminal's user would type */
-#define DRAIN_MAX   64 /* reads at most, so that no guest keeps us here */
+#define DRAIN_MAX   64   /* reads at most, so that no guest keeps us here */
 
 /* ---- the user's terminal ---- */
 
@@ -93,6 +93,7 @@ void relay_poll(const struct relay *r, struct pollfd p[RELAY_FDS])
 
 static void write_output(struct relay *r, const char *buf, size_t n)
 {
+    r->mid_line = buf[n - 1] != '\n';
     while (n > 0 && !r->no_output) {
         ssize_t done = write(STDOUT_FILENO, buf, n);
 

@@ -25,6 +25,7 @@ struct relay {
     bool input;     /* standard input is open and ours */
     bool escape;    /* RELAY_ESCAPE in the input means: leave */
     bool left;      /* it came */
+    bool mid_line;  /* the output does not end a line */
     bool no_output; /* nobody reads our standard output any more */
     int log;        /* the log being followed, -1: none */
     char log_path[160];

@@ -14,6 +14,7 @@
 #include <xenstore.h>
 
 #include "check.h"
+#include "doctor.h"
 #include "guest.h"
 #include "layout.h"
 #include "options.h"
@@ -106,8 +107,8 @@ static void tell_connected(struct session *s)
 {
     const struct guest_config *c = s->guest.config;
 
-    if (s->connected || c->nr_disks + c->nr_vifs == 0 || s->info.main_ns == 0 ||
-        !guest_connected(&s->guest))
+    if (s->connected || s->relay.mid_line || c->nr_disks + c->nr_vifs == 0 ||
+        s->info.main_ns == 0 || !guest_connected(&s->guest))
         return;
     s->connected = true;
     summary_connected(&s->guest, &s->info);
@@ -222,6 +223,24 @@ static int run_guest(struct host *h, struct guest_config *c, int signals)
     return exit_status(&s, end);
 }
 
+/* No host: programs that ask for an engine want to know whether it can be. */
+static int no_host(const char *engine)
+{
+    const char *missing = engine != NULL ? doctor_first_missing() : NULL;
+
+    if (missing == NULL)
+        return EXIT_FAILURE;
+    fprintf(stderr, "this machine cannot run engine %s: %s is missing\n",
+            engine, missing);
+    return EXIT_CANNOT;
+}
+
+static int open_host(struct host *h, const char *engine)
+{
+    return engine != NULL ? host_open_private(h, engine)
+                          : host_open_or_private(h);
+}
+
 int verb_run(int argc, char **argv)
 {
     struct guest_options o;
@@ -232,10 +251,15 @@ int verb_run(int argc, char **argv)
         return EXIT_FAILURE;
     note_quiet(o.quiet);
     signals = open_signals();
-    if (check_guest(&o.config) == 0 && host_open_or_private(&h) == 0) {
-        status = run_guest(&h, &o.config, signals);
-        host_close(&h);
+    if (check_guest(&o.config) != 0)
+        goto out;
+    if (open_host(&h, o.engine) != 0) {
+        status = no_host(o.engine);
+        goto out;
     }
+    status = run_guest(&h, &o.config, signals);
+    host_close(&h);
+out:
     close(signals);
     config_free(&o.config);
     return status;

@@ -7,6 +7,7 @@
 
 #define EXIT_CRASHED   134 /* the guest crashed (as of a process's SIGABRT) */
 #define EXIT_DESTROYED 137 /* it was destroyed (as of SIGKILL) */
+#define EXIT_CANNOT    77  /* with --engine: this machine cannot run it */
 
 int verb_run(int argc, char **argv);
 int verb_create(int argc, char **argv);

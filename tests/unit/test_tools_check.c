@@ -170,9 +170,9 @@ static void long_command_line(void **state)
     make_config(&c);
     memset(words, 'x', sizeof(words));
     words[1023] = '\0';
-    config_add_word(&c, words);
+    config_add_words(&c, words);
     check(&c, NULL);
-    config_add_word(&c, "");
+    config_add_words(&c, "");
     check(&c, "1023 fit");
     config_free(&c);
 }
@@ -267,15 +267,16 @@ static void command_lines(void **state)
     char line[256];
 
     (void)state;
-    assert_int_equal(parse(&o,
-                           "run -q --kernel k.elf --name=n --memory 8 -e a "
-                           "--disk f,raw,xvda --vif type=nat -- --name -- x",
-                           false),
-                     0);
+    assert_int_equal(
+        parse(&o,
+              "run -q --kernel k.elf --name=n --memory 8 -e a "
+              "--disk f,raw,xvda --vif type=nat -- --name -- x\\\"",
+              false),
+        0);
     assert_string_equal(o.config.kernel, "k.elf");
     assert_string_equal(o.config.name, "n");
     assert_int_equal(o.config.memory_mib, 8);
-    assert_string_equal(o.config.cmdline, "a --name -- x");
+    assert_string_equal(o.config.cmdline, "a --name -- \"x\\\\\\\"\"");
     assert_int_equal(o.config.nr_disks, 1);
     assert_int_equal(o.config.nr_vifs, 1);
     assert_true(o.quiet);
