@@ -24,11 +24,9 @@
 #define READY_MS 15000
 #define END_MS   5000
 
-/* Beside this command, or where a build tree has it. */
+/* Beside this command, as in the build tree. */
 static bool find_near(char *path, size_t size)
 {
-    static const char *const places[] = { "%s/ringsided",
-                                          "%s/hypervisor/ringsided" };
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -36,12 +34,8 @@ static bool find_near(char *path, size_t size)
         return false;
     self[n] = '\0';
     *strrchr(self, '/') = '\0';
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, size, places[i], self);
-        if (access(path, X_OK) == 0)
-            return true;
-    }
-    return false;
+    snprintf(path, size, "%s/ringsided", self);
+    return access(path, X_OK) == 0;
 }
 
 int launch_find(char *path, size_t size)

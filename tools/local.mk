@@ -38,3 +38,8 @@ tests_unit_test_tools_layout_SOURCES = tests/unit/test_tools_layout.c \
 tests_unit_test_tools_layout_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
 
 dist_man_MANS += docs/man/ringside.1
+
+guest_programs += tests/system/cli_guest.elf
+system_tests += tests/system/cli_errors.sh tests/system/cli_cycle.sh \
+	tests/system/cli_run.sh
+EXTRA_DIST += tests/system/tap.bash

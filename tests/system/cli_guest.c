@@ -1,0 +1,104 @@
+/*
+ * The guest of the command's tests: does what its first argument says.
+ *
+ *   exit N      ends with that status
+ *   args ...    prints its other arguments, one a line
+ *   print N     prints N lines of 64 bytes
+ *   echo        repeats its input until that ends, then says "end"
+ *   wait        says "waiting" and waits for ever (but shuts down when asked)
+ *   stubborn    the same, but does not shut down when asked
+ *   null        follows a null pointer
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ringside/guest.h>
+
+static int do_exit(int argc, char **argv)
+{
+    return argc > 0 ? atoi(argv[0]) : 0;
+}
+
+static int do_args(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        printf("<%s>\n", argv[i]);
+    return 0;
+}
+
+static int do_print(int argc, char **argv)
+{
+    int n = argc > 0 ? atoi(argv[0]) : 0;
+
+    for (int i = 0; i < n; i++)
+        printf("%063d\n", i);
+    return 0;
+}
+
+static int do_echo(int argc, char **argv)
+{
+    char line[256];
+
+    (void)argc;
+    (void)argv;
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        fputs(line, stdout);
+        fflush(stdout);
+    }
+    printf("end\n");
+    return 0;
+}
+
+static int do_wait(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("waiting\n");
+    fflush(stdout);
+    while (true)
+        rs_sleep(1000000000);
+    return 0;
+}
+
+/* The kernel's own thread never runs while this one does not block. */
+static int do_stubborn(int argc, char **argv)
+{
+    volatile unsigned long spins = 0;
+
+    (void)argc;
+    (void)argv;
+    printf("waiting\n");
+    fflush(stdout);
+    while (true)
+        spins++;
+    return 0;
+}
+
+static int do_null(int argc, char **argv)
+{
+    volatile int *nothing = NULL;
+
+    (void)argc;
+    (void)argv;
+    return *nothing;
+}
+
+static const struct {
+    const char *name;
+    int (*fn)(int argc, char **argv);
+} deeds[] = {
+    { "exit", do_exit },         { "args", do_args }, { "print", do_print },
+    { "echo", do_echo },         { "wait", do_wait }, { "null", do_null },
+    { "stubborn", do_stubborn },
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof(deeds) / sizeof(*deeds); i++) {
+        if (strcmp(deeds[i].name, argv[1]) == 0)
+            return deeds[i].fn(argc - 2, argv + 2);
+    }
+    printf("what?\n");
+    return 2;
+}

@@ -1,0 +1,88 @@
+# A guest in the foreground: its input, output and exit status are those of the
+# command, and afterwards there is no process and no file of it.
+. "$(dirname "$0")/tap.bash"
+
+guest=$abs_top_builddir/tests/system/cli_guest.elf
+run() { timeout 60 "$ringside" run -q --kernel "$guest" "$@"; }
+
+# What a private host would leave.
+remains() { ls -d /tmp/ringside-run-* 2>/dev/null; }
+before=$(remains)
+
+run -- exit 0 </dev/null
+is 'exit status 0' $? 0
+run -- exit 7 </dev/null
+is 'exit status 7' $? 7
+run -- exit 255 </dev/null
+is 'exit status 255' $? 255
+
+is 'arguments' "$(run --extra 'args a' -- 'b c' "d'e\"" '' --name \
+    </dev/null | tr '\n' ' ')" "<a> <b c> <d'e\"> <> <--name> "
+is 'input' "$(printf 'one\ntwo\n' | run -- echo | tr '\n' ' ')" 'one two end '
+is 'no input' "$(run -- echo </dev/null)" end
+lines=20000
+run -- print $lines </dev/null >"$tmp/out"
+seq -f '%063.0f' 0 $((lines - 1)) | cmp -s - "$tmp/out"
+is 'all of a long output' $? 0
+run -- print 20000 </dev/null | head -n1 >/dev/null
+ok 'a reader that leaves' true
+
+out=$(run -- null </dev/null 2>&1)
+is 'a crash: status' $? 134
+like 'a crash: why' "$out" 'ringside: cli_guest crashed: '
+
+# The summary.
+out=$("$ringside" run --kernel "$guest" -- exit 3 2>&1 </dev/null)
+like 'the summary' "$out" 'cli_guest is domain [0-9]+.* 16 MiB'
+like 'the end' "$out" 'cli_guest ended after .*, exit status 3'
+is 'quiet' "$(run -- exit 3 2>&1 </dev/null)" ''
+
+# Signals.
+run_until_waiting()
+{
+    "$ringside" run -q --kernel "$guest" -- "$1" </dev/null >"$tmp/out" 2>&1 &
+    pid=$!
+    until_true 20 grep -q waiting "$tmp/out"
+}
+run_until_waiting wait
+kill -INT $pid
+wait $pid
+is 'SIGINT asks it to shut down' $? 0
+run_until_waiting wait
+kill -TERM $pid
+wait $pid
+is 'so does SIGTERM' $? 0
+run_until_waiting stubborn
+kill -INT $pid
+sleep 0.3
+kill -INT $pid
+wait $pid
+is 'a second SIGINT destroys' $? 130
+run_until_waiting wait
+kill -KILL $pid
+wait $pid 2>/dev/null
+same() { [ "$(remains)" = "$before" ]; }
+ok 'SIGKILL leaves nothing behind' until_true 10 same
+
+# A configuration, and a guest that is its own first argument.
+printf '%s\n' "name = 'file'" "kernel = '$guest'" "extra = 'exit 5'" \
+    >"$tmp/a.cfg"
+timeout 60 "$ringside" run -q "$tmp/a.cfg" </dev/null
+is 'a configuration' $? 5
+timeout 60 "$ringside" run -q "$guest" -- exit 6 </dev/null
+is 'an ELF file' $? 6
+
+# On the user's host, when there is one.
+timeout 20 "$ringside" create -q --kernel "$guest" --name other -- wait
+run --name here -- stubborn </dev/null >"$tmp/out" &
+pid=$!
+until_true 20 grep -q waiting "$tmp/out"
+like 'run uses a running host' "$("$ringside" list)" 'here'
+"$ringside" destroy here
+wait $pid
+is 'destroyed by somebody else' $? 137
+ok 'and the host stays' test -n "$("$ringside" list other)"
+timeout 20 "$ringside" stop-host
+ok 'nothing is left' until_true 10 same
+
+finish
