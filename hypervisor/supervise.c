@@ -71,7 +71,7 @@ static void become(const char *path, const char *rundir, int ready, int log,
     char *argv[] = { (char *)path, "--rundir", (char *)rundir,
                      "--ready-fd", "3",        NULL };
     sigset_t none;
-    int null = open("/dev/null", O_RDWR);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     _Static_assert(READY_FD == 3, "in argv above");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
