@@ -189,7 +189,7 @@ static void connect_store(const struct options *o, struct driver *driver)
     else if (asprintf(&path, "%s/xenstored.sock", o->rundir) < 0)
         fail("no memory", 0);
     else
-        setenv("XENSTORED_PATH", path, 0);
+        setenv("XENSTORED_PATH", path, 1);
     for (int ms = 0;; ms += 10) {
         err = store_open(driver->base, store_lost, driver, &driver->store);
         if (!err || !is_temporary(err) || ms >= PATIENCE_MS)

@@ -35,9 +35,11 @@ static const char *const watched_types[] = { "console", "vbd", "vif" };
 
 int guest_watch(struct guest *g)
 {
-    char path[100];
+    char path[100], token[16];
 
-    if (!xs_watch(g->host->xs, "@releaseDomain", "end"))
+    /* Several guests may be watched over one connection. */
+    snprintf(token, sizeof(token), "end-%u", g->d.domid);
+    if (!xs_watch(g->host->xs, "@releaseDomain", token))
         return complain("cannot watch the store: %s", strerror(errno));
     for (int i = 0; i < NR_WATCHED; i++) {
         watch_path(g, watched_types[i], path, sizeof(path));
@@ -49,9 +51,10 @@ int guest_watch(struct guest *g)
 
 void guest_unwatch(struct guest *g)
 {
-    char path[100];
+    char path[100], token[16];
 
-    xs_unwatch(g->host->xs, "@releaseDomain", "end");
+    snprintf(token, sizeof(token), "end-%u", g->d.domid);
+    xs_unwatch(g->host->xs, "@releaseDomain", token);
     for (int i = 0; i < NR_WATCHED; i++) {
         watch_path(g, watched_types[i], path, sizeof(path));
         xs_unwatch(g->host->xs, path, "device");
