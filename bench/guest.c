@@ -12,10 +12,9 @@
  *   randread DEPTH  4 KiB reads of xvda, "iops"
  *   serve BYTES     sends as much to whoever connects to TCP port 5001
  */
+#include <ringside/blk.h>
 #include <ringside/guest.h>
-#include <ringside/net.h>
 
-#include <lwip/sockets.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +44,7 @@ static void say_now(const char *key)
     say("%s %llu\n", key, (unsigned long long)rs_now());
 }
 
-static int sleep_for_ever(void)
+static _Noreturn void sleep_for_ever(void)
 {
     for (;;)
         rs_sleep(RS_FOREVER);
@@ -53,20 +52,20 @@ static int sleep_for_ever(void)
 
 static int boot(char **argv)
 {
-    struct rs_block *disk;
+    struct blk *disk;
 
     (void)argv;
     say_now("main");
-    if (rs_block_open("xvda", &disk) == 0 && rs_net_up(RS_FOREVER) == 0)
+    if (blk_open("xvda", &disk) == 0)
         say_now("connected");
-    return sleep_for_ever();
+    sleep_for_ever();
 }
 
 static int idle(char **argv)
 {
     (void)argv;
     say_now("main");
-    return sleep_for_ever();
+    sleep_for_ever();
 }
 
 static int trap(char **argv)
@@ -145,87 +144,77 @@ static int ping(char **argv)
 
 /* ---- block ---- */
 
-struct reader {
-    struct rs_block *disk;
+struct reads {
+    struct blk *disk;
     uint64_t until, random, done;
-    void *page;
+    unsigned int running;
+    struct rs_semaphore *ended;
 };
 
-static void read_blocks(void *arg)
-{
-    struct reader *r = arg;
-    uint64_t blocks = rs_block_size(r->disk) / BLOCK;
+static struct reads reads;
 
-    while (rs_now() < r->until) {
-        r->random ^= r->random << 13;
-        r->random ^= r->random >> 7;
-        r->random ^= r->random << 17;
-        if (rs_block_read(r->disk, r->random % blocks * BLOCK, r->page, BLOCK))
-            return;
-        r->done++;
+static uint64_t random_sector(void)
+{
+    reads.random ^= reads.random << 13;
+    reads.random ^= reads.random >> 7;
+    reads.random ^= reads.random << 17;
+    return reads.random % (blk_sectors(reads.disk) / (BLOCK / BLK_SECTOR)) *
+           (BLOCK / BLK_SECTOR);
+}
+
+/* One request is over: the next one of the same slot. */
+static void read_done(struct blk_io *io, int err)
+{
+    reads.done++;
+    io->sector = random_sector();
+    if ((err || rs_now() >= reads.until || blk_submit(reads.disk, io)) &&
+        --reads.running == 0)
+        rs_semaphore_up(reads.ended);
+}
+
+static void read_deep(unsigned int depth)
+{
+    struct blk_io *io = calloc(depth, sizeof(*io));
+
+    reads.ended = rs_semaphore_new(0);
+    reads.running = depth;
+    for (unsigned int i = 0; i < depth; i++) {
+        io[i] = (struct blk_io){.op = BLK_READ,
+                                .sectors = BLOCK / BLK_SECTOR,
+                                .sector = random_sector(),
+                                .buf = rs_pages_alloc(1),
+                                .done = read_done};
+        blk_submit(reads.disk, &io[i]);
     }
+    rs_semaphore_down(reads.ended, RS_FOREVER);
+}
+
+static void read_one_by_one(void)
+{
+    void *page = rs_pages_alloc(1);
+
+    while (rs_now() < reads.until &&
+           blk_read(reads.disk, random_sector(), page, BLOCK / BLK_SECTOR) == 0)
+        reads.done++;
 }
 
 static int randread(char **argv)
 {
     unsigned int depth = (unsigned int)strtoul(argv[0], NULL, 10);
-    struct reader *r = calloc(depth, sizeof(*r));
-    struct rs_thread **t = calloc(depth, sizeof(struct rs_thread *));
-    struct rs_block *disk;
-    uint64_t start, done = 0;
+    uint64_t start;
 
-    if (!r || !t || rs_block_open("xvda", &disk))
+    if (blk_open("xvda", &reads.disk))
         return 1;
+    reads.random = 88172645463325252u;
     start = rs_now();
-    for (unsigned int i = 0; i < depth; i++) {
-        r[i] = (struct reader){.disk = disk,
-                               .until = start + READ_NS,
-                               .random = 88172645463325252u + i,
-                               .page = rs_pages_alloc(1)};
-        t[i] = rs_thread_create("reader", read_blocks, &r[i], 0);
-    }
-    for (unsigned int i = 0; i < depth; i++) {
-        rs_thread_join(t[i]);
-        done += r[i].done;
-    }
-    say("iops %.0f\n", (double)done / ((double)(rs_now() - start) / 1e9));
+    reads.until = start + READ_NS;
+    if (depth > 1)
+        read_deep(depth);
+    else
+        read_one_by_one();
+    say("iops %.0f\n",
+        (double)reads.done / ((double)(rs_now() - start) / 1e9));
     return 0;
-}
-
-/* ---- net ---- */
-
-static void send_all(int fd, uint64_t bytes)
-{
-    static char buf[256 * 1024];
-
-    while (bytes) {
-        ssize_t n = send(fd, buf, bytes < sizeof(buf) ? bytes : sizeof(buf), 0);
-
-        if (n <= 0)
-            return;
-        bytes -= (uint64_t)n;
-    }
-}
-
-static int serve(char **argv)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(5001)};
-    uint64_t bytes = strtoul(argv[0], NULL, 10);
-    int listener, fd;
-
-    if (rs_net_up(RS_FOREVER))
-        return 1;
-    listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
-        listen(listener, 4))
-        return 1;
-    say_now("serving");
-    for (;;) {
-        fd = accept(listener, NULL, NULL);
-        if (fd >= 0)
-            send_all(fd, bytes);
-        close(fd);
-    }
 }
 
 static const struct {
@@ -235,7 +224,7 @@ static const struct {
 } jobs[] = {
     {"boot", 0, boot},     {"idle", 0, idle}, {"trap", 1, trap},
     {"send", 1, send_events}, {"pong", 0, pong}, {"ping", 3, ping},
-    {"randread", 1, randread}, {"serve", 1, serve},
+    {"randread", 1, randread},
 };
 
 int main(int argc, char **argv)

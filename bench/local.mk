@@ -1,1 +1,6 @@
 # bench: `ringside bench` and its guest.
+ringside_SOURCES += \
+	%D%/bench.h %D%/verb.c %D%/report.c %D%/native.c \
+	%D%/session.h %D%/session.c %D%/calls.c %D%/boot.c %D%/io.c
+ringside_CPPFLAGS += -DBENCH_GUEST='"$(pkglibexecdir)/bench-guest.elf"'
+guest_programs += %D%/guest.elf

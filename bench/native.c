@@ -155,7 +155,7 @@ double native_tcp(uint64_t bytes)
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(at);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    uint64_t start, got = 0;
+    uint64_t start = 0, got = 0;
     pid_t pid = -1;
 
     if (bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 1) ||

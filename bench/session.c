@@ -45,7 +45,7 @@ static int configure(const struct bench_options *o, struct guest_config *c,
     if (!err)
         err = config_set(&c->kernel, o->guest);
     if (!err)
-        err = config_add_word(c, job);
+        err = config_add_words(c, job);
     if (!err && disk)
         err = config_add_disk(c, "bench", disk);
     if (!err && vif)
