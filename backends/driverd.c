@@ -66,6 +66,20 @@ static int parse_fd(const char *text)
     return (int)fd;
 }
 
+static int parse_disk_io(const char *who, const char *text)
+{
+    int mode = disk_io_mode_parse(text);
+
+    if (mode < 0) {
+        fprintf(stderr,
+                "ringside-driverd: %s: '%s' is not auto, inline, uring or "
+                "threads\n",
+                who, text);
+        exit(1);
+    }
+    return mode;
+}
+
 static void parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
@@ -92,9 +106,7 @@ static void parse_options(int argc, char **argv, struct options *o)
             o->log = optarg;
             break;
         case 'd':
-            o->disk_io = disk_io_mode_parse(optarg);
-            if (o->disk_io < 0)
-                fail("--disk-io: not auto, inline, uring or threads", 0);
+            o->disk_io = parse_disk_io("--disk-io", optarg);
             break;
         case 'f':
             o->ready_fd = parse_fd(optarg);
@@ -258,11 +270,14 @@ static void say_ready(const struct options *o)
 int main(int argc, char **argv)
 {
     struct options o = { .ready_fd = -1, .disk_io = DISK_IO_AUTO };
+    const char *disk_io = getenv("RINGSIDE_DISK_IO");
     struct driver driver = { 0 };
     struct event *ends[N_ENDS];
     struct xenbus_room *room;
     int err;
 
+    if (disk_io && *disk_io)
+        o.disk_io = parse_disk_io("RINGSIDE_DISK_IO", disk_io);
     parse_options(argc, argv, &o);
     if (!o.rundir)
         o.rundir = default_rundir();

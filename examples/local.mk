@@ -11,3 +11,4 @@ EXTRA_DIST += %D%/blkcheck/README.md
 noinst_PROGRAMS += %D%/embed/embed
 %C%_embed_embed_SOURCES = %D%/embed/embed.c
 %C%_embed_embed_LDADD = hypervisor/libringside.a $(SECCOMP_LIBS)
+system_tests += tests/system/disk.sh
