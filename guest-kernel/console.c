@@ -78,3 +78,11 @@ void console_flush(void)
         wait_event(&consfront_changed, consfront_unread() == 0,
                    clock_now() + GLANCE);
 }
+
+void console_drain(void)
+{
+    uint64_t deadline = clock_now() + 2 * GLANCE;
+
+    while (have_ring && consfront_unread() && clock_now() < deadline)
+        hypercall_sched_op(SCHEDOP_yield, NULL, 0);
+}

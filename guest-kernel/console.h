@@ -3,8 +3,7 @@
  *
  * With a console ring (start_info) output goes to the driver domain
  * (frontends/consfront.c); without, through CONSOLEIO_write to the hypervisor's
- * log of this domain. Reports of crashes go to the log in any case, and to the
- * ring as far as there is room.
+ * log of this domain. Reports of crashes go to the log in any case.
  */
 #ifndef RINGSIDE_GUEST_CONSOLE_H
 #define RINGSIDE_GUEST_CONSOLE_H
@@ -20,6 +19,9 @@ void console_write(const char *s, size_t n);
 size_t console_read(char *buf, size_t n);
 /* Waits (bounded) until the other end has read everything. */
 void console_flush(void);
+
+/* The same without blocking, for crashes: a few ms at most, any context. */
+void console_drain(void);
 
 /*
  * Straight to the hypervisor, in any context, without allocation or locks: for

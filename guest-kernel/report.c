@@ -3,13 +3,13 @@
  * locks, any context. A small formatter, since printf() needs a heap.
  *
  * A report goes out line by line, so that nothing of it is lost if it breaks
- * off, and a second time to the console ring as far as there is room.
+ * off.
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "frontends/consfront.h"
 #include "guest-kernel/console.h"
 #include "libhypercall/hypercall.h"
 
@@ -98,7 +98,6 @@ void console_report_va(const char *fmt, va_list ap)
     put_format(&l, fmt, &copy);
     va_end(copy);
     hypercall_console_write(l.text, l.n);
-    consfront_write(l.text, l.n);
 }
 
 void console_report(const char *fmt, ...)

@@ -7,6 +7,7 @@
  * domain at once.
  */
 #include <stdarg.h>
+#include <string.h>
 
 #include "guest-kernel/console.h"
 #include "guest-kernel/kernel.h"
@@ -21,6 +22,8 @@
 #define INVALID_OPCODE 6
 #define PF_WRITE 2u
 #define PF_FETCH 16u
+#define CALL_OPCODE 0xe8 /* call with a 32-bit distance behind it */
+#define CALL_BYTES 5
 
 extern const struct ksym ksyms_start[], ksyms_end[]; /* guest.lds */
 extern char text_end[], image_start[], fsbase_insn[], fsbase_refused[];
@@ -62,6 +65,31 @@ static void report_place(const char *before, uintptr_t addr)
         console_report("%s%016lx %s+0x%lx\n", before, addr, name, offset);
     else
         console_report("%s%016lx\n", before, addr);
+}
+
+/*
+ * A function that has made no frame (yet) has its return address on top of the
+ * stack: shown if the instruction before it is a call of this very function.
+ */
+static void report_frameless_caller(const struct cpu_user_regs *r)
+{
+    const struct thread *t = thread_current();
+    uintptr_t low, high, ret;
+    size_t offset;
+    int32_t distance;
+
+    if (!t || !symbol_of(r->rip, &offset))
+        return;
+    thread_stack(t, &low, &high);
+    if (r->rsp % 8 || r->rsp < low || r->rsp >= high)
+        return;
+    ret = *(const uintptr_t *)r->rsp;
+    if (ret - CALL_BYTES < (uintptr_t)image_start || ret >= (uintptr_t)text_end)
+        return;
+    memcpy(&distance, (const char *)ret - sizeof(distance), sizeof(distance));
+    if (*(const uint8_t *)(ret - CALL_BYTES) == CALL_OPCODE &&
+        ret + (uintptr_t)distance == r->rip - offset)
+        report_place("  called from ", ret - 1);
 }
 
 static void report_backtrace(uintptr_t fp)
@@ -122,6 +150,7 @@ static void report_trap(const struct cpu_user_regs *r)
                    in_upcall() ? ", in an event handler" : "");
     report_place("  at ", r->rip);
     report_registers(r);
+    report_frameless_caller(r);
     report_backtrace(r->rbp);
 }
 
@@ -131,13 +160,17 @@ _Noreturn static void crash(void)
         hypercall_shutdown(SHUTDOWN_crash, 0);
 }
 
-/* Once only; a crash within the report is the end. */
+/*
+ * Once only; a crash within the report is the end. What the program wrote
+ * before comes out before the report.
+ */
 static void begin_crash(void)
 {
     upcalls_mask();
     if (crashing)
         crash();
     crashing = true;
+    console_drain();
 }
 
 static void trap_handler(struct cpu_user_regs *regs)
