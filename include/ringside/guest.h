@@ -5,8 +5,8 @@
  * booted by `ringside run --kernel X.elf`. The first tier is the C library:
  * stdio on the console, malloc(), time(), clock_gettime(), nanosleep(), files
  * of mounted file systems. The tiers here are Ringside's own: threads, pages,
- * event channels, grants, the store, block devices. Sockets are in
- * <lwip/sockets.h>.
+ * event channels, grants, the store. Block devices are in <ringside/blk.h>,
+ * sockets in <lwip/sockets.h>.
  *
  * Calls return 0 (or what is said) or -errno. Times are in ns; a timeout of
  * RS_FOREVER waits for ever, 0 polls. Threads are cooperative: one runs until
@@ -111,30 +111,7 @@ int rs_store_watch(const char *path, void (*fn)(void *arg, const char *path),
                    void *arg, struct rs_watch **out);
 void rs_store_unwatch(struct rs_watch *w);
 
-/* ---- block devices ---- */
-
-struct rs_block;
-
-/*
- * Opens and connects a disk by its name ("xvda") or virtual-device number.
- * -ENODEV: the domain has no such disk; -ETIMEDOUT: its backend does not answer.
- */
-int rs_block_open(const char *name, struct rs_block **out);
-void rs_block_close(struct rs_block *b);
-uint64_t rs_block_size(const struct rs_block *b); /* bytes */
-unsigned int rs_block_sector(const struct rs_block *b);
-bool rs_block_read_only(const struct rs_block *b);
-
-/*
- * Whole sectors at a byte offset; blocks the calling thread until all is done.
- * Several threads may have transfers under way. -EINVAL: not whole sectors, or
- * behind the end; -EIO: the backend failed; -EROFS.
- */
-int rs_block_read(struct rs_block *b, uint64_t offset, void *buf, size_t n);
-int rs_block_write(struct rs_block *b, uint64_t offset, const void *buf,
-                   size_t n);
-/* All writes that were done before are on stable storage when it returns. */
-int rs_block_flush(struct rs_block *b);
+/* ---- files: block devices are in <ringside/blk.h> ---- */
 
 /* Mounts the tar archive on a disk ("xvda") read-only at path ("/"). */
 int rs_mount_tar(const char *disk, const char *path);
