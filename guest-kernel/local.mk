@@ -30,3 +30,4 @@ noinst_HEADERS += include/ringside/guest.h
 EXTRA_DIST += %D%/guest.lds %D%/ksyms.awk
 
 include guest-kernel/fs/local.mk
+include guest-kernel/net/local.mk

@@ -28,7 +28,7 @@ AC_CONFIG_COMMANDS([guest-sdk],
 rs_flags="-std=gnu11 -O2 -g -fno-pic -fno-pie -fno-stack-protector"
 rs_flags="$rs_flags -fcf-protection=none -fno-omit-frame-pointer"
 rs_flags="$rs_flags -fno-common -ffunction-sections -fdata-sections"
-rs_flags="$rs_flags -U_FORTIFY_SOURCE"
+rs_flags="$rs_flags -U_FORTIFY_SOURCE -DFD_SETSIZE=256"
 rs_flags="$rs_flags -Ulinux -U__linux -U__linux__ -U__gnu_linux__"
 AC_SUBST([GUEST_CFLAGS_BASE], [$rs_flags])
 

@@ -1,15 +1,29 @@
-/* Threads, mailboxes and locks as lwIP sees them: handles. */
+/*
+ * Threads, mailboxes and locks as lwIP sees them: handles.
+ */
 #ifndef RINGSIDE_ARCH_SYS_ARCH_H
 #define RINGSIDE_ARCH_SYS_ARCH_H
 
-struct sys_sem;
-struct sys_mutex;
-struct sys_mbox;
+struct semaphore;
+struct mutex;
+struct net_mbox;
 
-typedef struct sys_sem *sys_sem_t;
-typedef struct sys_mutex *sys_mutex_t;
-typedef struct sys_mbox *sys_mbox_t;
+typedef struct semaphore *sys_sem_t;
+typedef struct mutex *sys_mutex_t;
+typedef struct net_mbox *sys_mbox_t;
 typedef void *sys_thread_t;
 typedef unsigned long sys_prot_t;
+
+#define sys_sem_valid(s)         (*(s) != NULL)
+#define sys_sem_set_invalid(s)   (*(s) = NULL)
+#define sys_mutex_valid(m)       (*(m) != NULL)
+#define sys_mutex_set_invalid(m) (*(m) = NULL)
+#define sys_mbox_valid(m)        (*(m) != NULL)
+#define sys_mbox_set_invalid(m)  (*(m) = NULL)
+
+/* Between two blocking calls no other thread runs. */
+#define SYS_ARCH_DECL_PROTECT(x)
+#define SYS_ARCH_PROTECT(x)
+#define SYS_ARCH_UNPROTECT(x)
 
 #endif

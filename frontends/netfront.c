@@ -1,0 +1,231 @@
+/*
+ * netfront's handshake: <xen/io/netif.h> and <xen/io/xenbus.h>.
+ *
+ * A thread of its own leads the card through its states in a straight line:
+ * wait for the backend, connect, wait until the backend goes, drop everything,
+ * begin again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontends/netfront_ring.h"
+#include "guest-kernel/console.h"
+#include "guest-kernel/grants.h"
+#include "guest-kernel/xenbus.h"
+
+#define MTU_PLAIN 1500
+#define MTU_MAX   65520
+
+#define IN(state) (1u << XenbusState##state)
+#define BACKEND_GONE                                                   \
+    (IN(Unknown) | IN(Initialising) | IN(InitWait) | IN(Initialised) | \
+     IN(Closing) | IN(Closed) | IN(Reconfiguring) | IN(Reconfigured))
+
+void netfront_mac(const struct netfront *nf, uint8_t mac[6])
+{
+    memcpy(mac, nf->mac, sizeof(nf->mac));
+}
+
+unsigned int netfront_mtu(const struct netfront *nf)
+{
+    return nf->mtu;
+}
+
+static uint64_t node_uint(const char *dir, const char *leaf, uint64_t otherwise)
+{
+    char path[XENBUS_PATH_MAX];
+
+    if (xenbus_path(path, dir, leaf))
+        return otherwise;
+    return xenbus_read_default(path, otherwise);
+}
+
+static int write_uint(xenbus_tx tx, const struct netfront *nf, const char *leaf,
+                      unsigned int value)
+{
+    char path[XENBUS_PATH_MAX];
+    int err = xenbus_path(path, nf->dir, leaf);
+
+    return err ? err : xenbus_printf(tx, path, "%u", value);
+}
+
+static int write_state(const struct netfront *nf, enum xenbus_state state)
+{
+    char path[XENBUS_PATH_MAX];
+    int err = xenbus_path(path, nf->dir, "state");
+
+    return err ? err : xenbus_state_write(XENBUS_NO_TX, path, state);
+}
+
+/* Waits until the backend is in one of the states. */
+static enum xenbus_state wait_backend(const struct netfront *nf,
+                                      unsigned int states)
+{
+    char path[XENBUS_PATH_MAX];
+    int err = xenbus_path(path, nf->backend, "state");
+
+    if (!err)
+        err = xenbus_state_wait(path, states, NEVER);
+    return err < 0 ? XenbusStateUnknown : (enum xenbus_state)err;
+}
+
+/* What we ask for and offer, all at once. */
+static int publish(const struct netfront *nf)
+{
+    const struct {
+        const char *leaf;
+        unsigned int value;
+    } nodes[] = {
+        { "tx-ring-ref", nf->tx_ref }, { "rx-ring-ref", nf->rx_ref },
+        { "event-channel", nf->port }, { "request-rx-copy", 1 },
+        { "feature-rx-notify", 1 },    { "feature-sg", 1 },
+        { "feature-persistent", 1 },
+    };
+    xenbus_tx tx;
+    int err;
+
+    do {
+        err = xenbus_begin(&tx);
+        if (err)
+            return err;
+        for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]) && !err; i++)
+            err = write_uint(tx, nf, nodes[i].leaf, nodes[i].value);
+        if (err) {
+            xenbus_end(tx, false);
+            return err;
+        }
+        err = xenbus_end(tx, true);
+    } while (err == -EAGAIN);
+    return err;
+}
+
+static void disconnect(struct netfront *nf)
+{
+    bool was = nf->connected;
+
+    nf->connected = false;
+    netfront_rings_reset(nf);
+    if (was)
+        nf->user.link(nf->user.arg, false);
+    if (nf->port)
+        event_close(nf->port);
+    nf->port = 0;
+}
+
+static int connect(struct netfront *nf)
+{
+    uint64_t mtu;
+    int err;
+
+    nf->sg = node_uint(nf->backend, "feature-sg", 0) == 1;
+    mtu = node_uint(nf->backend, "mtu", MTU_PLAIN);
+    mtu = node_uint(nf->dir, "mtu", mtu);
+    nf->mtu = mtu < 68 ? 68 : mtu > MTU_MAX ? MTU_MAX : (unsigned int)mtu;
+    if (!nf->sg && nf->mtu > MTU_PLAIN)
+        nf->mtu = MTU_PLAIN;
+
+    netfront_rings_reset(nf);
+    err = event_alloc_unbound(nf->backend_id, netfront_event, nf, &nf->port);
+    if (err)
+        return err;
+    netfront_post(nf);
+    err = publish(nf);
+    if (!err)
+        err = write_state(nf, XenbusStateInitialised);
+    if (!err && wait_backend(nf, ~IN(InitWait)) != XenbusStateConnected)
+        err = -ECONNREFUSED;
+    if (!err)
+        err = write_state(nf, XenbusStateConnected);
+    return err;
+}
+
+static void netfront_main(void *arg)
+{
+    struct netfront *nf = arg;
+    int err;
+
+    for (;;) {
+        wait_backend(nf, IN(InitWait));
+        err = connect(nf);
+        if (err) {
+            console_report("netfront: %s: cannot connect: %d\n", nf->dir, err);
+        } else {
+            nf->connected = true;
+            nf->user.link(nf->user.arg, true);
+            nf->user.wake(nf->user.arg);
+            wait_backend(nf, BACKEND_GONE);
+        }
+        disconnect(nf);
+        write_state(nf, err ? XenbusStateClosed : XenbusStateInitialising);
+        if (err)
+            wait_backend(nf, ~IN(InitWait));
+    }
+}
+
+static bool netfront_look(void *arg)
+{
+    struct netfront *nf = arg;
+
+    if (!nf->connected || (!RING_HAS_UNCONSUMED_RESPONSES(&nf->rx) &&
+                           list_empty(&nf->tx_queue.waiters)))
+        return false;
+    netfront_event(nf->port, nf);
+    return RING_HAS_UNCONSUMED_RESPONSES(&nf->rx) ||
+           RING_HAS_UNCONSUMED_RESPONSES(&nf->tx);
+}
+
+static int read_config(struct netfront *nf)
+{
+    char path[XENBUS_PATH_MAX], *mac = NULL;
+    int err = xenbus_path(path, nf->dir, "backend");
+
+    if (!err)
+        err = xenbus_read(XENBUS_NO_TX, path, &nf->backend, NULL);
+    if (err)
+        return err == -ENOENT ? -ENODEV : err;
+    nf->backend_id = (domid_t)node_uint(nf->dir, "backend-id", 0);
+    err = xenbus_path(path, nf->dir, "mac");
+    if (!err)
+        err = xenbus_read(XENBUS_NO_TX, path, &mac, NULL);
+    if (!err &&
+        sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &nf->mac[0], &nf->mac[1],
+               &nf->mac[2], &nf->mac[3], &nf->mac[4], &nf->mac[5]) != 6)
+        err = -EINVAL;
+    free(mac);
+    return err;
+}
+
+int netfront_start(unsigned int devid, const struct netfront_user *user,
+                   struct netfront **out)
+{
+    struct netfront *nf = calloc(1, sizeof(*nf));
+    struct thread *t;
+    int err;
+
+    if (!nf)
+        return -ENOMEM;
+    nf->user = *user;
+    snprintf(nf->dir, sizeof(nf->dir), "device/vif/%u", devid);
+    err = read_config(nf);
+    if (!err)
+        err = netfront_rings_new(nf);
+    if (err)
+        goto out;
+    err = -ENOMEM;
+    t = thread_create("netfront", netfront_main, nf, 0);
+    if (!t)
+        goto out;
+    thread_detach(t);
+    nf->poller.poll = netfront_look;
+    nf->poller.arg = nf;
+    poller_add(&nf->poller);
+    *out = nf;
+    return 0;
+out:
+    netfront_rings_free(nf);
+    free(nf->backend);
+    free(nf);
+    return err;
+}

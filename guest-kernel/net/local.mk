@@ -1,0 +1,12 @@
+# guest-kernel/net: the port of lwIP, part of the guest kernel's library.
+
+guest_kernel_libringside_guest_a_SOURCES += %D%/ethif.c %D%/net.c %D%/net.h \
+	%D%/random.c %D%/socket.c %D%/socket_file.h %D%/socket_poll.c \
+	%D%/sys_arch.c %D%/timers.c %D%/timers.h
+
+noinst_HEADERS += include/ringside/net.h \
+	%D%/include/lwipopts.h %D%/include/arch/cc.h \
+	%D%/include/arch/sys_arch.h %D%/include/arpa/inet.h \
+	%D%/include/netdb.h %D%/include/netinet/in.h \
+	%D%/include/netinet/tcp.h %D%/include/poll.h \
+	%D%/include/sys/socket.h

@@ -1,0 +1,33 @@
+/*
+ * The network stack inside the guest kernel: how its rooms meet.
+ */
+#ifndef RINGSIDE_NET_NET_H
+#define RINGSIDE_NET_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct netif;
+struct tcpip_callback_msg;
+
+/*
+ * Starts lwIP with its loopback interface, once; then the card, if there is
+ * one. The card's address comes later. 0 or -errno; the loopback works anyway.
+ */
+int net_start(void);
+
+/* By socket.c: net_start(), and the first time waits for an address. */
+void net_want(void);
+
+/* ---- ethif.c: the card as an interface of lwIP ---- */
+
+/* Finds the card and adds it. 0 or -errno. */
+int ethif_add(struct netif *netif);
+
+/*
+ * Has a message's function called in the network's thread. Any context. False:
+ * too many messages wait there.
+ */
+bool net_post(struct tcpip_callback_msg *msg);
+
+#endif

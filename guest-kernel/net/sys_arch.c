@@ -1,0 +1,200 @@
+/*
+ * lwIP's threads, locks and mailboxes on those of the guest kernel.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lwip/opt.h"
+#include "lwip/sys.h"
+
+#include "guest-kernel/clock.h"
+#include "guest-kernel/kernel.h"
+#include "guest-kernel/thread.h"
+#include "guest-kernel/upcall.h"
+
+/* A bounded queue of pointers; an event handler may post. */
+struct net_mbox {
+    struct wait_queue readers, writers;
+    unsigned int size, count, first;
+    void *slots[];
+};
+
+void sys_init(void)
+{
+}
+
+u32_t sys_now(void)
+{
+    return (u32_t)(clock_now() / NS_PER_MS);
+}
+
+void net_bug(const char *what, const char *file, int line)
+{
+    kernel_panic("lwIP: %s (%s:%d)", what, file, line);
+}
+
+/* lwIP's timeouts are in ms, 0 meaning for ever. */
+static uint64_t deadline_of(u32_t timeout)
+{
+    return timeout ? clock_deadline_ms(timeout) : NEVER;
+}
+
+/* ---- threads ---- */
+
+sys_thread_t sys_thread_new(const char *name, lwip_thread_fn fn, void *arg,
+                            int stack, int priority)
+{
+    struct thread *t = thread_create(name, fn, arg, (size_t)stack);
+
+    (void)priority;
+    if (!t)
+        kernel_panic("no memory for thread %s", name);
+    thread_detach(t);
+    return t;
+}
+
+void sys_msleep(u32_t ms)
+{
+    thread_sleep(ms * NS_PER_MS);
+}
+
+/* ---- semaphores and mutexes ---- */
+
+err_t sys_sem_new(sys_sem_t *s, u8_t count)
+{
+    *s = malloc(sizeof(**s));
+    if (!*s)
+        return ERR_MEM;
+    semaphore_init(*s, count);
+    return ERR_OK;
+}
+
+void sys_sem_free(sys_sem_t *s)
+{
+    free(*s);
+    *s = NULL;
+}
+
+void sys_sem_signal(sys_sem_t *s)
+{
+    semaphore_up(*s);
+}
+
+u32_t sys_arch_sem_wait(sys_sem_t *s, u32_t timeout)
+{
+    return semaphore_down(*s, deadline_of(timeout)) ? SYS_ARCH_TIMEOUT : 0;
+}
+
+err_t sys_mutex_new(sys_mutex_t *m)
+{
+    *m = malloc(sizeof(**m));
+    if (!*m)
+        return ERR_MEM;
+    mutex_init(*m);
+    return ERR_OK;
+}
+
+void sys_mutex_free(sys_mutex_t *m)
+{
+    free(*m);
+    *m = NULL;
+}
+
+void sys_mutex_lock(sys_mutex_t *m)
+{
+    mutex_lock(*m);
+}
+
+void sys_mutex_unlock(sys_mutex_t *m)
+{
+    mutex_unlock(*m);
+}
+
+/* ---- mailboxes ---- */
+
+err_t sys_mbox_new(sys_mbox_t *mbox, int size)
+{
+    unsigned int n = size > 0 ? (unsigned int)size : 128;
+
+    *mbox = calloc(1, sizeof(**mbox) + n * sizeof(void *));
+    if (!*mbox)
+        return ERR_MEM;
+    wait_queue_init(&(*mbox)->readers);
+    wait_queue_init(&(*mbox)->writers);
+    (*mbox)->size = n;
+    return ERR_OK;
+}
+
+void sys_mbox_free(sys_mbox_t *mbox)
+{
+    free(*mbox);
+    *mbox = NULL;
+}
+
+/* Upcalls are masked and there is room. */
+static void mbox_put(struct net_mbox *m, void *msg)
+{
+    m->slots[(m->first + m->count++) % m->size] = msg;
+    wait_queue_wake(&m->readers);
+}
+
+err_t sys_mbox_trypost(sys_mbox_t *mbox, void *msg)
+{
+    struct net_mbox *m = *mbox;
+    bool was = upcalls_mask();
+    err_t err = ERR_MEM;
+
+    if (m->count < m->size) {
+        mbox_put(m, msg);
+        err = ERR_OK;
+    }
+    upcalls_restore(was);
+    return err;
+}
+
+err_t sys_mbox_trypost_fromisr(sys_mbox_t *mbox, void *msg)
+{
+    return sys_mbox_trypost(mbox, msg);
+}
+
+void sys_mbox_post(sys_mbox_t *mbox, void *msg)
+{
+    struct net_mbox *m = *mbox;
+    bool was = upcalls_mask();
+
+    while (m->count == m->size)
+        wait_queue_sleep(&m->writers, NEVER);
+    mbox_put(m, msg);
+    upcalls_restore(was);
+}
+
+u32_t sys_arch_mbox_fetch(sys_mbox_t *mbox, void **msg, u32_t timeout)
+{
+    uint64_t deadline = deadline_of(timeout);
+    struct net_mbox *m = *mbox;
+    bool was = upcalls_mask();
+    u32_t ret = SYS_ARCH_TIMEOUT;
+    int err = 0;
+
+    while (!m->count && !err)
+        err = wait_queue_sleep(&m->readers, deadline);
+    if (m->count) {
+        void *got = m->slots[m->first];
+
+        m->first = (m->first + 1) % m->size;
+        m->count--;
+        if (msg)
+            *msg = got;
+        wait_queue_wake(&m->writers);
+        ret = 0;
+    }
+    upcalls_restore(was);
+    return ret;
+}
+
+u32_t sys_arch_mbox_tryfetch(sys_mbox_t *mbox, void **msg)
+{
+    if (!(*mbox)->count)
+        return SYS_MBOX_EMPTY;
+    return sys_arch_mbox_fetch(mbox, msg, 1);
+}

@@ -1,0 +1,208 @@
+/*
+ * lwIP's timeouts, in place of its own core/timeouts.c: what is periodic there
+ * runs here only while it is needed, so that an idle guest sleeps.
+ *
+ *   TCP             every 250 ms while a connection exists
+ *   ARP, DNS, IP    every second until a while after the last frame; time
+ *   reassembly      that was slept through is made up for
+ *   DHCP            every 500 ms while an answer is awaited, every minute
+ *                   while there is a lease
+ *
+ * The caller of every function has the core lock. The network thread sleeps
+ * until the next timeout; a timeout that another thread makes wakes it.
+ */
+#include <stdlib.h>
+
+#include "lwip/opt.h"
+#include "lwip/dhcp.h"
+#include "lwip/dns.h"
+#include "lwip/etharp.h"
+#include "lwip/ip4_frag.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/sys.h"
+#include "lwip/timeouts.h"
+
+#include "guest-kernel/kernel.h"
+#include "guest-kernel/net/timers.h"
+
+#define TICK_MS             1000
+#define TICKS_AFTER_TRAFFIC 20  /* reassembly gives up after 15 */
+#define TICKS_MAX           600 /* made up for: the longest age is 300 s */
+
+struct timeout {
+    struct timeout *next;
+    u32_t due;
+    sys_timeout_handler fn;
+    void *arg;
+};
+
+static struct timeout *timeouts; /* by due time */
+static bool tcp_running, tick_running, dhcp_running;
+static unsigned int quiet_ticks;
+static u32_t last_tick;
+
+static bool is_before(u32_t a, u32_t b)
+{
+    return (s32_t)(a - b) < 0;
+}
+
+/* ---- the list ---- */
+
+void sys_timeouts_init(void)
+{
+    last_tick = sys_now();
+}
+
+void sys_timeout(u32_t ms, sys_timeout_handler fn, void *arg)
+{
+    struct timeout *t = malloc(sizeof(*t));
+    struct timeout **at = &timeouts;
+
+    if (!t)
+        kernel_panic("no memory for a network timeout");
+    *t = (struct timeout){ .due = sys_now() + ms, .fn = fn, .arg = arg };
+    while (*at && !is_before(t->due, (*at)->due))
+        at = &(*at)->next;
+    t->next = *at;
+    *at = t;
+    if (at == &timeouts)
+        net_thread_wake();
+}
+
+void sys_untimeout(sys_timeout_handler fn, void *arg)
+{
+    struct timeout **at = &timeouts, *t;
+
+    for (; (t = *at); at = &t->next) {
+        if (t->fn != fn || t->arg != arg)
+            continue;
+        *at = t->next;
+        free(t);
+        return;
+    }
+}
+
+void sys_check_timeouts(void)
+{
+    u32_t now = sys_now();
+
+    while (timeouts && !is_before(now, timeouts->due)) {
+        struct timeout *t = timeouts;
+        struct timeout copy = *t;
+
+        timeouts = t->next;
+        free(t);
+        copy.fn(copy.arg);
+    }
+}
+
+u32_t sys_timeouts_sleeptime(void)
+{
+    u32_t now = sys_now();
+
+    if (!timeouts)
+        return SYS_TIMEOUTS_SLEEPTIME_INFINITE;
+    return is_before(timeouts->due, now) ? 0 : timeouts->due - now;
+}
+
+void sys_restart_timeouts(void)
+{
+    u32_t now = sys_now();
+    u32_t first = timeouts ? timeouts->due : now;
+
+    for (struct timeout *t = timeouts; t; t = t->next)
+        t->due += now - first;
+}
+
+/* ---- TCP ---- */
+
+static void tcp_tick(void *arg)
+{
+    tcp_tmr();
+    tcp_running = tcp_active_pcbs || tcp_tw_pcbs;
+    if (tcp_running)
+        sys_timeout(TCP_TMR_INTERVAL, tcp_tick, arg);
+}
+
+void tcp_timer_needed(void)
+{
+    if (tcp_running || (!tcp_active_pcbs && !tcp_tw_pcbs))
+        return;
+    tcp_running = true;
+    sys_timeout(TCP_TMR_INTERVAL, tcp_tick, NULL);
+}
+
+/* ---- tables that age ---- */
+
+static void tick(void *arg)
+{
+    u32_t ticks = (sys_now() - last_tick) / TICK_MS;
+
+    last_tick += ticks * TICK_MS;
+    for (u32_t i = 0; i < ticks && i < TICKS_MAX; i++) {
+        etharp_tmr();
+        dns_tmr();
+        ip_reass_tmr();
+    }
+    tick_running = ++quiet_ticks < TICKS_AFTER_TRAFFIC;
+    if (tick_running)
+        sys_timeout(TICK_MS, tick, arg);
+}
+
+/*
+ * Called in the middle of sending or receiving, so the tables are left alone
+ * until the network thread comes to its timeouts.
+ */
+void net_timers_traffic(void)
+{
+    quiet_ticks = 0;
+    if (tick_running)
+        return;
+    tick_running = true;
+    sys_timeout(0, tick, NULL);
+}
+
+/* ---- DHCP ---- */
+
+static bool dhcp_waits(void)
+{
+    struct netif *n;
+
+    NETIF_FOREACH(n)
+    {
+        const struct dhcp *d = netif_dhcp_data(n);
+
+        if (d && d->request_timeout)
+            return true;
+    }
+    return false;
+}
+
+static void dhcp_minute(void *arg)
+{
+    dhcp_coarse_tmr();
+    sys_timeout(DHCP_COARSE_TIMER_MSECS, dhcp_minute, arg);
+    net_timers_dhcp();
+}
+
+static void dhcp_tick(void *arg)
+{
+    dhcp_fine_tmr();
+    dhcp_running = dhcp_waits();
+    if (dhcp_running)
+        sys_timeout(DHCP_FINE_TIMER_MSECS, dhcp_tick, arg);
+}
+
+void net_timers_dhcp(void)
+{
+    static bool minutes;
+
+    if (!minutes)
+        sys_timeout(DHCP_COARSE_TIMER_MSECS, dhcp_minute, NULL);
+    minutes = true;
+    if (dhcp_running || !dhcp_waits())
+        return;
+    dhcp_running = true;
+    sys_timeout(DHCP_FINE_TIMER_MSECS, dhcp_tick, NULL);
+}
