@@ -84,7 +84,7 @@ static void report_frameless_caller(const struct cpu_user_regs *r)
     if (r->rsp % 8 || r->rsp < low || r->rsp >= high)
         return;
     ret = *(const uintptr_t *)r->rsp;
-    if (ret - CALL_BYTES < (uintptr_t)image_start || ret >= (uintptr_t)text_end)
+    if (ret < (uintptr_t)image_start + CALL_BYTES || ret >= (uintptr_t)text_end)
         return;
     memcpy(&distance, (const char *)ret - sizeof(distance), sizeof(distance));
     if (*(const uint8_t *)(ret - CALL_BYTES) == CALL_OPCODE &&
