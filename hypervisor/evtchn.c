@@ -322,7 +322,7 @@ static int op_status(struct vcpu *v, void *arg)
 
     if (err)
         return err;
-    if (op->port == 0 || op->port >= d->evtchn.max)
+    if (op->port >= d->evtchn.max)
         return -EINVAL;
     e = port_of(d, op->port);
     op->status = e ? e->state : EVTCHNSTAT_closed;
