@@ -247,6 +247,7 @@ static void map_one(struct vcpu *v, struct gnttab_map_grant_ref *op)
     struct domain *d = v->domain;
     bool readonly = op->flags & GNTMAP_readonly;
     struct grant_map *m;
+    grant_handle_t handle;
     xen_pfn_t gfn;
 
     op->handle = ~0u;
@@ -262,17 +263,19 @@ static void map_one(struct vcpu *v, struct gnttab_map_grant_ref *op)
         return;
     }
     op->status = grant_take_map(d, op->dom, op->ref, readonly, op->host_addr,
-                                &op->handle, &gfn);
+                                &handle, &gfn);
     if (op->status)
         return;
-    m = grant_map_of(d, op->handle);
+    m = grant_map_of(d, handle);
     if (!d->ops->grant_open)
         op->status = show_at_frame(v, m);
     else if (d->ops->grant_open(v, host_domain(d->host, m->granter), gfn,
                                 readonly, &op->dev_bus_addr))
         op->status = GNTST_no_device_space;
     if (op->status)
-        grant_release_map(d, op->handle);
+        grant_release_map(d, handle);
+    else
+        op->handle = handle;
 }
 
 /* The engine has certainly removed the page: the grant may be ended. */
