@@ -54,8 +54,9 @@ long do_multicall(struct vcpu *v, const uint64_t args[6])
             return -EFAULT;
         for (unsigned int k = 0; k < 6; k++)
             a[k] = e.args[k];
-        /* No nesting: a batch inside a batch would not be bounded. */
-        if (e.op == __HYPERVISOR_multicall)
+        /* No nesting: a batch inside a batch would not be bounded. (The
+         * number has 64 bits here, and must not lose the upper half.) */
+        if (e.op >= HYPERCALL_MAX || e.op == __HYPERVISOR_multicall)
             e.result = (xen_ulong_t)-ENOSYS;
         else
             e.result = (xen_ulong_t)hypercall_dispatch(v, (unsigned int)e.op, a);
