@@ -66,16 +66,20 @@ static void punch(struct memory *m, uint64_t first, uint64_t pages)
 void memory_release(struct domain *d)
 {
     struct memory *m = &d->memory;
+    uint32_t pinned = 0;
     uint64_t from = 0;
 
-    if (m->fd < 0)
+    if (!m->frames)
         return;
     for (uint32_t gfn = 0; m->pins && gfn < m->nr_pages; gfn++)
         if (m->frames[gfn].pins) {
             punch(m, from, gfn - from);
             from = gfn + 1;
+            pinned++;
         }
     punch(m, from, m->file_pages - from);
+    host_uncharge(d->host, m->tot_pages - pinned);
+    m->tot_pages = pinned;
 }
 
 void memory_destroy(struct domain *d)
@@ -104,7 +108,9 @@ void *memory_own_page(struct domain *d, uint32_t index)
 
 static bool in_aperture(const struct memory *m, xen_pfn_t gfn)
 {
-    return gfn >= m->nr_pages && gfn - m->nr_pages < MEMORY_APERTURE_PAGES;
+    /* A process has no frames at all. */
+    return m->frames && gfn >= m->nr_pages &&
+           gfn - m->nr_pages < MEMORY_APERTURE_PAGES;
 }
 
 bool memory_is_ram(struct domain *d, xen_pfn_t gfn)
@@ -158,8 +164,11 @@ void memory_unpin(struct domain *d, xen_pfn_t gfn)
     struct memory *m = &d->memory;
 
     m->pins--;
-    if (--m->frames[gfn].pins == 0 && d->dying)
+    if (--m->frames[gfn].pins == 0 && d->dying) {
         punch(m, gfn, 1);
+        host_uncharge(d->host, 1);
+        m->tot_pages--;
+    }
 }
 
 /* ---- the aperture ---- */
