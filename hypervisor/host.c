@@ -28,6 +28,12 @@ const char *rs_version(void)
 
 /* ---- watched descriptors ---- */
 
+/* What epoll told a thread that does not hold the lock is out of date. */
+static void bump_epoch(struct rs_host *h)
+{
+    __atomic_fetch_add(&h->epoch, 1, __ATOMIC_RELEASE);
+}
+
 int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,
                void (*ready)(void *, uint32_t), void *data)
 {
@@ -52,6 +58,7 @@ void host_unwatch(struct rs_host *h, struct watch *w)
         return;
     epoll_ctl(h->epfd, EPOLL_CTL_DEL, w->fd, NULL);
     w->ready = NULL;
+    bump_epoch(h);
     /* Its owner may free it now: forget what this batch still holds. */
     for (int i = 0; i < h->batch_n; i++)
         if (h->batch[i].data.ptr == w)
@@ -166,19 +173,34 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
     return 0;
 }
 
+/* The oldest domain that is not yet dying. */
+static struct domain *any_alive(struct rs_host *h)
+{
+    struct list *pos;
+
+    list_for_each(pos, &h->domain_list)
+    {
+        struct domain *d = container_of(pos, struct domain, link);
+
+        if (!d->dying)
+            return d;
+    }
+    return NULL;
+}
+
 void rs_host_free(struct rs_host *h)
 {
-    struct list *pos, *tmp;
+    struct domain *d;
 
     if (!h)
         return;
     pthread_mutex_lock(&h->lock);
     h->domain_event = NULL;
     control_close(h);
-    /* Mappings keep dying granters: two rounds empty the list. */
-    for (int round = 0; round < 2; round++)
-        list_for_each_safe(pos, tmp, &h->domain_list)
-            domain_destroy(container_of(pos, struct domain, link));
+    /* Each frees the dying granters whose last mapper it was: so from the
+     * start every time, and none is left after the last. */
+    while ((d = any_alive(h)) != NULL)
+        domain_destroy(d);
     if (h->engine && h->engine_host)
         h->engine->host_close(h);
     time_close(h);
@@ -202,13 +224,19 @@ int rs_host_fd(const struct rs_host *h)
 
 int rs_host_dispatch(struct rs_host *h, int timeout_ms)
 {
+    uint64_t epoch = __atomic_load_n(&h->epoch, __ATOMIC_ACQUIRE);
     struct epoll_event ev[HOST_BATCH];
     int n = epoll_wait(h->epfd, ev, HOST_BATCH, timeout_ms);
 
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
     pthread_mutex_lock(&h->lock);
-    memcpy(h->batch, ev, (size_t)n * sizeof(ev[0]));
+    /* Another thread was here since: what we saw may be done already (a second
+     * RECV would block), or its owner may be freed. So look again. */
+    if (epoch != __atomic_load_n(&h->epoch, __ATOMIC_ACQUIRE))
+        n = epoll_wait(h->epfd, ev, HOST_BATCH, 0);
+    bump_epoch(h);
+    memcpy(h->batch, ev, n > 0 ? (size_t)n * sizeof(ev[0]) : 0);
     h->batch_n = n;
     for (int i = 0; i < n; i++) {
         struct watch *w = h->batch[i].data.ptr;
@@ -261,6 +289,7 @@ static int with_domain(struct rs_host *h, uint16_t domid,
     int err = 0;
 
     pthread_mutex_lock(&h->lock);
+    h->error[0] = '\0';
     d = host_domain(h, domid);
     if (!d || d->dying || d->is_process)
         err = host_error(h, -ESRCH, "no domain %u", domid);
@@ -292,6 +321,7 @@ int rs_domain_info(struct rs_host *h, uint16_t domid,
     int err = 0;
 
     pthread_mutex_lock(&h->lock);
+    h->error[0] = '\0';
     d = host_domain(h, domid);
     if (d)
         domain_fill_info(d, info);

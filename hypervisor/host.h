@@ -35,6 +35,7 @@ struct rs_host {
     struct control *control; /* control socket, NULL if none */
     unsigned int flags;      /* RS_HOST_... */
     int epfd;
+    uint64_t epoch; /* atomic: dispatches, and descriptors unwatched */
     struct epoll_event batch[HOST_BATCH]; /* being dispatched */
     int batch_n;
     struct watch wake; /* an eventfd: rs_host_stop() */
