@@ -38,6 +38,10 @@ static int check_config(struct rs_host *h, const struct rs_domain_config *c)
         return host_error(h, -EINVAL,
                           "memory of %llu KiB: must be between 2 MiB and 64 GiB",
                           (unsigned long long)c->memory_kib);
+    /* Beyond, addresses behind the module would not fit into 64 bits. */
+    if (c->module_size > MEMORY_MAX_PAGES * PAGE_SIZE)
+        return host_error(h, -ENOMEM, "a module of %zu bytes is too large",
+                          c->module_size);
     return 0;
 }
 
@@ -52,7 +56,7 @@ static int check_image(struct rs_host *h, const struct elf_image *e)
         if (!s->execute)
             continue;
         page_ok |= e->hypercall_page >= s->vaddr &&
-                   e->hypercall_page + PAGE_SIZE <= page_up(s->vaddr + s->memsz);
+                   e->hypercall_page < s->vaddr + s->memsz;
         entry_ok |= e->entry >= s->vaddr && e->entry < s->vaddr + s->memsz;
     }
     if (!e->is_xen)
@@ -75,8 +79,7 @@ static int plan(struct rs_host *h, const struct rs_domain_config *c,
     l->store = l->console + PAGE_SIZE;
     l->stack = l->store + PAGE_SIZE;
     l->free = l->stack + PAGE_SIZE;
-    if (c->module_size > MEMORY_MAX_PAGES * PAGE_SIZE ||
-        l->free + 16 * PAGE_SIZE > c->memory_kib * 1024)
+    if (l->free + 16 * PAGE_SIZE > c->memory_kib * 1024)
         return host_error(h, -ENOMEM,
                           "memory of %llu KiB is too little: this image needs "
                           "%llu KiB",

@@ -50,7 +50,8 @@ static const char *add_segment(const struct file *f, const Elf64_Phdr *ph,
     s->bytes = at(f, ph->p_offset, ph->p_filesz);
     if (!s->bytes || ph->p_filesz > ph->p_memsz)
         return "a segment lies outside the file";
-    if (ph->p_vaddr > UINT64_MAX - PAGE_SIZE - ph->p_memsz)
+    if (ph->p_memsz > ELF_MAX_ADDRESS ||
+        ph->p_vaddr > ELF_MAX_ADDRESS - ph->p_memsz)
         return "a segment's address is out of range";
     s->vaddr = ph->p_vaddr;
     s->memsz = ph->p_memsz;

@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #define ELF_MAX_SEGMENTS 8
+/* Segments lie below, so that sums of addresses and sizes do not wrap. */
+#define ELF_MAX_ADDRESS (1ull << 47)
 
 struct elf_segment {
     uint64_t vaddr, memsz;
