@@ -22,6 +22,9 @@
 #
 # Helpers that system tests start (not tests themselves) go to check_PROGRAMS.
 
+include tests/unit/local.mk
+include tests/confine/local.mk
+
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
 TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
 

@@ -1,0 +1,1 @@
+# confine: the sandbox engine with real guests.

@@ -1,0 +1,20 @@
+# The core's unit tests. Each is one program with core.c, the fixture.
+
+core_test_cppflags = $(HOST_CPPFLAGS) -I$(top_srcdir)/hypervisor
+
+noinst_LIBRARIES += %D%/libcore-test.a
+%C%_libcore_test_a_CPPFLAGS = $(core_test_cppflags)
+%C%_libcore_test_a_SOURCES = %D%/core.c %D%/core.h
+core_test_ldadd = %D%/libcore-test.a hypervisor/libringside.a \
+	$(SECCOMP_LIBS) $(CMOCKA_LIBS) -lpthread
+
+unit_tests += %D%/test_core_evtchn
+%C%_test_core_evtchn_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_evtchn_LDADD = $(core_test_ldadd)
+unit_tests += %D%/test_core_grant
+%C%_test_core_grant_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_grant_LDADD = $(core_test_ldadd)
+
+unit_tests += %D%/test_core_calls
+%C%_test_core_calls_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_calls_LDADD = $(core_test_ldadd)

@@ -1,0 +1,592 @@
+/*
+ * The other hypercalls: memory_op, xen_version, multicall, console_io,
+ * sched_op, timers, and how their arguments are read.
+ */
+#include "core.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "hypercall.h"
+
+static struct {
+    struct rs_host *h;
+    uint16_t d;
+    char console[200000];
+    size_t console_n;
+    int events;
+} fx;
+
+static long call(unsigned int nr, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    return core_call(fx.h, fx.d, nr, a0, a1, a2);
+}
+
+static long memory_op(uint64_t cmd, void *op, size_t size)
+{
+    return core_op(fx.h, fx.d, __HYPERVISOR_memory_op, cmd, op, size);
+}
+
+static void on_event(void *data, uint16_t domid)
+{
+    (void)data;
+    fx.events += domid == fx.d;
+}
+
+static void on_console(void *data, const char *bytes, size_t n)
+{
+    (void)data;
+    assert_true(n <= sizeof(fx.console) - fx.console_n);
+    memcpy(fx.console + fx.console_n, bytes, n);
+    fx.console_n += n;
+}
+
+static int setup(void **state)
+{
+    const struct rs_host_config c = { .engine = "test",
+                                      .memory_kib = 64 * 1024,
+                                      .domain_event = on_event };
+    uint8_t image[CORE_IMAGE_SIZE];
+    struct rs_domain_config dc = { .memory_kib = CORE_KIB,
+                                   .kernel = image,
+                                   .kernel_size = sizeof(image),
+                                   .console = on_console };
+
+    (void)state;
+    memset(&fx, 0, sizeof(fx));
+    assert_int_equal(rs_host_new(&c, &fx.h), 0);
+    core_image(image);
+    fx.d = (uint16_t)rs_domain_create(fx.h, &dc);
+    assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rs_host_free(fx.h);
+    return 0;
+}
+
+/* ---- memory_op ---- */
+
+static void test_reservations(void **state)
+{
+    domid_t self = DOMID_SELF, other = core_boot(fx.h), none = 4711;
+    const uint64_t cmds[] = { XENMEM_current_reservation,
+                              XENMEM_maximum_reservation, XENMEM_maximum_gpfn };
+
+    (void)state;
+    assert_int_equal(memory_op(cmds[0], &self, sizeof(self)),
+                     CORE_PAGES - MEMORY_FIRST_GFN);
+    assert_int_equal(memory_op(cmds[1], &self, sizeof(self)),
+                     CORE_PAGES - MEMORY_FIRST_GFN);
+    assert_int_equal(memory_op(cmds[2], &self, sizeof(self)), CORE_PAGES - 1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(memory_op(cmds[i], &other, sizeof(other)), -EPERM);
+        assert_int_equal(memory_op(cmds[i], &none, sizeof(none)), -ESRCH);
+        assert_int_equal(call(__HYPERVISOR_memory_op, cmds[i], 0, 0), -EFAULT);
+    }
+    assert_true(call(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page, 0, 0) >=
+                CORE_PAGES);
+    assert_int_equal(call(__HYPERVISOR_memory_op, ~0ull, CORE_ARG, 0), -ENOSYS);
+}
+
+static void test_memory_map(void **state)
+{
+    struct {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) *ram = core_at(fx.h, fx.d, CORE_RAM);
+    struct xen_memory_map op = { .nr_entries = 4 };
+
+    (void)state;
+    op.buffer.p = (void *)CORE_RAM;
+    assert_int_equal(memory_op(XENMEM_memory_map, &op, sizeof(op)), 0);
+    assert_int_equal(op.nr_entries, 1);
+    assert_int_equal(ram->addr, 1 << 20);
+    assert_int_equal(ram->addr + ram->size, CORE_RAM_END);
+    assert_int_equal(ram->type, 1);
+    op.nr_entries = 0;
+    assert_int_equal(memory_op(XENMEM_memory_map, &op, sizeof(op)), -EINVAL);
+    op.nr_entries = 1;
+    op.buffer.p = (void *)0x1000;
+    assert_int_equal(memory_op(XENMEM_memory_map, &op, sizeof(op)), -EFAULT);
+}
+
+static long add(unsigned int space, uint64_t idx, uint64_t gfn)
+{
+    struct xen_add_to_physmap op = {
+        .domid = DOMID_SELF, .space = space, .idx = idx, .gpfn = gfn
+    };
+
+    return memory_op(XENMEM_add_to_physmap, &op, sizeof(op));
+}
+
+static void test_add_to_physmap(void **state)
+{
+    const unsigned int grants = XENMAPSPACE_grant_table,
+                       info = XENMAPSPACE_shared_info;
+    struct xen_add_to_physmap op = { .domid = core_boot(fx.h),
+                                     .space = grants };
+    uint64_t at = CORE_APERTURE_GFN;
+
+    (void)state;
+    assert_int_equal(add(grants, 0, at), 0);
+    assert_ptr_equal(
+        core_at(fx.h, fx.d, at << 12),
+        memory_own_page(core_domain(fx.h, fx.d), MEMORY_OWN_GRANT));
+    assert_int_equal(add(grants, 0, at), -EINVAL); /* not free any more */
+    assert_int_equal(add(grants, 31, at + 1), 0);
+    assert_int_equal(core_domain(fx.h, fx.d)->grants.nr_frames, 32);
+    assert_int_equal(add(grants, 32, at + 2), -EINVAL);
+    assert_int_equal(add(grants, ~0ull, at + 2), -EINVAL);
+    assert_int_equal(add(grants, 1ull << 32, at + 2), -EINVAL);
+    assert_int_equal(add(info, 0, at + 2), 0);
+    assert_int_equal(add(info, 1, at + 3), -EINVAL);
+    assert_int_equal(add(XENMAPSPACE_gmfn, 0, at + 3), -EINVAL);
+    assert_int_equal(add(grants, 1, 300), -EINVAL); /* RAM */
+    assert_int_equal(add(grants, 1, 0), -EINVAL);
+    assert_int_equal(add(grants, 1, CORE_PAGES + MEMORY_APERTURE_PAGES),
+                     -EINVAL);
+    assert_int_equal(add(grants, 1, ~0ull), -EINVAL);
+    assert_int_equal(memory_op(XENMEM_add_to_physmap, &op, sizeof(op)), -EPERM);
+}
+
+/* ---- how arguments are read ---- */
+
+static void test_guest_addresses(void **state)
+{
+    const uint64_t good[] = { 1 << 20, CORE_RAM, CORE_RAM + 4095,
+                              CORE_RAM_END - 8192 };
+    const uint64_t bad[] = { 0,
+                             (1 << 20) - 8192,
+                             (1 << 20) - 1,
+                             CORE_RAM_END + 4096,
+                             CORE_RAM_END + 4090,
+                             CORE_APERTURE_GFN << 12,
+                             (CORE_PAGES + MEMORY_APERTURE_PAGES) * 4096ull,
+                             ~0ull,
+                             ~0ull - 4096,
+                             1ull << 47,
+                             1ull << 63 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_int_equal(
+            call(__HYPERVISOR_console_io, CONSOLEIO_write, 8192, good[i]), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(
+            call(__HYPERVISOR_console_io, CONSOLEIO_write, 8192, bad[i]),
+            -EFAULT);
+    /* A result that crosses pages arrives whole. */
+    assert_int_equal(
+        call(__HYPERVISOR_xen_version, XENVER_extraversion, CORE_RAM + 4092, 0),
+        0);
+    assert_memory_equal(core_at(fx.h, fx.d, CORE_RAM + 4092), "-rin", 4);
+    assert_memory_equal(core_at(fx.h, fx.d, CORE_RAM + 4096), "gside", 6);
+    assert_int_equal(call(__HYPERVISOR_xen_version, XENVER_commandline,
+                          CORE_RAM_END + 4000, 0),
+                     -EFAULT);
+}
+
+/* A process's addresses are offsets into what came with the call. */
+static void test_process_addresses(void **state)
+{
+    struct domain *p = core_join(fx.h, RS_DOMID_DRIVER);
+    struct vcpu *v = &p->vcpu[0];
+    uint8_t bytes[16] = "0123456789abcdef", to[16];
+
+    (void)state;
+    v->space = bytes;
+    v->space_size = sizeof(bytes);
+    assert_int_equal(copy_from_guest(v, to, guest_addr(0), 16), 0);
+    assert_int_equal(copy_from_guest(v, to, guest_addr(15), 1), 0);
+    assert_int_equal(to[0], 'f');
+    assert_int_equal(copy_from_guest(v, to, guest_addr(16), 0), 0);
+    assert_int_equal(copy_from_guest(v, to, guest_addr(0), 17), -EFAULT);
+    assert_int_equal(copy_from_guest(v, to, guest_addr(16), 1), -EFAULT);
+    assert_int_equal(copy_from_guest(v, to, guest_addr(~0ull), 2), -EFAULT);
+    assert_int_equal(copy_to_guest(v, guest_addr(~0ull), to, 1), -EFAULT);
+    assert_int_equal(copy_to_guest(v, guest_addr(8), to, 9), -EFAULT);
+    /* And without a call there is nothing at all. */
+    v->space = NULL;
+    v->space_size = 0;
+    assert_int_equal(copy_from_guest(v, to, guest_addr(0), 1), -EFAULT);
+    assert_int_equal(copy_from_guest(v, to, guest_addr(4096), 1), -EFAULT);
+    domain_destroy(p);
+}
+
+/* ---- xen_version ---- */
+
+static void test_version(void **state)
+{
+    const unsigned int nr = __HYPERVISOR_xen_version;
+    xen_feature_info_t *f = core_at(fx.h, fx.d, CORE_RAM);
+    xen_compile_info_t *info = (void *)f;
+
+    (void)state;
+    assert_int_equal(call(nr, XENVER_version, 0, 0), 4 << 16 | 17);
+    assert_int_equal(call(nr, XENVER_pagesize, 0, 0), 4096);
+    f->submap_idx = 0;
+    assert_int_equal(call(nr, XENVER_get_features, CORE_RAM, 0), 0);
+    assert_true(f->submap & 1u << XENFEAT_auto_translated_physmap);
+    assert_true(f->submap & 1u << XENFEAT_writable_page_tables);
+    f->submap_idx = 1;
+    assert_int_equal(call(nr, XENVER_get_features, CORE_RAM, 0), -EINVAL);
+    for (uint64_t cmd = XENVER_extraversion; cmd <= XENVER_commandline; cmd++) {
+        memset(f, 0, 2048);
+        if (cmd == XENVER_pagesize)
+            continue;
+        assert_int_equal(call(nr, cmd, CORE_RAM, 0), 0);
+        assert_int_equal(call(nr, cmd, 0, 0), -EFAULT);
+    }
+    assert_int_equal(call(nr, XENVER_compile_info, CORE_RAM, 0), 0);
+    assert_non_null(memchr(info->compiler, 0, sizeof(info->compiler)));
+    assert_int_equal(call(nr, XENVER_build_id, CORE_RAM, 0), -ENODATA);
+    assert_int_equal(call(nr, 99, CORE_RAM, 0), -ENOSYS);
+    assert_int_equal(call(nr, ~0ull, CORE_RAM, 0), -ENOSYS);
+}
+
+/* ---- multicall ---- */
+
+static void test_multicall(void **state)
+{
+    struct multicall_entry *e = core_at(fx.h, fx.d, CORE_RAM);
+    struct rs_domain_info before, after;
+
+    (void)state;
+    assert_int_equal(rs_domain_info(fx.h, fx.d, &before), 0);
+    e[0] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version,
+                                     .args = { XENVER_pagesize } };
+    e[1] = (struct multicall_entry){ .op = 63 };
+    e[2] = (struct multicall_entry){ .op = __HYPERVISOR_multicall,
+                                     .args = { CORE_RAM, 3 } };
+    e[3] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version,
+                                     .args = { XENVER_version } };
+    assert_int_equal(call(__HYPERVISOR_multicall, CORE_RAM, 4, 0), 0);
+    assert_int_equal(e[0].result, 4096);
+    assert_int_equal((long)e[1].result, -ENOSYS);
+    assert_int_equal((long)e[2].result, -ENOSYS);
+    assert_int_equal(e[3].result, 4 << 16 | 17);
+    assert_int_equal(rs_domain_info(fx.h, fx.d, &after), 0);
+    assert_int_equal(after.hypercalls - before.hypercalls, 4);
+    assert_int_equal(call(__HYPERVISOR_multicall, CORE_RAM, 0, 0), 0);
+    assert_int_equal(call(__HYPERVISOR_multicall, CORE_RAM, ~0ull, 0), -EINVAL);
+    assert_int_equal(call(__HYPERVISOR_multicall, 0, 1, 0), -EFAULT);
+    assert_int_equal(call(__HYPERVISOR_multicall, CORE_RAM_END + 4090, 1, 0),
+                     -EFAULT);
+}
+
+/* No batch inside a batch, however its number is written. */
+static void test_multicall_does_not_nest(void **state)
+{
+    struct multicall_entry *e = core_at(fx.h, fx.d, CORE_RAM);
+
+    (void)state;
+    e[0] = (struct multicall_entry){ .op = 1ul << 32 | __HYPERVISOR_multicall,
+                                     .args = { CORE_RAM, 1 } };
+    assert_int_equal(call(__HYPERVISOR_multicall, CORE_RAM, 1, 0), 0);
+    assert_int_equal((long)e[0].result, -ENOSYS);
+}
+
+static void test_multicall_ends_with_shutdown(void **state)
+{
+    struct multicall_entry *e = core_at(fx.h, fx.d, CORE_RAM);
+    struct sched_shutdown *op = core_at(fx.h, fx.d, CORE_ARG);
+
+    (void)state;
+    op->reason = SHUTDOWN_poweroff;
+    e[0] = (struct multicall_entry){ .op = __HYPERVISOR_sched_op,
+                                     .args = { SCHEDOP_shutdown, CORE_ARG } };
+    e[1] = (struct multicall_entry){ .op = __HYPERVISOR_console_io,
+                                     .args = { CONSOLEIO_write, 1, CORE_RAM } };
+    call(__HYPERVISOR_multicall, CORE_RAM, 2, 0);
+    assert_int_equal(fx.console_n, 0);
+    assert_int_equal(call(__HYPERVISOR_xen_version, XENVER_pagesize, 0, 0),
+                     -EPERM);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    for (unsigned int nr = 0; nr < 200; nr++)
+        if (!hypercall_name(nr))
+            assert_int_equal(call(nr, CORE_ARG, CORE_ARG, CORE_ARG), -ENOSYS);
+    assert_int_equal(call(~0u, 0, 0, 0), -ENOSYS);
+    assert_string_equal(hypercall_name(__HYPERVISOR_sched_op), "sched_op");
+    assert_null(hypercall_name(HYPERCALL_MAX));
+}
+
+/* ---- console_io ---- */
+
+static void test_console(void **state)
+{
+    const unsigned int nr = __HYPERVISOR_console_io;
+    char *text = core_at(fx.h, fx.d, CORE_RAM);
+
+    (void)state;
+    strcpy(text, "hello\n");
+    assert_int_equal(call(nr, CONSOLEIO_write, 6, CORE_RAM), 0);
+    assert_int_equal(fx.console_n, 6);
+    assert_memory_equal(fx.console, "hello\n", 6);
+    assert_int_equal(call(nr, CONSOLEIO_write, 0, 0), 0);
+    assert_int_equal(call(nr, CONSOLEIO_read, 100, CORE_RAM), 0);
+    assert_int_equal(call(nr, 7, 1, CORE_RAM), -ENOSYS);
+    assert_int_equal(call(nr, CONSOLEIO_write, 1, 0), -EFAULT);
+    assert_int_equal(call(nr, CONSOLEIO_write, 1u << 31, CORE_RAM), -E2BIG);
+    assert_int_equal(call(nr, CONSOLEIO_write, ~0u, CORE_RAM), -E2BIG);
+    fx.console_n = 0;
+    memset(text, 'x', 4096);
+    assert_int_equal(call(nr, CONSOLEIO_write, 65536, CORE_RAM), 0);
+    assert_int_equal(fx.console_n, 65536);
+}
+
+/* ---- sched_op ---- */
+
+static struct rs_domain_info info_of(uint16_t d)
+{
+    struct rs_domain_info info;
+
+    assert_int_equal(rs_domain_info(fx.h, d, &info), 0);
+    return info;
+}
+
+static void test_shutdown(void **state)
+{
+    struct sched_shutdown op = { .reason = SHUTDOWN_reboot | 7 << 8 | 1 << 20 };
+    struct rs_domain_info info;
+
+    (void)state;
+    assert_int_equal(info_of(fx.d).state, RS_DOMAIN_RUNNING);
+    core_op(fx.h, fx.d, __HYPERVISOR_sched_op, SCHEDOP_shutdown, &op,
+            sizeof(op));
+    info = info_of(fx.d);
+    assert_int_equal(info.state, RS_DOMAIN_SHUTDOWN);
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_reboot);
+    assert_int_equal(info.exit_status, 7);
+    assert_string_equal(info.crash, "");
+    assert_int_equal(fx.events, 1);
+    /* The first word counts. */
+    domain_crash(core_domain(fx.h, fx.d), "no");
+    assert_int_equal(info_of(fx.d).shutdown_reason, SHUTDOWN_reboot);
+    assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
+    assert_int_equal(info_of(fx.d).state, RS_DOMAIN_SHUTDOWN);
+    assert_int_equal(rs_domain_destroy(fx.h, fx.d), 0);
+    assert_int_equal(fx.events, 2);
+}
+
+static void test_crash(void **state)
+{
+    (void)state;
+    domain_crash(core_domain(fx.h, fx.d), "it did %s", "wrong");
+    assert_int_equal(info_of(fx.d).shutdown_reason, SHUTDOWN_crash);
+    assert_string_equal(info_of(fx.d).crash, "it did wrong");
+    fx.console[fx.console_n] = '\0';
+    assert_non_null(strstr(fx.console, "it did wrong"));
+}
+
+static void test_sched_errors(void **state)
+{
+    const unsigned int nr = __HYPERVISOR_sched_op;
+    struct sched_remote_shutdown remote = { .domain_id = core_boot(fx.h),
+                                            .reason = SHUTDOWN_poweroff };
+    struct sched_poll poll = { .nr_ports = 129 };
+    struct sched_shutdown op = { .reason = SHUTDOWN_poweroff };
+    struct domain *dom0;
+
+    (void)state;
+    assert_int_equal(call(nr, SCHEDOP_yield, 0, 0), 0);
+    assert_int_equal(call(nr, SCHEDOP_block, 0, 0), 0);
+    assert_int_equal(call(nr, SCHEDOP_shutdown, 0, 0), -EFAULT);
+    assert_int_equal(call(nr, 99, CORE_ARG, 0), -ENOSYS);
+    assert_int_equal(core_op(fx.h, fx.d, nr, SCHEDOP_poll, &poll, sizeof(poll)),
+                     -EINVAL);
+    assert_int_equal(core_op(fx.h, fx.d, nr, SCHEDOP_remote_shutdown, &remote,
+                             sizeof(remote)),
+                     -EPERM);
+    assert_int_equal(info_of(remote.domain_id).state, RS_DOMAIN_RUNNING);
+    dom0 = core_join(fx.h, 0);
+    assert_int_equal(
+        core_process_op(dom0, nr, SCHEDOP_shutdown, &op, sizeof(op)), -EPERM);
+    fx.d = remote.domain_id; /* whose event comes */
+    assert_int_equal(core_process_op(dom0, nr, SCHEDOP_remote_shutdown, &remote,
+                                     sizeof(remote)),
+                     0);
+    assert_int_equal(info_of(fx.d).state, RS_DOMAIN_SHUTDOWN);
+    remote.domain_id = 4711;
+    assert_int_equal(core_process_op(dom0, nr, SCHEDOP_remote_shutdown, &remote,
+                                     sizeof(remote)),
+                     -ESRCH);
+}
+
+static void test_pauses_nest(void **state)
+{
+    (void)state;
+    assert_int_equal(rs_domain_pause(fx.h, fx.d), 0);
+    assert_int_equal(rs_domain_pause(fx.h, fx.d), 0);
+    assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
+    assert_int_equal(info_of(fx.d).state, RS_DOMAIN_PAUSED);
+    assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
+    assert_int_equal(info_of(fx.d).state, RS_DOMAIN_RUNNING);
+    assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
+    assert_int_equal(rs_domain_pause(fx.h, fx.d), 0);
+    assert_int_equal(info_of(fx.d).state, RS_DOMAIN_PAUSED);
+    assert_int_equal(rs_domain_pause(fx.h, 4711), -ESRCH);
+    assert_string_not_equal(rs_error(fx.h), "");
+    assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
+    assert_string_equal(rs_error(fx.h), "");
+}
+
+/* ---- time ---- */
+
+static uint32_t bind_timer(uint16_t d)
+{
+    struct evtchn_bind_virq op = { .virq = VIRQ_TIMER };
+
+    assert_int_equal(core_op(fx.h, d, __HYPERVISOR_event_channel_op,
+                             EVTCHNOP_bind_virq, &op, sizeof(op)),
+                     0);
+    return op.port;
+}
+
+/* Dispatches until the port is pending; false after two seconds. */
+static bool wait_for(uint16_t d, uint32_t port)
+{
+    uint64_t end = host_now() + 2000000000u;
+
+    while (!core_pending(fx.h, d, port)) {
+        if (host_now() > end)
+            return false;
+        rs_host_dispatch(fx.h, 10);
+    }
+    return true;
+}
+
+static void test_timer(void **state)
+{
+    uint32_t port = bind_timer(fx.d);
+    uint64_t at = time_system(fx.h) + 3000000;
+
+    (void)state;
+    assert_int_equal(call(__HYPERVISOR_set_timer_op, at, 0, 0), 0);
+    assert_false(core_pending(fx.h, fx.d, port) && time_system(fx.h) < at);
+    assert_true(wait_for(fx.d, port));
+    assert_true(time_system(fx.h) >= at);
+    /* In the past: at once. Never: never. */
+    assert_int_equal(call(__HYPERVISOR_set_timer_op, 1, 0, 0), 0);
+    assert_true(wait_for(fx.d, port));
+    assert_int_equal(
+        call(__HYPERVISOR_set_timer_op, time_system(fx.h) + 1000000, 0, 0), 0);
+    assert_int_equal(call(__HYPERVISOR_set_timer_op, 0, 0, 0), 0);
+    assert_int_equal(call(__HYPERVISOR_set_timer_op, ~0ull, 0, 0), 0);
+    assert_true(list_empty(&fx.h->timers));
+    assert_int_equal(call(__HYPERVISOR_set_timer_op, ~0ull - 1, 0, 0), 0);
+    assert_false(list_empty(&fx.h->timers));
+}
+
+/* Deadlines of several domains come in their order. */
+static void test_timers_in_order(void **state)
+{
+    uint16_t d[4];
+    uint32_t port[4];
+    uint64_t now = time_system(fx.h);
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        d[i] = core_boot(fx.h);
+        port[i] = bind_timer(d[i]);
+        core_call(fx.h, d[i], __HYPERVISOR_set_timer_op,
+                  now + 10000000 - (uint64_t)i * 2000000, 0, 0);
+    }
+    assert_true(wait_for(d[0], port[0]));
+    for (int i = 1; i < 4; i++)
+        assert_true(core_pending(fx.h, d[i], port[i]));
+    core_call(fx.h, d[1], __HYPERVISOR_set_timer_op, now + (1ull << 60), 0, 0);
+    assert_int_equal(rs_domain_destroy(fx.h, d[1]), 0);
+    assert_true(list_empty(&fx.h->timers));
+}
+
+static void test_vcpu_op(void **state)
+{
+    const unsigned int nr = __HYPERVISOR_vcpu_op;
+    struct vcpu_set_singleshot_timer *t = core_at(fx.h, fx.d, CORE_ARG);
+    struct vcpu_runstate_info *r = (void *)t;
+    uint32_t port = bind_timer(fx.d);
+
+    (void)state;
+    assert_int_equal(call(nr, VCPUOP_is_up, 0, 0), 1);
+    assert_int_equal(call(nr, VCPUOP_is_up, 1, 0), -ENOENT);
+    assert_int_equal(call(nr, VCPUOP_is_up, ~0ull, 0), -ENOENT);
+    assert_int_equal(call(nr, VCPUOP_get_runstate_info, 0, CORE_ARG), 0);
+    assert_int_equal(r->state, RUNSTATE_running);
+    t->timeout_abs_ns = 1;
+    t->flags = VCPU_SSHOTTMR_future;
+    assert_int_equal(call(nr, VCPUOP_set_singleshot_timer, 0, CORE_ARG),
+                     -ETIME);
+    t->flags = 0;
+    assert_int_equal(call(nr, VCPUOP_set_singleshot_timer, 0, CORE_ARG), 0);
+    assert_true(wait_for(fx.d, port));
+    t->timeout_abs_ns = time_system(fx.h) + (1ull << 40);
+    assert_int_equal(call(nr, VCPUOP_set_singleshot_timer, 0, CORE_ARG), 0);
+    assert_int_equal(call(nr, VCPUOP_stop_singleshot_timer, 0, 0), 0);
+    assert_true(list_empty(&fx.h->timers));
+    assert_int_equal(call(nr, VCPUOP_set_singleshot_timer, 0, 0), -EFAULT);
+    assert_int_equal(call(nr, 99, 0, CORE_ARG), -ENOSYS);
+}
+
+/* What the guest computes from shared_info is the hypervisor's time. */
+static void test_clock(void **state)
+{
+    struct shared_info *si = core_at(fx.h, fx.d, CORE_RAM_END);
+    struct vcpu_time_info *t = &si->vcpu_info[0].time;
+    uint64_t before, after, guest, delta;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        before = time_system(fx.h);
+        delta = __builtin_ia32_rdtsc() - t->tsc_timestamp;
+        after = time_system(fx.h);
+        assert_int_equal(t->version & 1, 0);
+        delta =
+            t->tsc_shift >= 0 ? delta << t->tsc_shift : delta >> -t->tsc_shift;
+        guest =
+            t->system_time +
+            (uint64_t)((unsigned __int128)delta * t->tsc_to_system_mul >> 32);
+        assert_true(guest + 5000000 > before && guest < after + 5000000);
+        rs_host_dispatch(fx.h, 30); /* it is measured again */
+    }
+    assert_true(si->wc_sec > 1500000000);
+    assert_int_equal(si->wc_version & 1, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_reservations),
+        CASE(test_memory_map),
+        CASE(test_add_to_physmap),
+        CASE(test_guest_addresses),
+        CASE(test_process_addresses),
+        CASE(test_version),
+        CASE(test_multicall),
+        CASE(test_multicall_does_not_nest),
+        CASE(test_multicall_ends_with_shutdown),
+        CASE(test_numbers),
+        CASE(test_console),
+        CASE(test_shutdown),
+        CASE(test_crash),
+        CASE(test_sched_errors),
+        CASE(test_pauses_nest),
+        CASE(test_timer),
+        CASE(test_timers_in_order),
+        CASE(test_vcpu_op),
+        CASE(test_clock),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
