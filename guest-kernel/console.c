@@ -55,18 +55,28 @@ void console_write(const char *s, size_t n)
         hypercall_console_write(s, (unsigned int)n);
 }
 
+/*
+ * Takes bytes up to an end of input (Ctrl-D), which is a read of its own: what
+ * came before it in the ring is not lost, what comes behind it stays there.
+ */
 size_t console_read(char *buf, size_t n)
 {
-    size_t got;
+    static bool ended;
+    size_t got = 0;
 
     if (!have_ring || !n)
         return 0;
-    wait_event(&consfront_changed, consfront_available() > 0, NEVER);
-    got = consfront_read(buf, n);
-    for (size_t i = 0; i < got; i++)
-        if (buf[i] == '\r')
-            buf[i] = '\n';
-    return buf[0] == CTRL_D ? 0 : got;
+    if (!ended)
+        wait_event(&consfront_changed, consfront_available() > 0, NEVER);
+    while (!ended && got < n && consfront_read(buf + got, 1)) {
+        if (buf[got] == CTRL_D)
+            ended = true;
+        else if (buf[got++] == '\r')
+            buf[got - 1] = '\n';
+    }
+    if (!got)
+        ended = false;
+    return got;
 }
 
 void console_flush(void)

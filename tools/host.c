@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenstore.h>
@@ -13,6 +14,8 @@
 
 #include "launch.h"
 #include "say.h"
+
+#define ENDING_TRIES 100 /* 20 ms each */
 
 int host_rundir(char rundir[HOST_RUNDIR_MAX])
 {
@@ -47,6 +50,22 @@ static int open_store(struct host *h)
                     strerror(errno));
 }
 
+/* A host that is about to end accepts a connection and then drops it. */
+static int connect_patiently(const char *path)
+{
+    const struct timespec pause = { .tv_nsec = 20000000 };
+    int err = -EPIPE;
+
+    for (int i = 0; i < ENDING_TRIES && err == -EPIPE; i++) {
+        if (i > 0)
+            nanosleep(&pause, NULL);
+        err = hypercall_connect(path, HYPERCALL_ROLE_TOOL);
+        if (err == -ECONNRESET)
+            err = -EPIPE;
+    }
+    return err;
+}
+
 /* Connects to what serves in h->rundir; -ENOENT without complaint: nobody. */
 static int connect_host(struct host *h)
 {
@@ -54,7 +73,7 @@ static int connect_host(struct host *h)
     int err;
 
     snprintf(path, sizeof(path), "%s/hypervisor.sock", h->rundir);
-    err = hypercall_connect(path, HYPERCALL_ROLE_TOOL);
+    err = connect_patiently(path);
     if (err == -ENOENT || err == -ECONNREFUSED)
         return -ENOENT;
     if (err != 0)

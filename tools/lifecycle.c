@@ -1,9 +1,11 @@
 /* ringside pause, unpause, destroy, shutdown: one domain's life. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "guest.h"
 #include "options.h"
@@ -191,11 +193,27 @@ int verb_shutdown(int argc, char **argv)
 
 /* ---- the end of the user's host ---- */
 
+/* SIGTERM, and then it must end: 0, or -errno. */
+static int stop_process(pid_t pid)
+{
+    struct pollfd p = { .fd = (int)syscall(SYS_pidfd_open, pid, 0),
+                        .events = POLLIN };
+    int err = 0;
+
+    if (p.fd < 0)
+        return -errno;
+    if (syscall(SYS_pidfd_send_signal, p.fd, SIGTERM, NULL, 0) != 0)
+        err = -errno;
+    else if (poll(&p, 1, STOP_HOST_MS) != 1)
+        err = -ETIMEDOUT;
+    close(p.fd);
+    return err;
+}
+
 int verb_stop_host(int argc, char **argv)
 {
     static const struct option_spec spec = { .letters = "" };
     struct hypercall_host_info info;
-    struct pollfd p = { .events = POLLIN };
     struct host h;
     int rest, err;
 
@@ -203,12 +221,11 @@ int verb_stop_host(int argc, char **argv)
         host_open(&h) != 0)
         return EXIT_FAILURE;
     err = hypercall_host_info(&info);
-    p.fd = hypercall_fd();
-    if (err != 0 || info.pid <= 1 || kill((pid_t)info.pid, SIGTERM) != 0)
-        err = complain("cannot stop the host in %s", h.rundir);
-    else if (poll(&p, 1, STOP_HOST_MS) != 1)
-        err = complain("the host in %s (process %u) does not end", h.rundir,
-                       info.pid);
+    if (err == 0)
+        err = stop_process((pid_t)info.pid);
+    if (err != 0)
+        complain("cannot stop the host in %s (process %u): %s", h.rundir,
+                 info.pid, strerror(-err));
     host_close(&h);
     return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -76,7 +76,9 @@ ok 'the other is still there' test "$(column other 1)" = other
 # Paused creation, the console, the end by itself.
 "$ringside" create -q -p --kernel "$guest" --name talk -- echo
 is 'created paused' "$(state talk)" '--p---'
-(sleep 1; printf 'hello there\n\035') |
+answered() { grep -q 'hello there' "$tmp/console"; }
+: >"$tmp/console"
+(printf 'hello there\n'; until_true 10 answered; printf '\035') |
     timeout 20 "$ringside" console talk >"$tmp/console" 2>/dev/null &
 console=$!
 sleep 0.3
@@ -84,7 +86,7 @@ sleep 0.3
 wait $console
 is 'console: left by its escape' $? 0
 like 'console: the guest answered' "$(cat "$tmp/console")" 'hello there'
-ok 'a guest that was left goes on' "$ringside" list talk >/dev/null
+is 'a guest that was left goes on' "$(column talk 1)" talk
 printf '\004' | timeout 20 "$ringside" console talk >/dev/null 2>&1
 ok 'ended by an end of its input' until_true 5 gone talk
 

@@ -6,7 +6,7 @@ guest=$abs_top_builddir/tests/system/cli_guest.elf
 run() { timeout 60 "$ringside" run -q --kernel "$guest" "$@"; }
 
 # What a private host would leave.
-remains() { ls -d /tmp/ringside-run-* 2>/dev/null; }
+remains() { ls -d "$tmp"/ringside-run-* 2>/dev/null; }
 before=$(remains)
 
 run -- exit 0 </dev/null
@@ -24,8 +24,8 @@ lines=20000
 run -- print $lines </dev/null >"$tmp/out"
 seq -f '%063.0f' 0 $((lines - 1)) | cmp -s - "$tmp/out"
 is 'all of a long output' $? 0
-run -- print 20000 </dev/null | head -n1 >/dev/null
-ok 'a reader that leaves' true
+is 'a reader that leaves' "$(run -- print 200000 </dev/null | head -n1)" \
+    "$(printf '%063d' 0)"
 
 out=$(run -- null </dev/null 2>&1)
 is 'a crash: status' $? 134
@@ -40,6 +40,7 @@ is 'quiet' "$(run -- exit 3 2>&1 </dev/null)" ''
 # Signals.
 run_until_waiting()
 {
+    rm -f "$tmp/out"
     "$ringside" run -q --kernel "$guest" -- "$1" </dev/null >"$tmp/out" 2>&1 &
     pid=$!
     until_true 20 grep -q waiting "$tmp/out"
@@ -74,6 +75,7 @@ is 'an ELF file' $? 6
 
 # On the user's host, when there is one.
 timeout 20 "$ringside" create -q --kernel "$guest" --name other -- wait
+rm -f "$tmp/out"
 run --name here -- stubborn </dev/null >"$tmp/out" &
 pid=$!
 until_true 20 grep -q waiting "$tmp/out"

@@ -12,8 +12,9 @@
 
 tmp=$(mktemp -d /tmp/ringside-test.XXXXXX) || exit 1
 export RINGSIDE_RUNDIR=$tmp/run
-unset XDG_RUNTIME_DIR
+export XDG_RUNTIME_DIR=$tmp # where private hosts are
 ringside=$abs_top_builddir/ringside
+[ -x "$ringside" ] || { echo "Bail out! no command $ringside"; exit 1; }
 points=0
 
 leave()
