@@ -1,6 +1,8 @@
 # examples: what it builds, tests and installs.
 
-guest_programs += %D%/hello/hello.elf
+guest_programs += %D%/hello/hello.elf %D%/echo-console/echo-console.elf
+EXTRA_DIST += %D%/hello/README.md %D%/echo-console/README.md \
+	%D%/embed/README.md
 
 guest_programs += %D%/blkcheck/blkcheck.elf
 noinst_PROGRAMS += %D%/blkcheck/blkcheck-host

@@ -23,6 +23,12 @@
 static bool have_ring;
 static uint64_t patience = PATIENCE;
 
+/* Input that is out of the ring and not read yet. */
+static struct {
+    char text[256];
+    size_t at, n;
+} ahead;
+
 void console_init(const struct start_info *si)
 {
     have_ring = consfront_init(si) == 0;
@@ -55,27 +61,38 @@ void console_write(const char *s, size_t n)
         hypercall_console_write(s, (unsigned int)n);
 }
 
-/*
- * Takes bytes up to an end of input (Ctrl-D), which is a read of its own: what
- * came before it in the ring is not lost, what comes behind it stays there.
- */
+/* Waits for input and takes it over from the ring. */
+static void read_ahead(void)
+{
+    wait_event(&consfront_changed, consfront_available() > 0, NEVER);
+    ahead.at = 0;
+    ahead.n = consfront_read(ahead.text, sizeof(ahead.text));
+}
+
+/* Moves one character of what was read ahead; false at the end of file. */
+static bool take_char(char *to)
+{
+    char c = ahead.text[ahead.at];
+
+    if (c == CTRL_D)
+        return false;
+    *to = c == '\r' ? '\n' : c;
+    ahead.at++;
+    return true;
+}
+
 size_t console_read(char *buf, size_t n)
 {
-    static bool ended;
     size_t got = 0;
 
     if (!have_ring || !n)
         return 0;
-    if (!ended)
-        wait_event(&consfront_changed, consfront_available() > 0, NEVER);
-    while (!ended && got < n && consfront_read(buf + got, 1)) {
-        if (buf[got] == CTRL_D)
-            ended = true;
-        else if (buf[got++] == '\r')
-            buf[got - 1] = '\n';
-    }
+    if (ahead.at == ahead.n)
+        read_ahead();
+    while (got < n && ahead.at < ahead.n && take_char(&buf[got]))
+        got++;
     if (!got)
-        ended = false;
+        ahead.at++; /* past the Ctrl-D, which has now been told */
     return got;
 }
 

@@ -15,7 +15,10 @@
 
 /* Writes all of it; blocks while the ring is full. Threads only. */
 void console_write(const char *s, size_t n);
-/* A line, or what is there; blocks. 0 = end of input. */
+/*
+ * At least one character, CR as newline; blocks. 0 = end of input: a Ctrl-D, or
+ * a domain without a console ring.
+ */
 size_t console_read(char *buf, size_t n);
 /* Waits (bounded) until the other end has read everything. */
 void console_flush(void);

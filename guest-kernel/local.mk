@@ -31,3 +31,16 @@ EXTRA_DIST += %D%/guest.lds %D%/ksyms.awk
 
 include guest-kernel/fs/local.mk
 include guest-kernel/net/local.mk
+
+# Rooms that need no hypervisor are tested on the host.
+unit_tests += tests/unit/test_guest_fs tests/unit/test_guest_pages \
+	tests/unit/test_guest_text
+tests_unit_test_guest_fs_SOURCES = tests/unit/test_guest_fs.c %D%/file.c \
+	%D%/fs.c
+tests_unit_test_guest_fs_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_guest_pages_SOURCES = tests/unit/test_guest_pages.c \
+	%D%/pages.c
+tests_unit_test_guest_pages_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_guest_text_SOURCES = tests/unit/test_guest_text.c \
+	%D%/cmdline.c %D%/symbols.c
+tests_unit_test_guest_text_LDADD = $(CMOCKA_LIBS)
