@@ -9,4 +9,4 @@ noinst_HEADERS += include/ringside/net.h \
 	%D%/include/arch/sys_arch.h %D%/include/arpa/inet.h \
 	%D%/include/netdb.h %D%/include/netinet/in.h \
 	%D%/include/netinet/tcp.h %D%/include/poll.h \
-	%D%/include/sys/socket.h
+	%D%/include/sys/dirent.h %D%/include/sys/socket.h
