@@ -13,7 +13,7 @@
  * and cannot be held back.
  */
 #define OUT_HOLD (256u * 1024)
-#define OUT_MAX (32u * 1024 * 1024)
+#define OUT_MAX  (32u * 1024 * 1024)
 /* A guest that was held back is looked at again so soon. */
 #define HELD_MS 5
 /* An empty input buffer larger than this is given back. */

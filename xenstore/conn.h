@@ -29,6 +29,8 @@ struct conn_ops {
     void (*reading)(struct conn *c, bool on);
     /* The peer broke the protocol: XENSTORE_ERROR_... of <xs_wire.h>. */
     void (*violation)(struct conn *c, uint32_t error);
+    /* A ring begins anew, empty (after conn_reset()). */
+    void (*restart)(struct conn *c);
     /* Closes the transport and frees the connection. */
     void (*free)(struct conn *c);
 };

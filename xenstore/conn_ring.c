@@ -7,7 +7,8 @@
 #include "store.h"
 
 _Static_assert(offsetof(struct xenstore_domain_interface, req_cons) == 2048 &&
-                   offsetof(struct xenstore_domain_interface, rsp_prod) == 2060 &&
+                   offsetof(struct xenstore_domain_interface, rsp_prod) ==
+                       2060 &&
                    offsetof(struct xenstore_domain_interface, error) == 2072,
                "xenstore ring page");
 
@@ -128,6 +129,24 @@ static void ring_violation(struct conn *c, uint32_t error)
     ring_ignore(ring_of(c), error);
 }
 
+static void ring_restart(struct conn *c)
+{
+    struct ring *r = ring_of(c);
+
+    r->req_cons = r->rsp_prod = 0;
+    r->ignored = false;
+    r->reading = true;
+    WRITE_ONCE(r->page->req_cons, 0);
+    WRITE_ONCE(r->page->req_prod, 0);
+    WRITE_ONCE(r->page->rsp_cons, 0);
+    WRITE_ONCE(r->page->rsp_prod, 0);
+    WRITE_ONCE(r->page->error, XENSTORE_ERROR_NONE);
+    xen_mb(); /* the guest looks at the rings once it is told it may */
+    WRITE_ONCE(r->page->connection, XENSTORE_CONNECTED);
+    r->notify = true;
+    conn_dirty(c);
+}
+
 static void ring_free(struct conn *c)
 {
     struct ring *r = ring_of(c);
@@ -143,6 +162,7 @@ static const struct conn_ops ring_conn_ops = {
     .flush = ring_flush,
     .reading = ring_reading,
     .violation = ring_violation,
+    .restart = ring_restart,
     .free = ring_free,
 };
 
@@ -174,31 +194,13 @@ void *conn_ring_ctx(struct conn *c)
     return ring_of(c)->ctx;
 }
 
-void conn_ring_reset(struct conn *c)
-{
-    struct ring *r = ring_of(c);
-
-    r->req_cons = r->rsp_prod = 0;
-    r->ignored = false;
-    r->reading = true;
-    WRITE_ONCE(r->page->req_cons, 0);
-    WRITE_ONCE(r->page->req_prod, 0);
-    WRITE_ONCE(r->page->rsp_cons, 0);
-    WRITE_ONCE(r->page->rsp_prod, 0);
-    WRITE_ONCE(r->page->error, XENSTORE_ERROR_NONE);
-    xen_mb(); /* the guest looks at the rings once it is told it may */
-    WRITE_ONCE(r->page->connection, XENSTORE_CONNECTED);
-    r->notify = true;
-    conn_dirty(c);
-}
-
 void conn_ring_work(struct conn *c)
 {
     struct ring *r = ring_of(c);
 
     if (READ_ONCE(r->page->connection) == XENSTORE_RECONNECT) {
         conn_reset(c);
-        conn_ring_reset(c);
+        ring_restart(c);
         return;
     }
     ring_read(r);

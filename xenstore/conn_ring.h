@@ -34,7 +34,4 @@ void *conn_ring_ctx(struct conn *c);
 /* The guest raised the event: requests, or room for replies. */
 void conn_ring_work(struct conn *c);
 
-/* Begins anew with empty rings (the connection was reset by its caller). */
-void conn_ring_reset(struct conn *c);
-
 #endif

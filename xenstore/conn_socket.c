@@ -14,7 +14,7 @@
 
 /* Read at once: many small requests, or a few large ones. */
 #define READ_MAX 65536
-#define BACKLOG 128
+#define BACKLOG  128
 
 struct sock {
     struct conn c;

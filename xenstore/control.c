@@ -25,8 +25,8 @@ struct text {
     size_t len;
 };
 
-__attribute__((format(printf, 2, 3))) static void
-text_add(struct text *t, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void text_add(struct text *t,
+                                                           const char *fmt, ...)
 {
     size_t room = sizeof(t->s) - t->len;
     va_list ap;
@@ -81,10 +81,20 @@ static int control_log(struct request *rq, int n, const char *arg[])
     return reply_ack(rq);
 }
 
+/* A file that the daemon may open for its client. */
+static int check_file(const struct request *rq, const char *file)
+{
+    if (!rq->s->may_open_files)
+        return -EACCES;
+    return file[0] == '/' ? 0 : -EINVAL;
+}
+
 static int control_logfile(struct request *rq, int n, const char *arg[])
 {
-    int err = n == 1 ? log_open(arg[0]) : -EINVAL;
+    int err = n == 1 ? check_file(rq, arg[0]) : -EINVAL;
 
+    if (!err)
+        err = log_open(arg[0]);
     return err ? err : reply_ack(rq);
 }
 
@@ -123,10 +133,13 @@ static void report(const struct store *s, FILE *f)
 static int control_memreport(struct request *rq, int n, const char *arg[])
 {
     char text[XENSTORE_PAYLOAD_MAX] = "";
+    int err = n ? -EINVAL : 0;
     FILE *f;
 
-    if (n > 1)
-        return -EINVAL;
+    if (n == 1)
+        err = check_file(rq, arg[0]);
+    if (err)
+        return err;
     f = n ? fopen(arg[0], "ae") : fmemopen(text, sizeof(text), "w");
     if (!f)
         return -errno;

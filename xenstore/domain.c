@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "conn.h"
-#include "conn_ring.h"
 #include "hv.h"
 #include "store.h"
 #include "throttle.h"
@@ -45,8 +44,8 @@ int domain_get(struct store *s, unsigned int domid, struct domain **out)
         return 0;
     if (domid >= XS_DOMIDS)
         return -ENOENT;
-    if (domid && (s->hv->query(s->hv_ctx, domid, &info) ||
-                  info.state == HV_DYING))
+    if (domid &&
+        (s->hv->query(s->hv_ctx, domid, &info) || info.state == HV_DYING))
         return -ENOENT;
     return domain_new(s, domid, info.birth, out);
 }
@@ -177,7 +176,7 @@ void domains_free(struct store *s)
 static int domain_reintroduce(struct store *s, struct domain *d, uint32_t port)
 {
     conn_reset(d->ring);
-    conn_ring_reset(d->ring);
+    d->ring->ops->restart(d->ring);
     return s->hv->rebind(s->hv_ctx, d->ring, port);
 }
 
@@ -225,8 +224,8 @@ static bool domain_check(struct store *s, struct domain *d)
     struct hv_domain info;
     int err = s->hv->query(s->hv_ctx, d->domid, &info);
 
-    if (err == -ESRCH || (!err && (info.state == HV_DYING ||
-                                   info.birth != d->birth))) {
+    if (err == -ESRCH ||
+        (!err && (info.state == HV_DYING || info.birth != d->birth))) {
         domain_gone(s, d);
         return false;
     }

@@ -17,26 +17,26 @@ struct store;
 struct conn;
 
 /* Bits of server_features in the ring page (docs/misc/xenstore-ring.txt). */
-#define XS_FEATURE_RECONNECT 1
-#define XS_FEATURE_ERROR 2
+#define XS_FEATURE_RECONNECT   1
+#define XS_FEATURE_ERROR       2
 #define XS_FEATURE_WATCH_DEPTH 4
-#define XS_FEATURE_DOMID_ANY 8
-#define XS_FEATURES 15
+#define XS_FEATURE_DOMID_ANY   8
+#define XS_FEATURES            15
 
 struct domain {
     uint16_t domid;
     bool introduced;
-    bool shutdown;    /* @releaseDomain was fired for its shutdown */
-    int target;       /* SET_TARGET: whose rights it has too, or -1 */
+    bool shutdown; /* @releaseDomain was fired for its shutdown */
+    int target;    /* SET_TARGET: whose rights it has too, or -1 */
     uint32_t features;
-    uint64_t serial;  /* of the record; never used twice */
-    uint64_t birth;   /* from the hypervisor */
+    uint64_t serial;   /* of the record; never used twice */
+    uint64_t birth;    /* from the hypervisor */
     struct conn *ring; /* NULL: not introduced */
     struct quota quota;
     int64_t used[QUOTA_COUNT];
-    bool warned;           /* passed the soft memory limit */
-    int32_t write_credit;  /* thousandths of a write; see throttle.c */
-    uint64_t credit_ms;    /* when it was last brought up to date */
+    bool warned;          /* passed the soft memory limit */
+    int32_t write_credit; /* thousandths of a write; see throttle.c */
+    uint64_t credit_ms;   /* when it was last brought up to date */
 };
 
 static inline bool domain_privileged(const struct domain *d)

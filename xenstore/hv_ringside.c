@@ -141,8 +141,8 @@ static int hv_connect(void *ctx, struct store *s, unsigned int domid,
     err = ring_bind(r, port);
     if (err)
         goto out_unmap;
-    r->conn = conn_ring_new(s, domain_find(s, domid), r->map.addr,
-                            &hv_ring_ops, r);
+    r->conn =
+        conn_ring_new(s, domain_find(s, domid), r->map.addr, &hv_ring_ops, r);
     if (r->conn) {
         conn_ring_work(r->conn); /* requests from before */
         *conn = r->conn;

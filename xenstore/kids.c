@@ -188,8 +188,8 @@ int kids_add(struct kids **k, struct node *child, uint32_t hash)
         err = big_own(k);
         return err ? err : kids_big_add(*k, child, hash);
     }
-    err = flat_own(k, (*k)->count < (*k)->cap ? (*k)->cap
-                                              : flat_grown((*k)->cap));
+    err = flat_own(k,
+                   (*k)->count < (*k)->cap ? (*k)->cap : flat_grown((*k)->cap));
     if (!err)
         flat_append(flat_of(*k), child, (uint8_t)hash);
     return err;

@@ -18,11 +18,11 @@
 
 #include "node.h"
 
-#define VEC_BITS 5
-#define VEC_WIDTH (1u << VEC_BITS)
-#define HX_BITS 4
-#define HX_WIDTH (1u << HX_BITS)
-#define HX_DEPTH (32 / HX_BITS)
+#define VEC_BITS    5
+#define VEC_WIDTH   (1u << VEC_BITS)
+#define HX_BITS     4
+#define HX_WIDTH    (1u << HX_BITS)
+#define HX_DEPTH    (32 / HX_BITS)
 #define HX_LEAF_MAX 32
 
 struct vec {
@@ -171,8 +171,8 @@ static unsigned int hx_index(uint32_t hash, unsigned int depth)
 
 static struct hx *hx_alloc(unsigned int cap)
 {
-    size_t size = cap ? cap * sizeof(struct hx_entry)
-                      : HX_WIDTH * sizeof(struct hx *);
+    size_t size =
+        cap ? cap * sizeof(struct hx_entry) : HX_WIDTH * sizeof(struct hx *);
     struct hx *h = calloc(1, sizeof(*h) + size);
 
     if (h) {

@@ -27,3 +27,46 @@ ringside_xenstored_SOURCES = \
 	%D%/hv_ringside.h %D%/options.c %D%/options.h %D%/xenstored.c
 ringside_xenstored_LDADD = %D%/libxenstored.a \
 	libhypercall/libhypercall-host.a $(EVENT_LIBS)
+
+# Tests: a whole store in memory (tests/unit/xs_session.h) under each of them.
+xs_test_CPPFLAGS = $(xenstore_CPPFLAGS) -I$(top_srcdir)/tests/unit
+xs_test_LDADD = tests/unit/libxs_session.a %D%/libxenstored.a $(CMOCKA_LIBS)
+
+check_LIBRARIES += tests/unit/libxs_session.a
+tests_unit_libxs_session_a_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_libxs_session_a_SOURCES = \
+	tests/unit/xs_session.c tests/unit/xs_session.h
+
+unit_tests += tests/unit/test_xs_tree tests/unit/test_xs_wire \
+	tests/unit/test_xs_session tests/unit/test_xs_txn \
+	tests/unit/test_xs_watch tests/unit/test_xs_guest \
+	tests/unit/test_xs_ring
+tests_unit_test_xs_tree_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_tree_SOURCES = tests/unit/test_xs_tree.c
+tests_unit_test_xs_tree_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_wire_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_wire_SOURCES = tests/unit/test_xs_wire.c
+tests_unit_test_xs_wire_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_session_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_session_SOURCES = tests/unit/test_xs_session.c
+tests_unit_test_xs_session_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_txn_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_txn_SOURCES = tests/unit/test_xs_txn.c
+tests_unit_test_xs_txn_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_watch_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_watch_SOURCES = tests/unit/test_xs_watch.c
+tests_unit_test_xs_watch_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_guest_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_guest_SOURCES = tests/unit/test_xs_guest.c
+tests_unit_test_xs_guest_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_ring_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_ring_SOURCES = tests/unit/test_xs_ring.c
+tests_unit_test_xs_ring_LDADD = $(xs_test_LDADD)
+
+fuzz_tests += tests/fuzz/fuzz_xs
+tests_fuzz_fuzz_xs_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_fuzz_fuzz_xs_SOURCES = tests/fuzz/fuzz_xs.c $(fuzz_main)
+tests_fuzz_fuzz_xs_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_xs_LDADD = tests/unit/libxs_session.a %D%/libxenstored.a
+
+system_tests += tests/system/xenstore.sh

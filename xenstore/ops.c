@@ -166,8 +166,8 @@ static int create(struct request *rq, const void *value, size_t len)
     struct perms *perms;
     int err = -ENOSPC;
 
-    owner = conn_privileged(rq->c) ? perms_owner(parent->perms)
-                                   : rq->c->dom->domid;
+    owner =
+        conn_privileged(rq->c) ? perms_owner(parent->perms) : rq->c->dom->domid;
     perms = perms_with_owner(parent->perms, owner);
     if (!perms)
         return -ENOMEM;

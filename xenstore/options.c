@@ -12,8 +12,17 @@
 #include "config.h"
 #include "wire.h"
 
-enum { OPT_SOCKET = 256, OPT_RUNDIR, OPT_HYPERVISOR, OPT_LOG, OPT_PID,
-       OPT_READY, OPT_QUOTA, OPT_TRACE, OPT_VERSION };
+enum {
+    OPT_SOCKET = 256,
+    OPT_RUNDIR,
+    OPT_HYPERVISOR,
+    OPT_LOG,
+    OPT_PID,
+    OPT_READY,
+    OPT_QUOTA,
+    OPT_TRACE,
+    OPT_VERSION
+};
 
 static const struct option long_options[] = {
     { "socket", required_argument, NULL, OPT_SOCKET },
@@ -125,8 +134,8 @@ struct paths {
 
 static void finish(struct options *o, const struct paths *p)
 {
-    o->socket = p->socket ? copy(p->socket)
-                          : in_rundir(p->rundir, "xenstored.sock");
+    o->socket =
+        p->socket ? copy(p->socket) : in_rundir(p->rundir, "xenstored.sock");
     if (!p->hypervisor)
         o->hypervisor = in_rundir(p->rundir, "hypervisor.sock");
     else if (strcmp(p->hypervisor, "none"))

@@ -7,7 +7,7 @@
 
 #include "hash.h"
 
-#define OUTQ_MIN 1024
+#define OUTQ_MIN  1024
 #define OUTQ_KEEP 65536 /* an empty queue keeps no more than this */
 #define INDEX_MIN 16
 
@@ -47,8 +47,7 @@ static int outq_reserve(struct outq *q, size_t n)
     return 0;
 }
 
-void *outq_begin(struct outq *q, uint32_t type, uint32_t req_id,
-                 uint32_t tx_id)
+void *outq_begin(struct outq *q, uint32_t type, uint32_t req_id, uint32_t tx_id)
 {
     struct xsd_sockmsg hdr = { .type = type, .req_id = req_id, .tx_id = tx_id };
 

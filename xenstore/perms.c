@@ -81,8 +81,7 @@ static bool perm_is_for(const struct perm *e, unsigned int domid, int target)
            e->domid == PERM_ANY_DOMID;
 }
 
-unsigned int perms_rights(const struct perms *p, unsigned int domid,
-                          int target)
+unsigned int perms_rights(const struct perms *p, unsigned int domid, int target)
 {
     if (p->e[0].domid == domid || (target >= 0 && p->e[0].domid == target))
         return PERM_READ | PERM_WRITE | PERM_OWNER;

@@ -17,13 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PERM_READ 1
-#define PERM_WRITE 2
-#define PERM_INACTIVE 4
-#define PERM_OWNER 8 /* never in a list: asked of perms_allow() */
+#define PERM_READ      1
+#define PERM_WRITE     2
+#define PERM_INACTIVE  4
+#define PERM_OWNER     8      /* never in a list: asked of perms_allow() */
 #define PERM_ANY_DOMID 0x7ff5 /* DOMID_ANY: an entry that matches everybody */
-#define PERMS_MAX 2048        /* more do not fit a message */
-#define PERM_STR_MAX 8        /* "b65535" and its NUL */
+#define PERMS_MAX      2048   /* more do not fit a message */
+#define PERM_STR_MAX   8      /* "b65535" and its NUL */
 
 struct perm {
     uint16_t domid;

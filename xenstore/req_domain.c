@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conn_ring.h"
 #include "request.h"
 
-#define ARGS_MAX 3
 #define DOMID_MAX 65535
 
 /* Exactly `n` strings. */

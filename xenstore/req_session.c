@@ -30,13 +30,12 @@ int req_watch(struct request *rq)
     int err = watch_args(rq, &token, &depth);
 
     if (!err)
-        err = watch_add(rq->s, rq->c, p, token, strlen(token),
-                        (uint32_t)depth);
+        err = watch_add(rq->s, rq->c, p, token, strlen(token), (uint32_t)depth);
     if (!err)
         err = reply_ack(rq);
     if (!err)
-        conn_event(rq->c, p->str + p->prefix, (size_t)p->len - p->prefix,
-                   token, strlen(token));
+        conn_event(rq->c, p->str + p->prefix, (size_t)p->len - p->prefix, token,
+                   strlen(token));
     return err;
 }
 
@@ -75,8 +74,8 @@ int req_transaction_end(struct request *rq)
     bool commit;
     int err = 0;
 
-    if (rq->len != 2 || rq->data[1] || (rq->data[0] != 'T' &&
-                                        rq->data[0] != 'F'))
+    if (rq->len != 2 || rq->data[1] ||
+        (rq->data[0] != 'T' && rq->data[0] != 'F'))
         return -EINVAL;
     if (!rq->t)
         return -ENOENT;

@@ -6,7 +6,7 @@
 #include "request.h"
 
 #define PRIVILEGED 1 /* refused to guests: EACCES */
-#define NO_TXN 2     /* the transaction id does not matter */
+#define NO_TXN     2 /* the transaction id does not matter */
 
 struct request_type {
     const char *name;
@@ -72,8 +72,8 @@ int request_path(struct request *rq, const char *str, size_t len, bool special)
 
 char *reply_begin(struct request *rq)
 {
-    rq->reply = outq_begin(&rq->c->out, rq->hdr.type, rq->hdr.req_id,
-                           rq->hdr.tx_id);
+    rq->reply =
+        outq_begin(&rq->c->out, rq->hdr.type, rq->hdr.req_id, rq->hdr.tx_id);
     return (char *)rq->reply;
 }
 
@@ -140,8 +140,9 @@ static int request_run(struct request *rq)
 void request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
                    const void *payload)
 {
-    struct request rq = { .s = c->store, .c = c, .hdr = *hdr,
-                          .data = payload, .len = hdr->len };
+    struct request rq = {
+        .s = c->store, .c = c, .hdr = *hdr, .data = payload, .len = hdr->len
+    };
     uint32_t replies = c->out.replies;
     int err = request_run(&rq);
 

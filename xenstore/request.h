@@ -40,8 +40,7 @@ static inline struct node **request_root(struct request *rq)
  * Parses len characters into s->path, relative to the caller's home and
  * within its limits. 0, -EINVAL.
  */
-int request_path(struct request *rq, const char *str, size_t len,
-                 bool special);
+int request_path(struct request *rq, const char *str, size_t len, bool special);
 
 /* 0, or -ENOMEM, or -E2BIG. */
 int reply_data(struct request *rq, const void *data, size_t len);

@@ -14,8 +14,8 @@ static int store_mkdir(struct store *s, const char *name)
 {
     struct perm owner = { 0, 0 };
     struct perms *perms = perms_get(&owner, 1);
-    int err = perms ? path_parse(&s->path, name, strlen(name), 0, false)
-                    : -ENOMEM;
+    int err =
+        perms ? path_parse(&s->path, name, strlen(name), 0, false) : -ENOMEM;
 
     if (!err)
         err = tree_add(&s->root, &s->path, s->path.depth, NULL, 0, perms);

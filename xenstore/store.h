@@ -36,12 +36,13 @@ struct store {
     const struct hv_ops *hv;
     void *hv_ctx;
     struct list conns;
-    struct list dirty; /* connections with something to send, or dead */
+    struct list dirty;  /* connections with something to send, or dead */
     uint32_t open_txns; /* of all connections */
     uint64_t now_ms;    /* the loop's clock, set by it every turn */
     uint64_t tick_ms;   /* when store_tick() is due */
     uint64_t requests, events, commits, conflicts; /* since the start */
-    struct path path;   /* of the request being served */
+    bool may_open_files; /* CONTROL logfile and memreport FILE are allowed */
+    struct path path;    /* of the request being served */
 };
 
 /*

@@ -11,7 +11,7 @@
 #include "store.h"
 
 #define WRITE 1000 /* credit is counted in thousandths of a write */
-#define FULL (WRITE_BURST * WRITE)
+#define FULL  (WRITE_BURST * WRITE)
 
 static bool others_have_txns(const struct conn *c)
 {

@@ -12,7 +12,7 @@
 struct conn;
 struct store;
 
-#define WRITE_RATE 200
+#define WRITE_RATE  200
 #define WRITE_BURST 10
 
 /* Whether the connection's domain may go on now. */

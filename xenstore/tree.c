@@ -131,8 +131,7 @@ int tree_add(struct node **root, const struct path *p, unsigned int depth,
     return 0;
 }
 
-int tree_remove(struct node **root, const struct path *p,
-                struct node **removed)
+int tree_remove(struct node **root, const struct path *p, struct node **removed)
 {
     struct name name = path_name(p, p->depth - 1u);
     struct node **parent;

@@ -125,8 +125,8 @@ static struct txn_entry *txn_entry_find(struct txn *t, const char *path,
 {
     struct txn_entry *e = *txn_bucket(t, hash);
 
-    while (e && (e->hash != hash || e->len != len ||
-                 memcmp(e->path, path, len)))
+    while (e &&
+           (e->hash != hash || e->len != len || memcmp(e->path, path, len)))
         e = e->next;
     return e;
 }
@@ -180,8 +180,7 @@ int txn_note(struct txn *t, const struct path *p, unsigned int depth,
     return 0;
 }
 
-int txn_account(struct txn *t, unsigned int owner, int64_t nodes,
-                int64_t bytes)
+int txn_account(struct txn *t, unsigned int owner, int64_t nodes, int64_t bytes)
 {
     uint32_t i = 0;
 

@@ -27,14 +27,15 @@ struct conn;
 struct store;
 
 /* What was done at a path. */
-#define TXN_READ 1      /* value or permissions were read, or it was missing */
-#define TXN_LIST 2      /* the child list was read */
-#define TXN_PARENT 4    /* a child was created or removed */
-#define TXN_WRITTEN 8   /* value, permissions or existence were changed */
-#define TXN_REMOVED 16  /* a node that was there at the start was removed */
-#define TXN_EVENT 32    /* watches fire at commit */
+#define TXN_READ     1  /* value or permissions were read, or it was missing */
+#define TXN_LIST     2  /* the child list was read */
+#define TXN_PARENT   4  /* a child was created or removed */
+#define TXN_WRITTEN  8  /* value, permissions or existence were changed */
+#define TXN_REMOVED  16 /* a node that was there at the start was removed */
+#define TXN_EVENT    32 /* watches fire at commit */
 #define TXN_REPERMED 64 /* permissions changed: judge by the old ones */
-#define TXN_CREATED 128 /* it came to be (again): applied after what was before */
+#define TXN_CREATED \
+    128 /* it came to be (again): applied after what was before */
 
 struct txn_entry {
     struct txn_entry *next; /* in its bucket */

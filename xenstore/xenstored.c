@@ -172,8 +172,7 @@ static void run(struct daemon *d)
 
     while (!d->stopping) {
         arm_tick(d);
-        event_base_loop(d->base,
-                        EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0));
+        event_base_loop(d->base, EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0));
         s->now_ms = now_ms();
         if (s->tick_ms <= s->now_ms)
             store_tick(s);
@@ -213,6 +212,7 @@ static int setup_store(struct daemon *d, const struct options *o)
     if (!d->store)
         return -ENOMEM;
     d->store->quota = o->quota;
+    d->store->may_open_files = true;
     d->store->now_ms = now_ms();
     return d->hv ? hv_ringside_start(d->hv, d->store, hypervisor_lost, d) : 0;
 }
