@@ -23,6 +23,8 @@
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAP    (1ull << 62)
 #define PAGEMAP_FILE    (1ull << 61)
+/* Pages looked at by one system call: the bits of a word. */
+#define SEEN_MAX 64u
 /* Pages opened by one system call. */
 #define RUN_MAX 512u
 /* CONTINUE stops early when the process changes its mappings meanwhile. */
@@ -289,6 +291,7 @@ int window_flush(struct window_set *s)
 static void queue_page(struct window_set *s, struct window *w, uint64_t page,
                        bool readonly)
 {
+    s->seen.absent = 0;
     if (s->run.count == 0 || s->run.window != w ||
         s->run.readonly != readonly || s->run.count == RUN_MAX ||
         s->run.page + s->run.count != page) {
@@ -327,22 +330,42 @@ int window_show(struct window_set *s, struct domain *granter, xen_pfn_t gfn,
 /* ---- closing pages ---- */
 
 /*
+ * Looks at SEEN_MAX pages from `page` on. A page that Linux is moving just now
+ * is not "present" and will be again: it shows as swapped, of a file (a window
+ * page is never swapped; what is left of a dropped write-protected page is
+ * swapped, of no file).
+ */
+static void look(struct window_set *s, uint64_t page)
+{
+    const uint64_t moving = PAGEMAP_SWAP | PAGEMAP_FILE;
+    uint64_t entry[SEEN_MAX];
+    ssize_t n = pread(s->pagemap, entry, sizeof(entry),
+                      (off_t)(page * sizeof(entry[0])));
+
+    s->seen.first = page;
+    s->seen.absent = n == 0 ? ~0ull : 0; /* a dead process has no pages */
+    for (unsigned int i = 0; n > 0 && i < (size_t)n / sizeof(entry[0]); i++)
+        if (!(entry[i] & PAGEMAP_PRESENT) && (entry[i] & moving) != moving)
+            s->seen.absent |= 1ull << i;
+}
+
+static bool seen_absent(const struct window_set *s, uint64_t page)
+{
+    return page - s->seen.first < SEEN_MAX &&
+           s->seen.absent >> (page - s->seen.first) & 1;
+}
+
+/*
  * Is a page of the process absent? Only we can put a page of a window back, so
- * the answer cannot age. A process that has died has no pages (read gives 0).
- *
- * A page that Linux is moving just now is not "present" and will be again: it
- * shows as swapped, of a file (a window page is never swapped; what is left
- * of a dropped write-protected page is swapped, of no file).
+ * that answer, once seen, does not age until we do (queue_page()).
  */
 static bool is_absent(struct window_set *s, uint64_t address)
 {
-    const uint64_t moving = PAGEMAP_SWAP | PAGEMAP_FILE;
-    uint64_t entry;
-    ssize_t n = pread(s->pagemap, &entry, sizeof(entry),
-                      (off_t)(address / PAGE_SIZE * sizeof(entry)));
+    uint64_t page = address / PAGE_SIZE;
 
-    return n == 0 || (n == sizeof(entry) && !(entry & PAGEMAP_PRESENT) &&
-                      (entry & moving) != moving);
+    if (!seen_absent(s, page))
+        look(s, page);
+    return seen_absent(s, page);
 }
 
 int window_hide(struct window_set *s, struct domain *granter, xen_pfn_t gfn,

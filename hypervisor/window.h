@@ -31,9 +31,12 @@ struct window_set {
         struct window *window;
         uint64_t page, count;
         bool readonly;
-    } run;           /* pages that window_flush() is to open */
-    domid_t due;     /* granter whose file may be asked for, */
-    uint64_t due_id; /* and its identity */
+    } run; /* pages that window_flush() is to open */
+    struct {
+        uint64_t first, absent; /* page number; a bit for each from there */
+    } seen;                     /* the last look at the process's pages */
+    domid_t due;                /* granter whose file may be asked for, */
+    uint64_t due_id;            /* and its identity */
 };
 
 /* Takes uffd (or -1). A set that cannot be strict is made all the same. */

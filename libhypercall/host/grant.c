@@ -227,23 +227,40 @@ int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
     return mapped;
 }
 
-/* Drops the page of one mapping if no other mapping shows it. */
-static int drop_page(const struct grant_mapping *map)
+/* Neighbouring pages are dropped by one call. */
+struct run {
+    uint8_t *start, *end;
+    int err;
+};
+
+static void drop_run(struct run *r)
 {
-    struct window *w = window_at(map->addr);
-    size_t page = ((uint8_t *)map->addr - w->base) / PAGE_SIZE;
+    if (r->start && madvise(r->start, r->end - r->start, MADV_DONTNEED))
+        r->err = -errno;
+    r->start = NULL;
+}
+
+/* The page of one mapping goes if no other mapping shows it. */
+static void drop_page(struct run *r, uint8_t *addr)
+{
+    struct window *w = window_at(addr);
 
     w->mapped--;
-    if (--w->pages[page])
-        return 0;
-    return madvise(map->addr, PAGE_SIZE, MADV_DONTNEED) ? -errno : 0;
+    if (--w->pages[(addr - w->base) / PAGE_SIZE])
+        return;
+    if (!r->start || addr != r->end) {
+        drop_run(r);
+        r->start = addr;
+    }
+    r->end = addr + PAGE_SIZE;
 }
 
 static int unmap_batch(struct grant_mapping *maps, unsigned int n)
 {
     struct gnttab_unmap_grant_ref ops[MAP_BATCH];
+    struct run run = { .start = NULL };
     unsigned int count = 0;
-    int err = 0;
+    long err;
 
     for (unsigned int i = 0; i < n; i++) {
         struct grant_mapping *map = &maps[i];
@@ -253,18 +270,16 @@ static int unmap_batch(struct grant_mapping *maps, unsigned int n)
         ops[count++] =
             (struct gnttab_unmap_grant_ref){ .host_addr = (uintptr_t)map->addr,
                                              .handle = map->handle };
-        int failed = drop_page(map);
-        err = failed ? failed : err;
+        drop_page(&run, map->addr);
         map->addr = NULL;
         map->status = GNTST_bad_handle;
     }
-    long ret = count ? hypercall_grant_unmap(ops, count) : 0;
-    if (ret)
-        return ret;
-    for (unsigned int i = 0; i < count; i++)
+    drop_run(&run);
+    err = count ? hypercall_grant_unmap(ops, count) : 0;
+    for (unsigned int i = 0; !err && i < count; i++)
         if (ops[i].status != GNTST_okay)
             err = -EIO;
-    return err;
+    return err ? (int)err : run.err;
 }
 
 int grant_unmap_range(struct grant_mapping *maps, unsigned int n)
