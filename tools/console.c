@@ -60,7 +60,7 @@ static int attach(struct host *h, const char *domain)
     if (relay_open(&r, tty) != 0)
         return EXIT_FAILURE;
     if (isatty(STDIN_FILENO))
-        note("console of %s; Ctrl-] leaves", info.name);
+        note_about(info.name, "listens; Ctrl-] leaves");
     r.input = r.escape = true;
     catch_signals();
     terminal_raw();

@@ -91,7 +91,7 @@ static bool deal_with_end(struct guest *g, struct guest_config *c,
     if (end == GUEST_HOST_GONE)
         return false;
     if (action == END_PRESERVE) {
-        note("%s is kept until 'ringside destroy %s'", c->name, c->name);
+        note_about(c->name, "is kept until 'ringside destroy %s'", c->name);
         return false;
     }
     guest_remove(g, NULL, NULL);
@@ -127,7 +127,7 @@ static int create_guest(struct guest *g, struct host *h,
         guest_remove(g, NULL, NULL);
         return -EINVAL;
     }
-    summary_start(g, "ringside shutdown, ringside destroy");
+    summary_start(g, "ringside console, shutdown or destroy reaches it");
     snprintf(domid, sizeof(domid), "%u", g->d.domid);
     if (write(done, domid, sizeof(domid)) == sizeof(domid))
         return 0;

@@ -77,7 +77,8 @@ static void interrupt(struct session *s, int sig)
         s->deadline = now_ms();
         return;
     }
-    note("asking %s to shut down; again to destroy it", s->guest.config->name);
+    note_about(s->guest.config->name,
+               "is asked to shut down; once more destroys it");
     s->deadline = now_ms() + GRACE_MS;
     guest_ask_shutdown(s->host->xs, s->guest.d.domid, "poweroff");
 }
@@ -189,7 +190,7 @@ static enum guest_end boot(struct session *s, struct guest_config *c)
         relay_close(&s->relay);
         return GUEST_HOST_GONE;
     }
-    summary_start(&s->guest, "Ctrl-C");
+    summary_start(&s->guest, "Ctrl-C   shuts it down");
     end = session_run(s);
     guest_remove(&s->guest, pump, &s->relay);
     relay_close(&s->relay);

@@ -48,19 +48,38 @@ void note_quiet(bool quiet)
     quiet_notes = quiet;
 }
 
-void note(const char *fmt, ...)
+static void print_note(const char *fmt, va_list ap)
 {
     char line[512];
+
+    vsnprintf(line, sizeof(line), fmt, ap);
+    make_printable(line);
+    fprintf(stderr, "%s%s%s\n", paint(stderr, "dim"), line,
+            paint(stderr, "reset"));
+}
+
+void note(const char *fmt, ...)
+{
     va_list ap;
 
     if (quiet_notes)
         return;
     va_start(ap, fmt);
-    vsnprintf(line, sizeof(line), fmt, ap);
+    print_note(fmt, ap);
     va_end(ap);
-    make_printable(line);
-    fprintf(stderr, "%s%s%s\n", paint(stderr, "dim"), line,
+}
+
+void note_about(const char *subject, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (quiet_notes)
+        return;
+    fprintf(stderr, "%s%s%s ", paint(stderr, "bold"), subject,
             paint(stderr, "reset"));
+    va_start(ap, fmt);
+    print_note(fmt, ap);
+    va_end(ap);
 }
 
 const char *paint(FILE *where, const char *how)

@@ -29,6 +29,10 @@ void complain_silently(void);
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void note_quiet(bool quiet);
 
+/* A note about somebody: "SUBJECT rest", with the subject in bold. */
+void note_about(const char *subject, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* "bold", "dim", "green", "yellow", "red" or "reset"; "" without a terminal. */
 const char *paint(FILE *where, const char *how);
 

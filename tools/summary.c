@@ -28,15 +28,16 @@ static void show_disk(const struct disk_config *d)
 
 static void show_forward(const struct forward *f)
 {
-    bool local = strcmp(f->host_addr, "0.0.0.0") == 0;
-    const char *addr = local ? "127.0.0.1" : f->host_addr;
+    bool any = strcmp(f->host_addr, "0.0.0.0") == 0;
+    const char *addr = any ? "127.0.0.1" : f->host_addr;
+    const char *kind = f->udp ? "udp" : "tcp";
 
     if (!f->udp && (f->guest_port == 80 || f->guest_port == 8080))
-        note("           http://%s:%u/ is its port %u", addr, f->host_port,
-             f->guest_port);
+        note("           http://%s:%u/ is its %s port %u", addr, f->host_port,
+             kind, f->guest_port);
     else
-        note("           %s port %u of %s is its port %u",
-             f->udp ? "udp" : "tcp", f->host_port, f->host_addr, f->guest_port);
+        note("           %s port %u of %s is its port %u", kind, f->host_port,
+             f->host_addr, f->guest_port);
 }
 
 static void show_vif(const struct vif_config *v, unsigned int devid)
@@ -52,13 +53,13 @@ void summary_start(const struct guest *g, const char *stop)
 {
     const struct guest_config *c = g->config;
 
-    note("%s%s%s %sis domain %u: %s, %u MiB", paint(stderr, "reset"), c->name,
-         "", paint(stderr, "dim"), g->d.domid, c->kernel, c->memory_mib);
+    note_about(c->name, "is domain %u: %s, %u MiB", g->d.domid, c->kernel,
+               c->memory_mib);
     for (unsigned int i = 0; i < c->nr_disks; i++)
         show_disk(&c->disks[i]);
     for (unsigned int i = 0; i < c->nr_vifs; i++)
         show_vif(&c->vifs[i], i);
-    note("  stop     %s", stop);
+    note("  %s", stop);
 }
 
 void summary_connected(const struct guest *g, const struct hypercall_info *info)
@@ -66,11 +67,26 @@ void summary_connected(const struct guest *g, const struct hypercall_info *info)
     unsigned int n = g->config->nr_disks + g->config->nr_vifs;
     char main_t[32], all_t[32];
 
-    note("%s ran %s after its creation; %u device%s connected after %s",
-         g->config->name,
-         format_ns(info->main_ns - info->created_ns, main_t, sizeof(main_t)), n,
-         n == 1 ? "" : "s",
-         format_ns(now_ns() - info->created_ns, all_t, sizeof(all_t)));
+    note_about(
+        g->config->name, "started in %s; %s connected %s after its creation",
+        format_ns(info->main_ns - info->created_ns, main_t, sizeof(main_t)),
+        n == 1 ? "its device" : "all its devices",
+        format_ns(now_ns() - info->created_ns, all_t, sizeof(all_t)));
+}
+
+/* "started in 1.2 ms, ran for 3 s" */
+static void format_life(const struct hypercall_info *info, char *life, size_t n)
+{
+    char start_t[32], run_t[32];
+
+    if (info->main_ns == 0) {
+        snprintf(life, n, "never ran");
+        return;
+    }
+    snprintf(
+        life, n, "started in %s, ran for %s",
+        format_ns(info->main_ns - info->created_ns, start_t, sizeof(start_t)),
+        format_ns(now_ns() - info->main_ns, run_t, sizeof(run_t)));
 }
 
 const char *crash_reason(const struct hypercall_info *info)
@@ -79,31 +95,30 @@ const char *crash_reason(const struct hypercall_info *info)
         return info->crash;
     if (info->shutdown_reason == SHUTDOWN_watchdog)
         return "its watchdog fired";
-    return "its own kernel gave up (see what it said)";
+    return "its kernel gave up, as it says itself";
 }
 
 void summary_end(const struct guest *g, enum guest_end end,
                  const struct hypercall_info *info)
 {
     const char *name = g->config->name;
-    char t[32];
+    char life[80];
 
     switch (end) {
     case GUEST_CRASH:
         complain("%s crashed: %s", name, crash_reason(info));
         break;
     case GUEST_DESTROYED:
-        note("%s was destroyed", name);
+        note_about(name, "was destroyed");
         break;
     case GUEST_HOST_GONE:
         complain("the host of %s is gone", name);
         break;
     case GUEST_REBOOT:
-        note("%s reboots", name);
+        note_about(name, "reboots");
         break;
     default:
-        note("%s ended after %s, exit status %u", name,
-             format_ns(now_ns() - info->created_ns, t, sizeof(t)),
-             info->exit_status);
+        format_life(info, life, sizeof(life));
+        note_about(name, "ended with status %u: %s", info->exit_status, life);
     }
 }

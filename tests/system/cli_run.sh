@@ -34,7 +34,7 @@ like 'a crash: why' "$out" 'ringside: cli_guest crashed: '
 # The summary.
 out=$("$ringside" run --kernel "$guest" -- exit 3 2>&1 </dev/null)
 like 'the summary' "$out" 'cli_guest is domain [0-9]+.* 16 MiB'
-like 'the end' "$out" 'cli_guest ended after .*, exit status 3'
+like 'the end' "$out" 'cli_guest ended with status 3: started in .*, ran for '
 is 'quiet' "$(run -- exit 3 2>&1 </dev/null)" ''
 
 # Signals.
@@ -43,7 +43,7 @@ run_until_waiting()
     rm -f "$tmp/out"
     "$ringside" run -q --kernel "$guest" -- "$1" </dev/null >"$tmp/out" 2>&1 &
     pid=$!
-    until_true 20 grep -q waiting "$tmp/out"
+    until_true 20 grep -qs waiting "$tmp/out"
 }
 run_until_waiting wait
 kill -INT $pid
@@ -78,7 +78,7 @@ timeout 20 "$ringside" create -q --kernel "$guest" --name other -- wait
 rm -f "$tmp/out"
 run --name here -- stubborn </dev/null >"$tmp/out" &
 pid=$!
-until_true 20 grep -q waiting "$tmp/out"
+until_true 20 grep -qs waiting "$tmp/out"
 like 'run uses a running host' "$("$ringside" list)" 'here'
 "$ringside" destroy here
 wait $pid
