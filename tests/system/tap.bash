@@ -14,7 +14,6 @@ tmp=$(mktemp -d /tmp/ringside-test.XXXXXX) || exit 1
 export RINGSIDE_RUNDIR=$tmp/run
 export XDG_RUNTIME_DIR=$tmp # where private hosts are
 ringside=$abs_top_builddir/ringside
-[ -x "$ringside" ] || { echo "Bail out! no command $ringside"; exit 1; }
 points=0
 
 leave()
@@ -25,6 +24,7 @@ leave()
     rm -rf "$tmp"
 }
 trap leave EXIT
+[ -x "$ringside" ] || { echo "Bail out! no command $ringside"; exit 1; }
 
 point()
 {
