@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "builder.h"
@@ -112,6 +113,13 @@ static uint64_t default_budget_kib(void)
     return pages / 4 * 3 * (PAGE_SIZE / 1024);
 }
 
+static bool has_swap(void)
+{
+    struct sysinfo info;
+
+    return !sysinfo(&info) && info.totalswap > 0;
+}
+
 static int host_init(struct rs_host *h, const struct rs_host_config *c)
 {
     const char *name = c->engine ? c->engine : "sandbox";
@@ -159,6 +167,7 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
     h->epfd = h->wake.fd = h->timer.fd = -1;
     h->next_domid = RS_DOMID_FIRST_GUEST;
     h->budget_pages = kib / (PAGE_SIZE / 1024);
+    h->hold_pinned = has_swap();
     h->boot_ns = host_now();
     h->flags = c->flags;
     h->log = c->log;

@@ -45,6 +45,8 @@ struct rs_host {
     unsigned int nr_domains;
     uint16_t next_domid;
     uint64_t budget_pages, used_pages;
+    bool hold_pinned;  /* there is swap: pinned pages are locked (memory.c) */
+    bool told_memlock; /* that they could not be */
     uint64_t boot_ns; /* CLOCK_MONOTONIC: system time 0 */
     struct clock_scale *clock; /* clock.c */
     struct watch timer;        /* timerfd of sched timers, clock.c */

@@ -150,11 +150,38 @@ void *memory_frame(struct domain *d, xen_pfn_t gfn, bool *writable)
     return owner->memory.base + ((size_t)f->offset << PAGE_SHIFT);
 }
 
+/*
+ * Where there is swap, Linux takes a page from every mapping when it writes it
+ * out. In a strict grant window only we can put it back, and nobody would ask
+ * us: the mapper would get SIGBUS. So pinned pages stay, as far as
+ * RLIMIT_MEMLOCK goes.
+ */
+static void hold(struct domain *d, xen_pfn_t gfn)
+{
+    struct rs_host *h = d->host;
+
+    if (h->hold_pinned &&
+        mlock(d->memory.base + (gfn << PAGE_SHIFT), PAGE_SIZE) &&
+        !h->told_memlock) {
+        h->told_memlock = true;
+        host_log(h, RS_LOG_WARN,
+                 "the limit of locked memory is too low for granted pages: if "
+                 "they are swapped out, the driver domain starts again");
+    }
+}
+
+static void let_go(struct domain *d, xen_pfn_t gfn)
+{
+    if (d->host->hold_pinned)
+        munlock(d->memory.base + (gfn << PAGE_SHIFT), PAGE_SIZE);
+}
+
 int memory_pin(struct domain *d, xen_pfn_t gfn)
 {
     if (!memory_is_ram(d, gfn))
         return -EINVAL;
-    d->memory.frames[gfn].pins++;
+    if (d->memory.frames[gfn].pins++ == 0)
+        hold(d, gfn);
     d->memory.pins++;
     return 0;
 }
@@ -164,7 +191,10 @@ void memory_unpin(struct domain *d, xen_pfn_t gfn)
     struct memory *m = &d->memory;
 
     m->pins--;
-    if (--m->frames[gfn].pins == 0 && d->dying) {
+    if (--m->frames[gfn].pins)
+        return;
+    let_go(d, gfn);
+    if (d->dying) {
         punch(m, gfn, 1);
         host_uncharge(d->host, 1);
         m->tot_pages--;

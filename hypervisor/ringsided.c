@@ -301,12 +301,14 @@ static void lifeline_moved(void *data, uint32_t events)
 
 static void raise_limits(void)
 {
+    static const int limits[] = { RLIMIT_NOFILE, RLIMIT_MEMLOCK };
     struct rlimit r;
 
-    if (!getrlimit(RLIMIT_NOFILE, &r) && r.rlim_cur < r.rlim_max) {
-        r.rlim_cur = r.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &r);
-    }
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        if (!getrlimit(limits[i], &r) && r.rlim_cur < r.rlim_max) {
+            r.rlim_cur = r.rlim_max;
+            setrlimit(limits[i], &r);
+        }
 }
 
 static bool open_log(struct daemon *d)

@@ -140,7 +140,8 @@ void rs_host_info(struct rs_host *host, struct rs_host_info *info);
 
 /*
  * Opens the control socket at `path` for tools, the store and the driver
- * domain (docs/control.md); unlinked by rs_host_free().
+ * domain (docs/control.md); unlinked by rs_host_free(). A program that listens
+ * ignores SIGPIPE: a tool may go away while a guest writes to its console.
  */
 int rs_host_listen(struct rs_host *host, const char *path);
 

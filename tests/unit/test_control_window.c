@@ -471,6 +471,50 @@ static void test_fork_does_not_inherit(void **state)
     assert_int_equal(run_client(f, fork_off, NULL), 0);
 }
 
+static void hold_page(struct fixture *f, void *arg)
+{
+    struct grant_mapping m;
+    uint64_t *p;
+
+    (void)arg;
+    connect_driver(f);
+    p = map_one(GUEST, GREF, false, &m);
+    *p = 1;
+    while (*(volatile uint64_t *)p == 1)
+        usleep(1000);
+    CHECK(grant_unmap_range(&m, 1) == 0);
+}
+
+static unsigned long locked_kib(void)
+{
+    FILE *status = fopen("/proc/self/status", "r");
+    unsigned long kib = 0;
+    char line[128];
+
+    while (fgets(line, sizeof(line), status))
+        sscanf(line, "VmLck: %lu", &kib);
+    fclose(status);
+    return kib;
+}
+
+/* With swap, a page that is mapped must not leave memory. */
+static void test_mapped_pages_are_held(void **state)
+{
+    struct fixture *f = *state;
+    volatile uint64_t *word = guest_word(granter(f, 1), GFN);
+    unsigned long before = locked_kib();
+    pid_t pid;
+
+    f->host->hold_pinned = true;
+    pid = start_client(f, hold_page, NULL);
+    while (*word != 1)
+        serve_for(f, 1);
+    assert_int_equal(locked_kib(), before + 4);
+    *word = 2;
+    assert_int_equal(finish_client(f, pid), 0);
+    assert_int_equal(locked_kib(), before);
+}
+
 #define TEST(fn) \
     cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
@@ -489,7 +533,7 @@ static const struct CMUnitTest both[] = {
 static const struct CMUnitTest strict[] = {
     TEST(test_ungranted_is_sigbus),   TEST(test_unmapped_is_sigbus),
     TEST(test_readonly_is_readonly),  TEST(test_page_in_use_is_not_released),
-    TEST(test_fork_does_not_inherit),
+    TEST(test_fork_does_not_inherit), TEST(test_mapped_pages_are_held),
 };
 
 int main(void)
