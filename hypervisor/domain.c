@@ -25,15 +25,24 @@ static bool name_in_use(struct rs_host *h, const char *name)
     return false;
 }
 
-/* Ids go up and wrap, so that a dead domain's id is not met again soon. */
+static void automatic_name(char name[RS_NAME_MAX], domid_t id)
+{
+    snprintf(name, RS_NAME_MAX, "domain-%u", id);
+}
+
+/* Ids go up and wrap, so that a dead domain's id is not met again soon. One
+ * whose automatic name somebody has taken is passed over. */
 static domid_t free_guest_id(struct rs_host *h)
 {
+    char name[RS_NAME_MAX];
+
     for (unsigned int i = 0; i < DOMID_FIRST_RESERVED; i++) {
         domid_t id = h->next_domid++;
 
         if (h->next_domid >= DOMID_FIRST_RESERVED)
             h->next_domid = RS_DOMID_FIRST_GUEST;
-        if (!h->domains[id])
+        automatic_name(name, id);
+        if (!h->domains[id] && !name_in_use(h, name))
             return id;
     }
     return DOMID_INVALID;
@@ -64,7 +73,7 @@ int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
     if (name)
         snprintf(d->name, sizeof(d->name), "%s", name);
     else
-        snprintf(d->name, sizeof(d->name), "domain-%u", domid);
+        automatic_name(d->name, domid);
     for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i++) {
         d->vcpu[i].domain = d;
         d->vcpu[i].id = i;
