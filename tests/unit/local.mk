@@ -18,3 +18,11 @@ unit_tests += %D%/test_core_grant
 unit_tests += %D%/test_core_calls
 %C%_test_core_calls_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_calls_LDADD = $(core_test_ldadd)
+
+unit_tests += %D%/test_core_builder
+%C%_test_core_builder_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_builder_LDADD = $(core_test_ldadd)
+
+unit_tests += %D%/test_core_threads
+%C%_test_core_threads_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_threads_LDADD = $(core_test_ldadd)
