@@ -26,3 +26,16 @@ unit_tests += %D%/test_core_builder
 unit_tests += %D%/test_core_threads
 %C%_test_core_threads_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_threads_LDADD = $(core_test_ldadd)
+
+# Fuzz targets of the core.
+fuzz_tests += tests/fuzz/fuzz_hypercall
+tests_fuzz_fuzz_hypercall_CPPFLAGS = $(core_test_cppflags) -I$(top_srcdir)/tests
+tests_fuzz_fuzz_hypercall_SOURCES = tests/fuzz/fuzz_hypercall.c $(fuzz_main)
+tests_fuzz_fuzz_hypercall_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_hypercall_LDADD = $(core_test_ldadd)
+
+fuzz_tests += tests/fuzz/fuzz_image
+tests_fuzz_fuzz_image_CPPFLAGS = $(core_test_cppflags)
+tests_fuzz_fuzz_image_SOURCES = tests/fuzz/fuzz_image.c $(fuzz_main)
+tests_fuzz_fuzz_image_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_image_LDADD = $(core_test_ldadd)
