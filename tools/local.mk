@@ -37,7 +37,8 @@ tests_unit_test_tools_layout_SOURCES = tests/unit/test_tools_layout.c \
 	tests/unit/fake_xs.h tests/unit/fake_xs.c
 tests_unit_test_tools_layout_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
 
-dist_man_MANS += docs/man/ringside.1
+dist_man_MANS += docs/man/ringside.1 docs/man/ringsided.8
+EXTRA_DIST += examples/hello.cfg examples/blkcheck.cfg examples/webserver.cfg
 
 guest_programs += tests/system/cli_guest.elf
 system_tests += tests/system/cli_errors.sh tests/system/cli_cycle.sh \
