@@ -46,12 +46,22 @@ int disk_io_mode_parse(const char *name)
     return -EINVAL;
 }
 
+/* For tests, and as ringside(1) promises. */
+static bool uring_is_off(void)
+{
+    const char *off = getenv("RINGSIDE_NO_IO_URING");
+
+    return off && !strcmp(off, "1");
+}
+
 int disk_async_new(struct event_base *base, enum disk_io_mode mode,
                    struct disk_async **out)
 {
     *out = NULL;
     if (mode == DISK_IO_INLINE)
         return 0;
+    if (mode == DISK_IO_AUTO && uring_is_off())
+        mode = DISK_IO_THREADS;
     if (mode != DISK_IO_THREADS) {
         int err = disk_uring_new(base, out);
 

@@ -73,6 +73,20 @@ is 'a configuration' $? 5
 timeout 60 "$ringside" run -q "$guest" -- exit 6 </dev/null
 is 'an ELF file' $? 6
 
+# What a machine may lack, switched off.
+blkcheck=$abs_top_builddir/examples/blkcheck/blkcheck.elf
+truncate -s 4M "$tmp/disk"
+for off in USERFAULTFD USERNS IO_URING KVM; do
+    export RINGSIDE_NO_$off=1
+    like "doctor without $off" "$("$ringside" doctor)" \
+        "weaker[^
+]*switched off by RINGSIDE_NO_$off=1"
+    timeout 60 "$ringside" run -q "$blkcheck" -d "$tmp/disk,raw,xvda,w" \
+        </dev/null >"$tmp/out" 2>&1
+    is "a disk without $off" $? 0
+    unset RINGSIDE_NO_$off
+done
+
 # On the user's host, when there is one.
 timeout 20 "$ringside" create -q --kernel "$guest" --name other -- wait
 rm -f "$tmp/out"
