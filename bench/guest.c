@@ -3,8 +3,8 @@
  * says what it measured in lines "KEY VALUE" on the hypervisor's console, so
  * that no device is in the way.
  *
- *   boot            "main T" at once, "connected T" when its devices are (T: ns)
- *   idle            "main T", then nothing for ever
+ *   idle            "main T" at once (T: system time), then nothing for ever
+ *   devices         connects xvda and its network card, then nothing
  *   trap N          N hypercalls, "ns" for one
  *   send N          N event sends, "ns" for one
  *   pong            "port P", then answers each event of the next domain
@@ -14,6 +14,9 @@
  */
 #include <ringside/blk.h>
 #include <ringside/guest.h>
+#include <ringside/net.h>
+
+#include <lwip/sockets.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,14 +53,14 @@ static _Noreturn void sleep_for_ever(void)
         rs_sleep(RS_FOREVER);
 }
 
-static int boot(char **argv)
+/* Each connects as soon as it is opened. */
+static int devices(char **argv)
 {
     struct blk *disk;
 
     (void)argv;
-    say_now("main");
-    if (blk_open("xvda", &disk) == 0)
-        say_now("connected");
+    if (blk_open("xvda", &disk) || rs_net_up(RS_FOREVER))
+        return 1;
     sleep_for_ever();
 }
 
@@ -217,14 +220,50 @@ static int randread(char **argv)
     return 0;
 }
 
+/* ---- net ---- */
+
+static void send_all(int fd, uint64_t bytes)
+{
+    static char buf[256 * 1024];
+
+    while (bytes) {
+        ssize_t n = send(fd, buf, bytes < sizeof(buf) ? bytes : sizeof(buf), 0);
+
+        if (n <= 0)
+            return;
+        bytes -= (uint64_t)n;
+    }
+}
+
+static int serve(char **argv)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(5001)};
+    uint64_t bytes = strtoul(argv[0], NULL, 10);
+    int listener, fd;
+
+    if (rs_net_up(RS_FOREVER))
+        return 1;
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
+        listen(listener, 4))
+        return 1;
+    say_now("serving");
+    for (;;) {
+        fd = accept(listener, NULL, NULL);
+        if (fd >= 0)
+            send_all(fd, bytes);
+        close(fd);
+    }
+}
+
 static const struct {
     const char *name;
     int words;
     int (*run)(char **argv);
 } jobs[] = {
-    {"boot", 0, boot},     {"idle", 0, idle}, {"trap", 1, trap},
+    {"devices", 0, devices},   {"idle", 0, idle}, {"trap", 1, trap},
     {"send", 1, send_events}, {"pong", 0, pong}, {"ping", 3, ping},
-    {"randread", 1, randread},
+    {"randread", 1, randread}, {"serve", 1, serve},
 };
 
 int main(int argc, char **argv)

@@ -4,3 +4,4 @@ ringside_SOURCES += \
 	%D%/session.h %D%/session.c %D%/calls.c %D%/boot.c %D%/io.c
 ringside_CPPFLAGS += -DBENCH_GUEST='"$(pkglibexecdir)/bench-guest.elf"'
 guest_programs += %D%/guest.elf
+system_tests += tests/system/bench.sh

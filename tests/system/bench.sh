@@ -1,0 +1,31 @@
+#!/bin/bash
+# `ringside bench --json`: one object a line, with the names that programs
+# read. One short run of each group: what the figures are is not judged here.
+set -u
+ringside=$abs_top_builddir/ringside
+names="boot.create_to_main boot.create_to_connected boot.kib_per_guest
+hypercall.trap event.send event.pingpong blk.randread4k_qd1
+blk.randread4k_qd32 net.tcp_nat"
+n=0
+
+ok()
+{
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
+}
+
+out=$(mktemp) || exit 99
+trap 'rm -f "$out"' EXIT
+timeout 300 "$ringside" bench --json --runs 1 >"$out"
+ok $? "bench runs"
+for name in $names; do
+    line=$(grep "\"name\": \"$name\"" "$out")
+    [[ $line =~ ^\{.*\"median\":\ [0-9.e+]+,\ \"unit\":\ \"[^\"]+\",\ \"baseline\":\ ([0-9.e+]+|null),\ \"ratio\":\ ([0-9.e+-]+|null),\ \"runs\":\ 1\}$ ]]
+    ok $? "$name"
+done
+[ "$(wc -l <"$out")" = "$(wc -w <<<"$names")" ]
+ok $? "nothing else is printed"
+"$ringside" bench nonsense >/dev/null 2>"$out"
+[ $? = 1 ] && [ "$(wc -l <"$out")" = 1 ]
+ok $? "an unknown bench is one line"
+echo "1..$n"
