@@ -20,7 +20,7 @@ extern struct wait_queue consfront_changed;
 /* 0, or -ENODEV: the domain has no console ring. */
 int consfront_init(const struct start_info *si);
 
-/* Copies what fits, tells the other end; returns how much it was. Any context. */
+/* Copies what fits, tells the other end; returns how much it was. */
 size_t consfront_write(const char *s, size_t n);
 size_t consfront_read(char *buf, size_t n);
 

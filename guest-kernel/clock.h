@@ -8,7 +8,7 @@
 
 #define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull
-#define NS_PER_S 1000000000ull
+#define NS_PER_S  1000000000ull
 
 /* System time in ns: monotonic, since the start of the host. [upcall] */
 uint64_t clock_now(void);

@@ -18,7 +18,7 @@
  * after which output goes to the log.
  */
 #define PATIENCE NS_PER_S
-#define GLANCE (10 * NS_PER_MS)
+#define GLANCE   (10 * NS_PER_MS)
 
 static bool have_ring;
 static uint64_t patience = PATIENCE;

@@ -27,16 +27,17 @@ struct file_ops {
     int (*fstat)(struct file *f, struct stat *st);
     int (*fcntl)(struct file *f, int cmd, long arg);
     /* One directory entry per call: 1, 0 at the end, or -errno. */
-    int (*readdir)(struct file *f, char *name, size_t size, unsigned char *type);
+    int (*readdir)(struct file *f, char *name, size_t size,
+                   unsigned char *type);
     int (*close)(struct file *f);
     bool is_tty;
 };
 
 struct file {
     const struct file_ops *ops;
-    void *priv;    /* the owner's */
-    off_t pos;     /* the owner's */
-    int flags;     /* O_... as opened, changed by fcntl(F_SETFL) */
+    void *priv; /* the owner's */
+    off_t pos;  /* the owner's */
+    int flags;  /* O_... as opened, changed by fcntl(F_SETFL) */
     unsigned int refs;
 };
 

@@ -12,11 +12,11 @@
 #include "guest-kernel/pages.h"
 #include "guest-kernel/upcall.h"
 
-#define RESERVED 8
+#define RESERVED    8
 #define FIRST_FRAME 16 /* frames behind nr_pages */
-#define MAX_FRAMES 64
-#define PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
-#define MAX_REFS (MAX_FRAMES * PER_FRAME)
+#define MAX_FRAMES  64
+#define PER_FRAME   (PAGE_SIZE / sizeof(struct grant_entry_v1))
+#define MAX_REFS    (MAX_FRAMES * PER_FRAME)
 
 static struct {
     struct grant_entry_v1 *entries;
@@ -74,8 +74,8 @@ int grants_init(uint64_t nr_pages)
 
 /*
  * Frees an entry unless its holder uses it. The holder's side sets reading or
- * writing atomically against a set permit_access, so one compare-and-swap on the
- * flags decides who was first.
+ * writing atomically against a set permit_access, so one compare-and-swap on
+ * the flags decides who was first.
  */
 static bool revoke(grant_ref_t ref)
 {
@@ -174,8 +174,8 @@ void grant_end_and_free(grant_ref_t ref, void *addr)
 
 bool grant_in_use(grant_ref_t ref)
 {
-    return is_granted(ref) && (READ_ONCE(table.entries[ref].flags) &
-                               (GTF_reading | GTF_writing));
+    return is_granted(ref) &&
+           (READ_ONCE(table.entries[ref].flags) & (GTF_reading | GTF_writing));
 }
 
 unsigned int grant_free_count(void)

@@ -5,9 +5,9 @@
 #include "libhypercall/hypercall.h"
 
 /* x86 page table entry, as update_va_mapping takes it. */
-#define PTE_PRESENT 0x001ull
-#define PTE_WRITE 0x002ull
-#define PTE_USER 0x004ull
+#define PTE_PRESENT    0x001ull
+#define PTE_WRITE      0x002ull
+#define PTE_USER       0x004ull
 #define PTE_NO_EXECUTE (1ull << 63)
 
 int page_guard(void *addr)

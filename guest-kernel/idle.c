@@ -14,8 +14,8 @@
 #include "guest-kernel/upcall.h"
 
 #define WINDOW_FIRST (10 * NS_PER_US)
-#define WINDOW_MAX (200 * NS_PER_US)
-#define PREEMPTED (20 * NS_PER_US)
+#define WINDOW_MAX   (200 * NS_PER_US)
+#define PREEMPTED    (20 * NS_PER_US)
 
 static struct list pollers = LIST_INIT(pollers);
 static uint64_t window, window_max = WINDOW_MAX;
@@ -43,7 +43,8 @@ bool idle_poll(void)
     struct list *pos, *next;
     bool found = false;
 
-    list_for_each_safe (pos, next, &pollers) {
+    list_for_each_safe(pos, next, &pollers)
+    {
         struct poller *p = container_of(pos, struct poller, link);
 
         found |= p->poll(p->arg);
@@ -56,7 +57,8 @@ static bool arm_all(void)
     struct list *pos, *next;
     bool found = false;
 
-    list_for_each_safe (pos, next, &pollers) {
+    list_for_each_safe(pos, next, &pollers)
+    {
         struct poller *p = container_of(pos, struct poller, link);
 
         if (p->arm)

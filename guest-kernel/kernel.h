@@ -22,11 +22,11 @@ _Noreturn void kernel_panic(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 
 /* assert() that needs no stdio, for the kernel's rooms. */
-#define kernel_assert(cond)                                              \
-    do {                                                                 \
-        if (!(cond))                                                     \
-            kernel_panic("%s:%d: assertion failed: %s", __FILE__,        \
-                         __LINE__, #cond);                               \
+#define kernel_assert(cond)                                                 \
+    do {                                                                    \
+        if (!(cond))                                                        \
+            kernel_panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, \
+                         #cond);                                            \
     } while (0)
 
 /*

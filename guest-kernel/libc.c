@@ -72,12 +72,14 @@ static long result(long r)
 
 _READ_WRITE_RETURN_TYPE read(int fd, void *buf, size_t n)
 {
-    return (_READ_WRITE_RETURN_TYPE)WITH_FILE(fd, read, EBADF, f->ops->read(f, buf, n));
+    return (_READ_WRITE_RETURN_TYPE)WITH_FILE(fd, read, EBADF,
+                                              f->ops->read(f, buf, n));
 }
 
 _READ_WRITE_RETURN_TYPE write(int fd, const void *buf, size_t n)
 {
-    return (_READ_WRITE_RETURN_TYPE)WITH_FILE(fd, write, EBADF, f->ops->write(f, buf, n));
+    return (_READ_WRITE_RETURN_TYPE)WITH_FILE(fd, write, EBADF,
+                                              f->ops->write(f, buf, n));
 }
 
 off_t lseek(int fd, off_t offset, int whence)

@@ -12,7 +12,7 @@ struct __lock {
 };
 
 /* The library's own locks, by the names that <sys/lock.h> gives them. */
-#define STATIC_LOCK(name)     \
+#define STATIC_LOCK(name)      \
     extern struct __lock name; \
     struct __lock name = { MUTEX_INIT(name.mutex) }
 

@@ -51,7 +51,7 @@ void schedule_timeout(struct thread *t)
 
     if (t->deadline == NEVER)
         return;
-    list_for_each (pos, &this_vcpu()->sleepers)
+    list_for_each(pos, &this_vcpu()->sleepers)
         if (container_of(pos, struct thread, timer)->deadline > t->deadline)
             break;
     list_add_tail(pos, &t->timer);

@@ -17,10 +17,10 @@ enum thread_state {
 
 /* Lies at the top of its own stack's pages: guard, stack, TLS, this. */
 struct thread {
-    void *rsp;          /* while it does not run: its frame (entry.S) */
-    uintptr_t fs_base;  /* the TLS block's end, where it points to itself */
-    struct list link;   /* in the run queue or in a wait queue */
-    struct list timer;  /* among the sleepers, by deadline */
+    void *rsp;         /* while it does not run: its frame (entry.S) */
+    uintptr_t fs_base; /* the TLS block's end, where it points to itself */
+    struct list link;  /* in the run queue or in a wait queue */
+    struct list timer; /* among the sleepers, by deadline */
     uint64_t deadline;
     int wait_result;
     enum thread_state state;
@@ -40,8 +40,8 @@ struct thread {
 struct vcpu {
     struct thread *current;
     struct list run_queue;
-    struct list sleepers;   /* by deadline, earliest first */
-    struct thread *corpse;  /* detached and dead, freed by who runs next */
+    struct list sleepers;  /* by deadline, earliest first */
+    struct thread *corpse; /* detached and dead, freed by who runs next */
     unsigned int switches;
 };
 

@@ -31,7 +31,7 @@ struct thread_frame {
 };
 _Static_assert(sizeof(struct thread_frame) == 64,
                "thread_begin starts with rsp aligned to 16");
-#define MXCSR_DEFAULT 0x1f80
+#define MXCSR_DEFAULT       0x1f80
 #define FPU_CONTROL_DEFAULT 0x37f
 
 static unsigned int threads_alive;
@@ -64,7 +64,8 @@ static uintptr_t stack_top(const struct thread *t)
 
 static struct thread *thread_alloc(const char *name, size_t stack_bytes)
 {
-    size_t extra = sizeof(struct thread) + tls_bytes() + (size_t)tls_align + 128;
+    size_t extra =
+        sizeof(struct thread) + tls_bytes() + (size_t)tls_align + 128;
     size_t n = pages_for(stack_bytes + extra) + 1;
     char *base = pages_alloc(n);
     struct thread *t;
@@ -193,7 +194,8 @@ void thread_stack(const struct thread *t, uintptr_t *low, uintptr_t *high)
 
 bool thread_guard_hit(const struct thread *t, uintptr_t addr)
 {
-    return addr >= (uintptr_t)t->pages && addr < (uintptr_t)t->pages + PAGE_SIZE;
+    return addr >= (uintptr_t)t->pages &&
+           addr < (uintptr_t)t->pages + PAGE_SIZE;
 }
 
 _Noreturn void thread_start_main(void (*fn)(void))

@@ -20,7 +20,7 @@
 #include "guest-kernel/upcall.h"
 #include "list.h"
 
-#define NEVER UINT64_MAX
+#define NEVER                UINT64_MAX
 #define THREAD_STACK_DEFAULT (64 * 1024)
 
 struct thread;
@@ -52,7 +52,10 @@ void **thread_slot(void);
 struct wait_queue {
     struct list waiters;
 };
-#define WAIT_QUEUE_INIT(name) { LIST_INIT((name).waiters) }
+#define WAIT_QUEUE_INIT(name)     \
+    {                             \
+        LIST_INIT((name).waiters) \
+    }
 
 void wait_queue_init(struct wait_queue *q);
 /*
@@ -68,19 +71,19 @@ void wait_queue_wake_all(struct wait_queue *q); /* [upcall] */
  * Waits until expr is true or the deadline passes; evaluates to 0 or
  * -ETIMEDOUT. expr is evaluated with upcalls masked.
  */
-#define wait_event(q, expr, deadline)                          \
-    ({                                                         \
-        bool was_ = upcalls_mask();                            \
-        int err_ = 0;                                          \
-        while (!(expr)) {                                      \
-            if (err_)                                          \
-                break;                                         \
-            err_ = wait_queue_sleep((q), (deadline));          \
-        }                                                      \
-        if (expr)                                              \
-            err_ = 0;                                          \
-        upcalls_restore(was_);                                 \
-        err_;                                                  \
+#define wait_event(q, expr, deadline)                 \
+    ({                                                \
+        bool was_ = upcalls_mask();                   \
+        int err_ = 0;                                 \
+        while (!(expr)) {                             \
+            if (err_)                                 \
+                break;                                \
+            err_ = wait_queue_sleep((q), (deadline)); \
+        }                                             \
+        if (expr)                                     \
+            err_ = 0;                                 \
+        upcalls_restore(was_);                        \
+        err_;                                         \
     })
 
 /* ---- mutex, semaphore, condition ---- */
@@ -91,7 +94,10 @@ struct mutex {
     unsigned int depth;
     struct wait_queue queue;
 };
-#define MUTEX_INIT(name) { NULL, 0, WAIT_QUEUE_INIT((name).queue) }
+#define MUTEX_INIT(name)                       \
+    {                                          \
+        NULL, 0, WAIT_QUEUE_INIT((name).queue) \
+    }
 
 void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);
@@ -103,7 +109,10 @@ struct semaphore {
     unsigned int count;
     struct wait_queue queue;
 };
-#define SEMAPHORE_INIT(name, n) { (n), WAIT_QUEUE_INIT((name).queue) }
+#define SEMAPHORE_INIT(name, n)            \
+    {                                      \
+        (n), WAIT_QUEUE_INIT((name).queue) \
+    }
 
 void semaphore_init(struct semaphore *s, unsigned int count);
 /* 0, or -ETIMEDOUT. */
@@ -114,7 +123,10 @@ void semaphore_up(struct semaphore *s); /* [upcall] */
 struct condition {
     struct wait_queue queue;
 };
-#define CONDITION_INIT(name) { WAIT_QUEUE_INIT((name).queue) }
+#define CONDITION_INIT(name)          \
+    {                                 \
+        WAIT_QUEUE_INIT((name).queue) \
+    }
 
 void condition_init(struct condition *c);
 /* Unlocks m, waits, locks m again. 0, or -ETIMEDOUT. */

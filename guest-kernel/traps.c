@@ -17,28 +17,23 @@
 #include "guest-kernel/upcall.h"
 #include "libhypercall/hypercall.h"
 
-#define FRAMES_MAX 32
-#define PAGE_FAULT 14
+#define FRAMES_MAX     32
+#define PAGE_FAULT     14
 #define INVALID_OPCODE 6
-#define PF_WRITE 2u
-#define PF_FETCH 16u
-#define CALL_OPCODE 0xe8 /* call with a 32-bit distance behind it */
-#define CALL_BYTES 5
+#define PF_WRITE       2u
+#define PF_FETCH       16u
+#define CALL_OPCODE    0xe8 /* call with a 32-bit distance behind it */
+#define CALL_BYTES     5
 
 extern const struct ksym ksyms_start[], ksyms_end[]; /* guest.lds */
 extern char text_end[], image_start[], fsbase_insn[], fsbase_refused[];
 
 static const char *const trap_names[32] = {
-    [0] = "divide error",
-    [1] = "debug trap",
-    [3] = "breakpoint",
-    [4] = "overflow",
-    [6] = "invalid instruction",
-    [13] = "general protection fault",
-    [14] = "page fault",
-    [16] = "floating point error",
-    [17] = "alignment check",
-    [19] = "SIMD floating point error",
+    [0] = "divide error",        [1] = "debug trap",
+    [3] = "breakpoint",          [4] = "overflow",
+    [6] = "invalid instruction", [13] = "general protection fault",
+    [14] = "page fault",         [16] = "floating point error",
+    [17] = "alignment check",    [19] = "SIMD floating point error",
 };
 
 static bool crashing;
@@ -116,8 +111,7 @@ static void report_registers(const struct cpu_user_regs *r)
                    r->r9, r->r10, r->r11);
     console_report("  r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", r->r12,
                    r->r13, r->r14, r->r15);
-    console_report("  rflags %016lx error code %x\n", r->rflags,
-                   r->error_code);
+    console_report("  rflags %016lx error code %x\n", r->rflags, r->error_code);
 }
 
 static void report_page_fault(const struct cpu_user_regs *r)

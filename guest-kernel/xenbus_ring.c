@@ -180,7 +180,7 @@ static void take_message(void)
         take_event();
         return;
     }
-    list_for_each (pos, &ring.requests) {
+    list_for_each(pos, &ring.requests) {
         struct request *r = container_of(pos, struct request, link);
 
         if (r->id == in.header.req_id) {

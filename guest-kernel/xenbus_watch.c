@@ -20,7 +20,7 @@ static struct xenbus_watch *find(const char *token)
 {
     struct list *pos;
 
-    list_for_each (pos, &watches) {
+    list_for_each(pos, &watches) {
         struct xenbus_watch *w = container_of(pos, struct xenbus_watch, link);
 
         if (strcmp(w->token, token) == 0)

@@ -26,13 +26,14 @@
 extern "C" {
 #endif
 
-#define RS_PAGE_SIZE 4096
-#define RS_FOREVER UINT64_MAX
+#define RS_PAGE_SIZE  4096
+#define RS_FOREVER    UINT64_MAX
 #define RS_DOMID_SELF 0x7ff0u
 
 /* ---- time ---- */
 
-/* Monotonic, since the start of the host; the same in all its guests. [event] */
+/* Monotonic, since the start of the host; the same in all its guests. [event]
+ */
 uint64_t rs_now(void);
 void rs_sleep(uint64_t ns);
 

@@ -8,7 +8,7 @@ struct thing {
     long a, b;
 };
 
-__attribute__((noinline, noclone)) static void store_through(volatile struct thing *t)
+__attribute__((noinline)) static void store_through(volatile struct thing *t)
 {
     t->b = 1;
     __asm__ __volatile__("");

@@ -10,8 +10,7 @@
 static long features(uint32_t *out)
 {
     struct xen_feature_info info = { .submap_idx = 0 };
-    long err =
-        hypercall_xen_version(XENVER_get_features, &info, sizeof(info));
+    long err = hypercall_xen_version(XENVER_get_features, &info, sizeof(info));
 
     *out = info.submap;
     return err;

@@ -1,7 +1,7 @@
 /*
- * 100,000 hypercalls while a timer fires a thousand times a second: none is lost,
- * none is done twice. Each call opens a port, and the hypervisor's answer tells
- * whether it was done once.
+ * 100,000 hypercalls while a timer fires a thousand times a second: none is
+ * lost, none is done twice. Each call opens a port, and the hypervisor's answer
+ * tells whether it was done once.
  */
 #include "guest-kernel/clock.h"
 #include "guest-kernel/events.h"
@@ -23,8 +23,8 @@ static void tick(evtchn_port_t port, void *arg)
 }
 
 /*
- * Opening and closing in turn: a lost open makes the close fail, a repeated open
- * makes the port number grow, a repeated close fails.
+ * Opening and closing in turn: a lost open makes the close fail, a repeated
+ * open makes the port number grow, a repeated close fails.
  */
 static unsigned int wrong_answers(evtchn_port_t expected)
 {
@@ -49,8 +49,8 @@ int main(void)
     for (debug = 1; debug < 64; debug++) {
         struct evtchn_status s = { .dom = DOMID_SELF, .port = debug };
 
-        if (hypercall_evtchn_status(&s) == 0 &&
-            s.status == EVTCHNSTAT_virq && s.u.virq == VIRQ_TIMER)
+        if (hypercall_evtchn_status(&s) == 0 && s.status == EVTCHNSTAT_virq &&
+            s.u.virq == VIRQ_TIMER)
             break;
     }
     event_close(debug);

@@ -17,8 +17,8 @@ int main(void)
     struct stat st;
 
     plan(10);
-    snprintf(text, sizeof(text), "%ld %#x %.3f %zu %s", -1099511627776, 255, 2.5,
-             sizeof(long), "end");
+    snprintf(text, sizeof(text), "%ld %#x %.3f %zu %s", -1099511627776, 255,
+             2.5, sizeof(long), "end");
     point(strcmp(text, "-1099511627776 0xff 2.500 8 end") == 0, "%s", text);
     point(strtod("6.25e2", NULL) == 625.0, "strtod");
     point(fabs(sqrt(2.0) * sqrt(2.0) - 2.0) < 1e-12, "floating point");

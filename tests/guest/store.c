@@ -11,7 +11,7 @@
 #include "tests/guest/tap.h"
 
 #define READERS 8
-#define LONG 2000 /* more than the ring holds */
+#define LONG    2000 /* more than the ring holds */
 
 static struct semaphore fired = SEMAPHORE_INIT(fired, 0);
 

@@ -9,7 +9,7 @@
 #include "tests/guest/tap.h"
 
 #define THREADS 20
-#define ROUNDS 100
+#define ROUNDS  100
 
 static struct mutex mutex = MUTEX_INIT(mutex);
 static struct semaphore turn = SEMAPHORE_INIT(turn, 0);

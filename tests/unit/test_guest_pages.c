@@ -10,7 +10,7 @@
 
 #include "guest-kernel/pages.h"
 
-#define PAGES 300
+#define PAGES  300
 #define BITMAP 1 /* page that the bitmap takes */
 
 static char *arena;
