@@ -94,13 +94,18 @@ unsigned int conn_rights(const struct conn *c, const struct node *n)
     return perms_rights(n->perms, c->dom->domid, c->dom->target);
 }
 
-/* Whether the next request may be served now. */
+/*
+ * Whether the next request may be served now. Over its memory, a domain that
+ * has nothing to read is served all the same: how else could it free some?
+ */
 static bool conn_may_serve(struct conn *c)
 {
-    if (outq_bytes(&c->out) > OUT_HOLD)
+    if (outq_bytes(&c->out) > OUT_HOLD ||
+        !domain_fits(c->dom, QUOTA_OUTSTANDING, 1))
         return false;
-    return domain_fits(c->dom, QUOTA_OUTSTANDING, 1) &&
-           domain_fits(c->dom, QUOTA_MEMORY, 1) && throttle_ready(c);
+    if (outq_bytes(&c->out) && !domain_fits(c->dom, QUOTA_MEMORY, 1))
+        return false;
+    return throttle_ready(c);
 }
 
 static void conn_hold(struct conn *c)

@@ -69,4 +69,6 @@ tests_fuzz_fuzz_xs_SOURCES = tests/fuzz/fuzz_xs.c $(fuzz_main)
 tests_fuzz_fuzz_xs_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_xs_LDADD = tests/unit/libxs_session.a %D%/libxenstored.a
 
-system_tests += tests/system/xenstore.sh
+system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh
+
+dist_man_MANS += docs/man/ringside-xenstored.8

@@ -381,6 +381,24 @@ static void test_unread_events(void **state)
     assert_int_equal(g->violations, 1);
 }
 
+/* Over its memory by no deed of its own, a guest can still free some. */
+static void test_over_memory(void **state)
+{
+    (void)state;
+    is(G(XS_WRITE, "x\0v"), "OK|");
+    is(G(XS_WATCH, "w\0t\0"), "OK|");
+    is(A(26, "5\0memory\000100\0"), "OK|");
+    is(G(XS_READ, "x\0"), "v");
+    is(G(XS_WRITE, "y\0v"), "ENOSPC");
+    is(G(XS_WRITE, "x\0longer"), "ENOSPC");
+    is(G(XS_WATCH, "v\0t\0"), "ENOSPC");
+    is(G(XS_TRANSACTION_START, "\0"), "ENOSPC");
+    is(G(XS_RM, "x\0"), "OK|");
+    is(G(XS_UNWATCH, "w\0t\0"), "OK|");
+    is(A(26, "5\0memory\0000\0"), "OK|");
+    is(G(XS_WRITE, "y\0v"), "OK|");
+}
+
 /* ---- writing while others have transactions ---- */
 
 static void test_write_rate(void **state)
@@ -544,6 +562,7 @@ int main(void)
         T(test_txn_quotas),
         T(test_outstanding),
         T(test_unread_events),
+        T(test_over_memory),
         T(test_write_rate),
         T(test_death),
         T(test_reuse),

@@ -1,0 +1,81 @@
+#!/bin/bash
+# The store of a real host: guests come and go, and nothing of them is left.
+. "$(dirname "$0")/tap.bash"
+
+guest=$abs_top_builddir/examples/echo-console/echo-console.elf
+export XENSTORED_PATH=$RINGSIDE_RUNDIR/xenstored.sock
+
+command -v xenstore-ls >/dev/null ||
+    skip_all "package xenstore-utils is not installed"
+
+quietly()
+{
+    timeout 30 "$@" >"$tmp/out" 2>&1 || { sed 's/^/# /' "$tmp/out"; return 1; }
+}
+
+# The whole tree, without what the driver domain says of itself.
+tree()
+{
+    timeout 10 xenstore-ls -f -p | grep -v '^/local/domain/[01]\(/\|  *=\)'
+}
+
+domid()
+{
+    timeout 10 "$ringside" domid "$1"
+}
+
+create()
+{
+    quietly "$ringside" create --quiet --kernel "$guest" --name "$1"
+}
+
+ok "the first guest starts" create first
+id=$(domid first)
+ok "it has a home in the store" timeout 10 xenstore-exists "/local/domain/$id"
+is "with its name" "$(timeout 10 xenstore-read "/local/domain/$id/name")" first
+ok "it goes" quietly "$ringside" destroy first
+gone()
+{
+    ! timeout 10 xenstore-exists "/local/domain/$id"
+}
+ok "its home is gone" until_true 10 gone
+empty=$(tree)
+
+timeout 60 xenstore-watch @releaseDomain >"$tmp/released" &
+watcher=$!
+watched()
+{
+    [ "$(wc -l <"$tmp/released")" -ge "$1" ]
+}
+ok "a watch on @releaseDomain" until_true 10 watched 1
+
+for i in {1..5}; do
+    create "again$i" || break
+    quietly "$ringside" destroy "again$i" || break
+done
+ok "five more come and go" [ "$i" = 5 ]
+ok "@releaseDomain fires for each" until_true 10 watched 6
+kill $watcher 2>/dev/null
+wait $watcher 2>/dev/null
+
+same()
+{
+    [ "$(tree)" = "$empty" ]
+}
+ok "the tree is as it was" until_true 10 same
+diff <(echo "$empty") <(tree) | sed 's/^/# /'
+
+ok "another guest starts" create victim
+id=$(domid victim)
+timeout 10 xenstore-write "/tool/shared" x
+timeout 10 xenstore-chmod /tool/shared n0 "r$id"
+is "it is in a permission list" \
+    "$(timeout 10 xenstore-ls -f -p /tool)" "/tool/shared = \"x\"   (n0,r$id)"
+quietly "$ringside" destroy victim
+stripped()
+{
+    [ "$(timeout 10 xenstore-ls -f -p /tool)" = '/tool/shared = "x"   (n0)' ]
+}
+ok "and is taken out of it when it is gone" until_true 10 stripped
+
+finish
