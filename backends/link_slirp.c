@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 
 #define GUEST_ADDRESS 0x0a00020f /* 10.0.2.15 */
 #define POLL_BATCH    64
+#define BACKLOG       128
 
 /* What is known of one descriptor, by its number. */
 struct nat_fd {
@@ -373,6 +375,23 @@ static int nat_forward(struct nat *nat, const struct link_forward *f, char *why,
     return -err;
 }
 
+/*
+ * libslirp listens with a backlog of one connection: of clients that come
+ * together most would wait for a second. Listening again makes it longer.
+ */
+static void nat_lengthen_backlogs(struct nat *nat)
+{
+    for (unsigned int i = 0; i < nat->n_wanted; i++) {
+        socklen_t len = sizeof(int);
+        int listens = 0;
+
+        if (getsockopt(nat->wanted[i], SOL_SOCKET, SO_ACCEPTCONN, &listens,
+                       &len) == 0 &&
+            listens)
+            listen(nat->wanted[i], BACKLOG);
+    }
+}
+
 static void nat_config(const struct link_config *config, SlirpConfig *c)
 {
     memset(c, 0, sizeof(*c));
@@ -421,6 +440,7 @@ static int nat_open(struct event_base *base, const struct link_config *config,
     }
     event_add(nat->ready_event, NULL);
     nat_fill(nat);
+    nat_lengthen_backlogs(nat);
     *out = &nat->link;
     return 0;
 out:

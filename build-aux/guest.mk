@@ -68,7 +68,7 @@ lwip_objects = $(lwip_names:%=lwip-objects/%.o)
 $(lwip_objects): lwip-objects/%.o: guest-sdk/lwip.stamp guest-sdk/newlib.stamp
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_CC)$(CC) $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) $(GUEST_CFLAGS_BASE) \
-	    -DRINGSIDE_LWIP -w -MMD -MP -c -o $@ lwip/src/$*.c
+	    -DRINGSIDE_LWIP -w -MD -MP -c -o $@ lwip/src/$*.c
 
 -include $(wildcard $(lwip_objects:.o=.d))
 

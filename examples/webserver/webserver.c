@@ -32,7 +32,7 @@ struct client {
     int fd;
     bool keep, head;
     size_t have; /* bytes in `in`, of this request and those behind it */
-    char in[REQUEST_MAX + 1], path[REQUEST_MAX + 16];
+    char in[REQUEST_MAX + 1], path[REQUEST_MAX + 16], name[256];
     size_t used; /* bytes in `out` that are not sent yet */
     char out[64 * 1024];
 };
@@ -54,18 +54,24 @@ static bool flush(struct client *c)
     return true;
 }
 
-static bool put(struct client *c, const char *fmt, ...)
+/* Adds text to the answer; what is there is sent if there is no room. */
+static void put(struct client *c, const char *fmt, ...)
 {
-    size_t free = sizeof(c->out) - c->used;
     va_list ap;
-    int n;
+    int n = 0;
 
-    va_start(ap, fmt);
-    n = vsnprintf(c->out + c->used, free, fmt, ap);
-    va_end(ap);
-    if (n >= 0 && (size_t)n < free)
-        c->used += (size_t)n;
-    return (size_t)n < free || flush(c);
+    for (int tries = 0; tries < 2; tries++) {
+        size_t free = sizeof(c->out) - c->used;
+
+        va_start(ap, fmt);
+        n = vsnprintf(c->out + c->used, free, fmt, ap);
+        va_end(ap);
+        if (n >= 0 && (size_t)n < free) {
+            c->used += (size_t)n;
+            return;
+        }
+        flush(c);
+    }
 }
 
 static void put_head(struct client *c, const char *status, const char *type)
@@ -202,25 +208,26 @@ static bool decode(const char *target, char *path)
 static void normalise(char *path)
 {
     char *to = path, *p = path;
+    bool slash = true;
 
-    while (*p) {
-        size_t len = strcspn(p += strspn(p, "/"), "/");
+    while (*(p += strspn(p, "/"))) {
+        size_t len = strcspn(p, "/");
+        bool dot = len == 1 && *p == '.';
+        bool up = len == 2 && strncmp(p, "..", 2) == 0;
 
-        if (len == 2 && !strncmp(p, "..", 2)) {
+        slash = dot || up || p[len] == '/';
+        if (up) {
             while (to > path && *--to != '/')
                 ;
-        } else if (len && !(len == 1 && *p == '.')) {
+        } else if (!dot) {
             *to++ = '/';
             memmove(to, p, len);
             to += len;
         }
         p += len;
-        if (*p != '/' && len && strncmp(p - len, "..", len) != 0) {
-            *to = '\0';
-            return;
-        }
     }
-    *to++ = '/';
+    if (slash)
+        *to++ = '/';
     *to = '\0';
 }
 
@@ -235,14 +242,11 @@ static bool send_directory(struct client *c)
     if (c->path[len - 1] != '/') {
         put_head(c, "301 Moved Permanently", "text/plain");
         put(c, "Content-Length: 0\r\nLocation: ");
-        for (char *p = c->path; *p; p += strspn(p, "/")) {
-            char *end = p + strcspn(p, "/");
-            char keep = *end;
-
+        for (char *p = c->path; p; p = strchr(p + 1, '/')) {
+            snprintf(c->name, sizeof(c->name), "%.*s", (int)strcspn(p + 1, "/"),
+                     p + 1);
             put(c, "/");
-            *end = '\0';
-            put_name(c, p, true);
-            *(p = end) = keep;
+            put_name(c, c->name, true);
         }
         put(c, "/\r\n\r\n");
         return flush(c);
