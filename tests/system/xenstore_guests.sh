@@ -21,7 +21,7 @@ tree()
 
 domid()
 {
-    timeout 10 "$ringside" domid "$1"
+    timeout 10 "$ringside" list | awk -v n="$1" '$1 == n { print $2 }'
 }
 
 create()
