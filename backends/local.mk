@@ -60,7 +60,7 @@ fake_host_LDADD = %D%/libdriver.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(URING_LIBS) \
 	-lpthread
 unit_tests += tests/unit/test_blk_request tests/unit/test_grant_pool \
 	tests/unit/test_disk_file tests/unit/test_blkback_ring \
-	tests/unit/test_xenbus_backend
+	tests/unit/test_xenbus_backend tests/unit/test_ring_poll
 
 tests_unit_test_blk_request_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_blk_request_SOURCES = tests/unit/test_blk_request.c
@@ -84,3 +84,7 @@ tests_unit_test_xenbus_backend_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_xenbus_backend_SOURCES = tests/unit/test_xenbus_backend.c \
 	$(fake_host)
 tests_unit_test_xenbus_backend_LDADD = $(fake_host_LDADD)
+
+tests_unit_test_ring_poll_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_ring_poll_SOURCES = tests/unit/test_ring_poll.c
+tests_unit_test_ring_poll_LDADD = $(fake_host_LDADD)

@@ -74,7 +74,9 @@ void ring_poll_kick(struct ring_poll *p)
 {
     if (p->active)
         return;
-    if (p->idle_ns && !p->never_poll)
+    if (p->useless > USELESS_FEW)
+        p->bound_ns = 0; /* events without work are no reason to poll */
+    else if (p->idle_ns && !p->never_poll)
         adapt(p, driver_now() - p->idle_ns, p->room->max_ns);
     p->idle_ns = 0;
     p->served = false;
@@ -126,8 +128,8 @@ static void pause_over(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    p->useless = 0;
-    event_add(p->event, NULL); /* reports what came meanwhile */
+    p->useless = USELESS_MAX - 1; /* until there is work again */
+    event_add(p->event, NULL);    /* reports what came meanwhile */
 }
 
 int ring_poll_bind(struct ring_poll *p, int fd)
