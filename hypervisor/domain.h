@@ -35,6 +35,7 @@ struct vcpu {
     struct list timer_link;
     struct vcpu_runstate_info runstate;
     uint64_t hypercalls;
+    bool in_multicall; /* batches are shorter then */
 
     /* A process's call: its arguments' bytes; a guest address is an offset
      * into them. NULL: addresses are in the domain's memory. */

@@ -316,6 +316,7 @@ static void unmap_one(struct vcpu *v, struct gnttab_unmap_grant_ref *op)
 /* ---- the hypercall ---- */
 
 #define BATCH_MAX 4096u
+#define BATCH_MAX_NESTED 64u
 
 static long op_map(struct vcpu *v, guest_addr_t at, uint32_t count)
 {
@@ -402,7 +403,7 @@ long do_grant_table_op(struct vcpu *v, const uint64_t args[6])
     guest_addr_t at = guest_addr(args[1]);
     uint32_t count = (uint32_t)args[2];
 
-    if (count > BATCH_MAX)
+    if (count > (v->in_multicall ? BATCH_MAX_NESTED : BATCH_MAX))
         return -EINVAL;
     switch (args[0]) {
     case GNTTABOP_map_grant_ref:

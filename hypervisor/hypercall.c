@@ -34,18 +34,12 @@ const char *hypercall_name(unsigned int nr)
 }
 
 /* One call may hold the hypervisor for this many others. */
-#define MULTICALL_MAX 1024u
+#define MULTICALL_MAX 256u
 
-/*
- * HYPERVISOR_multicall(entries, n): each entry is copied in, done, and its
- * result copied out, in order. Xen bounds the batch by preemption, we by a number.
- */
-long do_multicall(struct vcpu *v, const uint64_t args[6])
+static long run_batch(struct vcpu *v, const uint64_t args[6])
 {
     struct multicall_entry e;
 
-    if (args[1] > MULTICALL_MAX)
-        return -EINVAL;
     for (uint64_t i = 0; i < args[1]; i++) {
         guest_addr_t at = guest_elem(guest_addr(args[0]), i, sizeof(e));
         uint64_t a[6];
@@ -66,4 +60,21 @@ long do_multicall(struct vcpu *v, const uint64_t args[6])
             return 0;
     }
     return 0;
+}
+
+/*
+ * HYPERVISOR_multicall(entries, n): each entry is copied in, done, and its
+ * result copied out, in order. Xen bounds a batch by preemption, we by its
+ * length, and by that of the batches in it (v->in_multicall).
+ */
+long do_multicall(struct vcpu *v, const uint64_t args[6])
+{
+    long ret;
+
+    if (args[1] > MULTICALL_MAX)
+        return -EINVAL;
+    v->in_multicall = true;
+    ret = run_batch(v, args);
+    v->in_multicall = false;
+    return ret;
 }
