@@ -1,209 +1,213 @@
-/* Guests' rings; see conn_ring.h. */
-#include "conn_ring.h"
-
+/* See ring_poll.h. */
+#include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "store.h"
+#include <event2/event.h>
 
-_Static_assert(offsetof(struct xenstore_domain_interface, req_cons) == 2048 &&
-                   offsetof(struct xenstore_domain_interface, rsp_prod) ==
-                       2060 &&
-                   offsetof(struct xenstore_domain_interface, error) == 2072,
-               "xenstore ring page");
+#include "barrier.h"
+#include "driver.h"
+#include "ring_poll.h"
 
-struct ring {
-    struct conn c;
-    struct xenstore_domain_interface *page;
-    const struct ring_ops *ops;
-    void *ctx;
-    uint32_t req_cons, rsp_prod; /* ours; the page has copies */
-    bool reading;
-    bool ignored; /* until the guest reconnects */
-    bool notify;  /* something changed that the guest may wait for */
+#define POLL_START_NS    10000  /* the first bound of a ring that is worth it */
+#define POLL_MAX_NS      200000 /* no ring is polled longer without traffic */
+#define POLL_GAP_NS      20000  /* a longer gap means that we were preempted */
+#define USELESS_FEW      4      /* may come of races with polling */
+#define USELESS_MAX      64     /* wake-ups for nothing that we put up with */
+#define USELESS_PAUSE_US 1000   /* then the channel is not listened to */
+#define POLL_SLICE_NS    20000  /* other descriptors wait no longer than this */
+
+struct poll_room {
+    struct event_base *base;
+    uint64_t max_ns; /* 0 on one CPU: the other side could not run meanwhile */
+    struct list active;
+    struct list *next; /* whom spin() serves next; kept right by removals */
 };
 
-static struct ring *ring_of(struct conn *c)
+int poll_room_new(struct event_base *base, struct poll_room **out)
 {
-    return container_of(c, struct ring, c);
+    struct poll_room *room = calloc(1, sizeof(*room));
+    cpu_set_t cpus;
+
+    if (!room)
+        return -ENOMEM;
+    room->base = base;
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) > 1)
+        room->max_ns = POLL_MAX_NS;
+    list_init(&room->active);
+    *out = room;
+    return 0;
 }
 
-static void ring_ignore(struct ring *r, uint32_t error)
+void poll_room_free(struct poll_room *room)
 {
-    log_line("domain %u: ring ignored, error %u", r->c.dom->domid, error);
-    conn_reset(&r->c);
-    r->ignored = true;
-    WRITE_ONCE(r->page->error, error);
-    r->notify = true;
-    conn_dirty(&r->c);
+    free(room);
 }
 
-/* Copies out of a ring of XENSTORE_RING_SIZE bytes. */
-static void copy_out(void *to, const char *ring, uint32_t at, uint32_t len)
+void ring_poll_init(struct poll_room *room, struct ring_poll *p)
 {
-    uint32_t off = MASK_XENSTORE_IDX(at);
-    uint32_t first = XENSTORE_RING_SIZE - off;
-
-    if (first > len)
-        first = len;
-    memcpy(to, ring + off, first);
-    memcpy((char *)to + first, ring, len - first);
+    list_init(&p->link);
+    p->room = room;
+    p->event = NULL;
+    p->rearm = NULL;
+    p->never_poll = false;
+    p->active = false;
+    p->served = false;
+    p->useless = 0;
+    p->idle_ns = 0;
+    p->bound_ns = 0;
 }
 
-static void copy_in(char *ring, uint32_t at, const void *from, uint32_t len)
+/* The bound for the next time, from how long the ring was idle this time. */
+static void adapt(struct ring_poll *p, uint64_t idle, uint64_t max)
 {
-    uint32_t off = MASK_XENSTORE_IDX(at);
-    uint32_t first = XENSTORE_RING_SIZE - off;
-
-    if (first > len)
-        first = len;
-    memcpy(ring + off, from, first);
-    memcpy(ring, (const char *)from + first, len - first);
+    if (idle > max)
+        p->bound_ns = 0;
+    else if (p->bound_ns == 0)
+        p->bound_ns = POLL_START_NS;
+    else if (idle > p->bound_ns)
+        p->bound_ns *= 2;
+    if (p->bound_ns > max)
+        p->bound_ns = max;
 }
 
-static void ring_read(struct ring *r)
+void ring_poll_kick(struct ring_poll *p)
 {
-    static char buf[XENSTORE_RING_SIZE];
-    uint32_t prod = READ_ONCE(r->page->req_prod);
-    uint32_t len = prod - r->req_cons;
-
-    if (r->ignored || !r->reading || len == 0)
+    if (p->active)
         return;
-    if (len > XENSTORE_RING_SIZE) {
-        ring_ignore(r, XENSTORE_ERROR_RINGIDX);
-        return;
-    }
-    xen_rmb(); /* the guest's barrier between request and req_prod */
-    copy_out(buf, r->page->req, r->req_cons, len);
-    xen_mb(); /* the copy is done before the guest may write there again */
-    r->req_cons = prod;
-    WRITE_ONCE(r->page->req_cons, prod);
-    r->notify = true;
-    conn_dirty(&r->c);
-    conn_input(&r->c, buf, len);
+    if (p->useless > USELESS_FEW)
+        p->bound_ns = 0; /* events without work are no reason to poll */
+    else if (p->idle_ns && !p->never_poll)
+        adapt(p, driver_now() - p->idle_ns, p->room->max_ns);
+    p->idle_ns = 0;
+    p->served = false;
+    p->active = true;
+    list_add_tail(&p->room->active, &p->link);
 }
 
-static void ring_write(struct ring *r)
+/* Out of the list of active rings, also while spin() walks it. */
+static void deactivate(struct ring_poll *p)
 {
-    uint32_t cons = READ_ONCE(r->page->rsp_cons);
-    uint32_t used = r->rsp_prod - cons, len;
-
-    if (used > XENSTORE_RING_SIZE) {
-        ring_ignore(r, XENSTORE_ERROR_RINGIDX);
-        return;
-    }
-    len = XENSTORE_RING_SIZE - used;
-    if (len > outq_bytes(&r->c.out))
-        len = (uint32_t)outq_bytes(&r->c.out);
-    if (!len)
-        return;
-    xen_mb(); /* the guest has read what it says it has before we overwrite */
-    copy_in(r->page->rsp, r->rsp_prod, outq_data(&r->c.out), len);
-    xen_wmb(); /* the guest's barrier between rsp_prod and the reply */
-    r->rsp_prod += len;
-    WRITE_ONCE(r->page->rsp_prod, r->rsp_prod);
-    outq_sent(&r->c.out, len);
-    r->notify = true;
+    if (p->room->next == &p->link)
+        p->room->next = p->link.next;
+    p->active = false;
+    list_del(&p->link);
 }
 
-static void ring_flush(struct conn *c)
+void ring_poll_remove(struct ring_poll *p)
 {
-    struct ring *r = ring_of(c);
-
-    if (outq_bytes(&c->out))
-        ring_write(r);
-    if (r->notify)
-        r->ops->notify(r->ctx);
-    r->notify = false;
+    deactivate(p);
+    if (p->event)
+        event_free(p->event);
+    if (p->rearm)
+        event_free(p->rearm);
+    p->event = NULL;
+    p->rearm = NULL;
 }
 
-static void ring_reading(struct conn *c, bool on)
+/*
+ * The channel's eventfd is never read: edge-triggered, each send is an edge,
+ * and a counter that is full stays readable when it is listened to again.
+ */
+static void port_fired(evutil_socket_t fd, short what, void *arg)
 {
-    ring_of(c)->reading = on;
-    if (on)
-        ring_read(ring_of(c));
-}
+    struct ring_poll *p = arg;
+    struct timeval pause = { .tv_usec = USELESS_PAUSE_US };
 
-static void ring_violation(struct conn *c, uint32_t error)
-{
-    ring_ignore(ring_of(c), error);
-}
-
-static void ring_restart(struct conn *c)
-{
-    struct ring *r = ring_of(c);
-
-    r->req_cons = r->rsp_prod = 0;
-    r->ignored = false;
-    r->reading = true;
-    WRITE_ONCE(r->page->req_cons, 0);
-    WRITE_ONCE(r->page->req_prod, 0);
-    WRITE_ONCE(r->page->rsp_cons, 0);
-    WRITE_ONCE(r->page->rsp_prod, 0);
-    WRITE_ONCE(r->page->error, XENSTORE_ERROR_NONE);
-    xen_mb(); /* the guest looks at the rings once it is told it may */
-    WRITE_ONCE(r->page->connection, XENSTORE_CONNECTED);
-    r->notify = true;
-    conn_dirty(c);
-}
-
-static void ring_free(struct conn *c)
-{
-    struct ring *r = ring_of(c);
-
-    if (c->dom->ring == c)
-        c->dom->ring = NULL;
-    r->ops->release(r->ctx);
-    free(r);
-}
-
-static const struct conn_ops ring_conn_ops = {
-    .kind = "ring",
-    .flush = ring_flush,
-    .reading = ring_reading,
-    .violation = ring_violation,
-    .restart = ring_restart,
-    .free = ring_free,
-};
-
-struct conn *conn_ring_new(struct store *s, struct domain *d,
-                           struct xenstore_domain_interface *page,
-                           const struct ring_ops *ops, void *ctx)
-{
-    struct ring *r = calloc(1, sizeof(*r));
-
-    if (!r)
-        return NULL;
-    conn_init(&r->c, s, d, &ring_conn_ops);
-    r->page = page;
-    r->ops = ops;
-    r->ctx = ctx;
-    r->reading = true;
-    r->req_cons = READ_ONCE(page->req_cons);
-    r->rsp_prod = READ_ONCE(page->rsp_prod);
-    WRITE_ONCE(page->server_features, d->features);
-    WRITE_ONCE(page->error, XENSTORE_ERROR_NONE);
-    WRITE_ONCE(page->connection, XENSTORE_CONNECTED);
-    r->notify = true;
-    conn_dirty(&r->c);
-    return &r->c;
-}
-
-void *conn_ring_ctx(struct conn *c)
-{
-    return ring_of(c)->ctx;
-}
-
-void conn_ring_work(struct conn *c)
-{
-    struct ring *r = ring_of(c);
-
-    if (READ_ONCE(r->page->connection) == XENSTORE_RECONNECT) {
-        conn_reset(c);
-        ring_restart(c);
+    (void)fd;
+    (void)what;
+    if (p->useless >= USELESS_MAX && !event_add(p->rearm, &pause)) {
+        event_del(p->event);
         return;
     }
-    ring_read(r);
-    if (!r->ignored)
-        conn_dirty(c); /* there may be room for replies now */
+    ring_poll_kick(p);
+}
+
+static void pause_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct ring_poll *p = arg;
+
+    (void)fd;
+    (void)what;
+    p->useless = USELESS_MAX - 1; /* until there is work again */
+    event_add(p->event, NULL);    /* reports what came meanwhile */
+}
+
+int ring_poll_bind(struct ring_poll *p, int fd)
+{
+    struct event_base *base = p->room->base;
+
+    p->event = event_new(base, fd, EV_READ | EV_PERSIST | EV_ET, port_fired, p);
+    p->rearm = event_new(base, -1, 0, pause_over, p);
+    return p->event && p->rearm && !event_add(p->event, NULL) ? 0 : -ENOMEM;
+}
+
+/*
+ * One turn of one ring. Returns how much it did. A ring without traffic for
+ * longer than its bound is armed and put to sleep.
+ */
+static unsigned int turn(struct ring_poll *p, uint64_t now, bool preempted)
+{
+    unsigned int n = p->service(p);
+
+    if (!p->active)
+        return n; /* removed by its service */
+    if (n) {
+        p->idle_ns = 0;
+        p->served = true;
+        return n;
+    }
+    if (!p->idle_ns)
+        p->idle_ns = now;
+    if (preempted)
+        p->bound_ns = 0;
+    if (now - p->idle_ns < p->bound_ns)
+        return 0;
+    if (p->arm(p)) {
+        p->idle_ns = 0;
+        return 1;
+    }
+    deactivate(p);
+    p->useless = p->served ? 0 : p->useless + 1;
+    return 0;
+}
+
+/* Serves the active rings in turns, until the slice ends or all sleep. */
+static void spin(struct poll_room *room)
+{
+    uint64_t start = driver_now(), now = start, last = start;
+
+    while (!list_empty(&room->active) && now - start < POLL_SLICE_NS) {
+        bool preempted = now - last > POLL_GAP_NS;
+        unsigned int done = 0;
+        struct list *pos = room->active.next;
+
+        while (pos != &room->active) {
+            room->next = pos->next;
+            done +=
+                turn(container_of(pos, struct ring_poll, link), now, preempted);
+            pos = room->next;
+        }
+        if (!done)
+            cpu_relax();
+        last = done ? driver_now() : now;
+        now = driver_now();
+    }
+    room->next = NULL;
+}
+
+void poll_room_run(struct poll_room *room)
+{
+    int flags;
+
+    /* The loop forgets an older break when it starts: look afterwards. */
+    do {
+        flags = EVLOOP_ONCE;
+        if (!list_empty(&room->active))
+            flags |= EVLOOP_NONBLOCK;
+        if (event_base_loop(room->base, flags) < 0)
+            break;
+        spin(room);
+    } while (!event_base_got_break(room->base) &&
+             !event_base_got_exit(room->base));
 }
