@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xenstore.h>
@@ -27,8 +26,7 @@
 #include "summary.h"
 #include "verbs.h"
 
-#define LOOK_MS        1000          /* should the store's news be lost */
-#define RESTART_MIN_NS 1000000000ULL /* a guest that ends sooner stays down */
+#define LOOK_MS 1000 /* should the store's news be lost */
 
 /* ---- the child ---- */
 
@@ -70,22 +68,12 @@ static void leave_terminal(int log)
     note_quiet(false);
 }
 
-static bool ended_early(const struct hypercall_info *info)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec -
-               info->created_ns <
-           RESTART_MIN_NS;
-}
-
 /* What is to be done, and whether there is a next life. */
 static bool deal_with_end(struct guest *g, struct guest_config *c,
                           enum guest_end end, const struct hypercall_info *info,
                           int log)
 {
-    enum end_action action = guest_action(c, end);
+    enum end_action action = guest_action(c, end, info);
 
     summary_end(g, end, info);
     if (end == GUEST_HOST_GONE)
@@ -97,10 +85,6 @@ static bool deal_with_end(struct guest *g, struct guest_config *c,
     guest_remove(g, NULL, NULL);
     if (action != END_RESTART)
         return false;
-    if (ended_early(info)) {
-        complain("%s ended within a second; not started again", c->name);
-        return false;
-    }
     return guest_create(g, g->host, c, log) == 0 && guest_start(g) == 0;
 }
 

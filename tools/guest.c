@@ -19,6 +19,7 @@
 
 #define BACKENDS_READY_MS 5000
 #define BACKENDS_CLOSE_MS 2000
+#define RESTART_MIN_MS    1000
 #define LOOK_AGAIN_MS     250 /* should the store's news be lost */
 
 /* ---- waiting for news of the store ---- */
@@ -326,7 +327,8 @@ enum guest_end guest_look(const struct guest *g, struct hypercall_info *info)
     }
 }
 
-enum end_action guest_action(const struct guest_config *c, enum guest_end end)
+static enum end_action configured_action(const struct guest_config *c,
+                                         enum guest_end end)
 {
     switch (end) {
     case GUEST_POWEROFF:
@@ -338,6 +340,18 @@ enum end_action guest_action(const struct guest_config *c, enum guest_end end)
     default:
         return END_DESTROY;
     }
+}
+
+enum end_action guest_action(const struct guest_config *c, enum guest_end end,
+                             const struct hypercall_info *info)
+{
+    enum end_action action = configured_action(c, end);
+
+    if (action != END_RESTART ||
+        now_ms() - info->created_ns / 1000000 >= RESTART_MIN_MS)
+        return action;
+    complain("%s ended within a second and is not started again", c->name);
+    return END_DESTROY;
 }
 
 int guest_ask_shutdown(struct xs_handle *xs, unsigned int domid,

@@ -52,8 +52,12 @@ enum guest_end {
 };
 enum guest_end guest_look(const struct guest *g, struct hypercall_info *info);
 
-/* What its configuration wants done at such an end. */
-enum end_action guest_action(const struct guest_config *c, enum guest_end end);
+/*
+ * What its configuration wants done at such an end. A guest that should be
+ * restarted but ended within a second is not: complains.
+ */
+enum end_action guest_action(const struct guest_config *c, enum guest_end end,
+                             const struct hypercall_info *info);
 
 /* Are all its devices connected? */
 bool guest_connected(const struct guest *g);

@@ -15,7 +15,7 @@
 #include "launch.h"
 #include "say.h"
 
-#define ENDING_TRIES 100 /* 20 ms each */
+#define TRIES 100 /* 20 ms each: hosts start, and end, in less */
 
 int host_rundir(char rundir[HOST_RUNDIR_MAX])
 {
@@ -37,15 +37,29 @@ int host_rundir(char rundir[HOST_RUNDIR_MAX])
     return 0;
 }
 
+static void wait_a_moment(void)
+{
+    const struct timespec moment = { .tv_nsec = 20000000 };
+
+    nanosleep(&moment, NULL);
+}
+
+/* The store of a host that is just starting is not there at once. */
 static int open_store(struct host *h)
 {
+    struct hypercall_host_info info;
     char path[HOST_RUNDIR_MAX + 32];
 
     snprintf(path, sizeof(path), "%s/xenstored.sock", h->rundir);
     setenv("XENSTORED_PATH", path, 1);
-    h->xs = xs_open(0);
-    if (h->xs != NULL)
-        return 0;
+    for (int i = 0; i < TRIES; i++) {
+        h->xs = xs_open(0);
+        if (h->xs != NULL)
+            return 0;
+        if (hypercall_host_info(&info) != 0)
+            break;
+        wait_a_moment();
+    }
     return complain("the host in %s has no store: %s", h->rundir,
                     strerror(errno));
 }
@@ -53,12 +67,11 @@ static int open_store(struct host *h)
 /* A host that is about to end accepts a connection and then drops it. */
 static int connect_patiently(const char *path)
 {
-    const struct timespec pause = { .tv_nsec = 20000000 };
     int err = -EPIPE;
 
-    for (int i = 0; i < ENDING_TRIES && err == -EPIPE; i++) {
+    for (int i = 0; i < TRIES && err == -EPIPE; i++) {
         if (i > 0)
-            nanosleep(&pause, NULL);
+            wait_a_moment();
         err = hypercall_connect(path, HYPERCALL_ROLE_TOOL);
         if (err == -ECONNRESET)
             err = -EPIPE;
@@ -104,6 +117,27 @@ int host_open(struct host *h)
     return err;
 }
 
+/* Somebody else may have been starting the same host: then that one serves. */
+static int start_host(struct host *h)
+{
+    char lock[HOST_RUNDIR_MAX + 32];
+    int err, try_again;
+
+    complain_silently(true);
+    err = launch_daemon(h->rundir);
+    complain_silently(false);
+    if (err == 0)
+        return connect_host(h);
+    snprintf(lock, sizeof(lock), "%s/lock", h->rundir);
+    for (int i = 0; i < TRIES && access(lock, F_OK) == 0; i++) {
+        try_again = connect_host(h);
+        if (try_again != -ENOENT)
+            return try_again;
+        wait_a_moment();
+    }
+    return complain_again();
+}
+
 int host_open_or_start(struct host *h)
 {
     int err = host_init(h);
@@ -112,9 +146,7 @@ int host_open_or_start(struct host *h)
         err = connect_host(h);
     if (err != -ENOENT)
         return err;
-    err = launch_daemon(h->rundir);
-    if (err == 0)
-        err = connect_host(h);
+    err = start_host(h);
     if (err == -ENOENT)
         return complain("the host in %s ended as soon as it had started; see "
                         "its log",

@@ -42,5 +42,5 @@ EXTRA_DIST += examples/hello.cfg examples/blkcheck.cfg examples/webserver.cfg
 
 guest_programs += tests/system/cli_guest.elf
 system_tests += tests/system/cli_errors.sh tests/system/cli_cycle.sh \
-	tests/system/cli_run.sh
+	tests/system/cli_run.sh tests/system/cli_trouble.sh
 EXTRA_DIST += tests/system/tap.bash

@@ -220,7 +220,8 @@ static int run_guest(struct host *h, struct guest_config *c, int signals)
     s.relay.input = owns_input();
     do {
         end = boot(&s, c);
-    } while (guest_action(c, end) == END_RESTART && s.interrupted == 0);
+    } while (s.interrupted == 0 &&
+             guest_action(c, end, &s.info) == END_RESTART);
     return exit_status(&s, end);
 }
 

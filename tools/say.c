@@ -26,10 +26,13 @@ int complain(const char *fmt, ...)
     vsnprintf(last, sizeof(last), fmt, ap);
     va_end(ap);
     make_printable(last);
-    if (!silent) {
-        fflush(stdout);
-        fprintf(stderr, "ringside: %s\n", last);
-    }
+    return silent ? -EINVAL : complain_again();
+}
+
+int complain_again(void)
+{
+    fflush(stdout);
+    fprintf(stderr, "ringside: %s\n", last);
     return -EINVAL;
 }
 
@@ -38,9 +41,9 @@ const char *complaint(void)
     return last;
 }
 
-void complain_silently(void)
+void complain_silently(bool silently)
 {
-    silent = true;
+    silent = silently;
 }
 
 void note_quiet(bool quiet)

@@ -22,8 +22,11 @@ int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The last complaint, without "ringside: " and newline. */
 const char *complaint(void);
 
-/* Do not print complaints, only keep the last one (unit tests). */
-void complain_silently(void);
+/* Prints the last complaint; for one that was made silently. */
+int complain_again(void);
+
+/* Whether complaints are only kept, not printed. */
+void complain_silently(bool silently);
 
 /* A note: a dimmed line on standard error, unless the user wants quiet. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

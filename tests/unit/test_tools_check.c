@@ -361,6 +361,6 @@ int main(void)
         cmocka_unit_test(wrong_command_lines),
     };
 
-    complain_silently();
+    complain_silently(true);
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

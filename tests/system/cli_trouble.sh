@@ -1,0 +1,100 @@
+# What goes wrong while a guest is there: two commands that start one host, a
+# backend that refuses, a driver domain, a supervisor or a host that is killed.
+. "$(dirname "$0")/tap.bash"
+
+guest=$abs_top_builddir/tests/system/cli_guest.elf
+names() { "$ringside" list 2>/dev/null | awk 'NR > 1 && $2 > 1 { print $1 }'; }
+gone() { ! "$ringside" list "$1" >/dev/null 2>&1; }
+said() { grep -qs "$1" "$2"; }
+child_of() { pgrep -P "$1" -f "$2"; }
+nodes()
+{
+    XENSTORED_PATH=$RINGSIDE_RUNDIR/xenstored.sock xenstore-ls -f / |
+        grep -c -e '/local/domain/[2-9]' -e "backend/[a-z]*/[2-9]" -e '/vm/.'
+}
+
+# Two at once.
+for i in 1 2 3; do
+    timeout 30 "$ringside" create -q --kernel "$guest" --name "g$i" -- wait \
+        >"$tmp/create$i" 2>&1 &
+    pids[i]=$!
+done
+for i in 1 2 3; do
+    wait "${pids[i]}"
+    is "create $i of three at once: $(cat "$tmp/create$i")" $? 0
+done
+is 'all are there' "$(names | sort | tr '\n' ' ')" 'g1 g2 g3 '
+host=$(cat "$RINGSIDE_RUNDIR/ringsided.pid")
+
+# A name that two want at the same time belongs to one.
+for i in 1 2; do
+    timeout 30 "$ringside" create -q --kernel "$guest" --name same -- wait \
+        >"$tmp/create$i" 2>&1 &
+    pids[i]=$!
+done
+wait "${pids[1]}"
+first=$?
+wait "${pids[2]}"
+is 'one of two gets a name' $((first + $?)) 1
+is 'the other is told' "$(cat "$tmp/create1" "$tmp/create2" | wc -l)" 1
+"$ringside" destroy same
+
+# A supervisor that dies; what it guarded can still be destroyed.
+before=$(nodes)
+supervisor=$(pgrep -f "create -q --kernel $guest --name g1 -- wait")
+kill -9 $supervisor
+is 'a guest outlives its supervisor' "$(names | grep -c g1)" 1
+"$ringside" destroy g1
+ok 'and can be destroyed' gone g1
+ok 'with its nodes' test "$(nodes)" -lt "$before"
+
+# The backend knows better than the checks beforehand.
+before=$(nodes)
+out=$(timeout 30 "$ringside" create --kernel "$guest" --name net \
+    --vif type=nat,mtu=68 -- wait 2>&1)
+is 'a backend refuses: status' $? 1
+like 'a backend refuses: one line' "$out" '^ringside: vif 0: [^
+]*mtu[^
+]*$'
+ok 'no guest is left' gone net
+is 'no nodes are left' "$(nodes)" "$before"
+
+# A crash loop is not followed.
+printf '%s\n' "name = 'loop'" "kernel = '$guest'" "extra = 'null'" \
+    "on_crash = 'restart'" >"$tmp/loop.cfg"
+timeout 30 "$ringside" run -q "$tmp/loop.cfg" </dev/null >"$tmp/out" 2>&1
+is 'run: a crash loop ends' $? 134
+ok 'run: and says so' said 'ended within a second' "$tmp/out"
+
+# Input and output go on when the driver domain is another.
+mkfifo "$tmp/in"
+timeout 60 "$ringside" run -q --kernel "$guest" --name talk -- echo \
+    <"$tmp/in" >"$tmp/out" 2>&1 &
+run=$!
+exec 9>"$tmp/in"
+echo before >&9
+ok 'the guest answers' until_true 10 said before "$tmp/out"
+kill -9 "$(child_of "$host" ringside-driverd)"
+sleep 0.3
+echo after >&9
+ok 'it answers after the death of the driver domain' \
+    until_true 10 said after "$tmp/out"
+exec 9>&-
+wait $run
+is 'and ends well' "$? $(tail -n1 "$tmp/out")" '0 end'
+
+# A host that dies.
+timeout 60 "$ringside" run -q --kernel "$guest" --name last -- wait \
+    </dev/null >"$tmp/out" 2>&1 &
+run=$!
+until_true 10 said waiting "$tmp/out"
+kill -9 "$host"
+wait $run
+is 'run ends with its host' $? 1
+like 'and says why' "$(tail -n1 "$tmp/out")" 'ringside: the host of last is gone'
+no_children() { ! pgrep -f "$RINGSIDE_RUNDIR|--name g[23]" >/dev/null; }
+ok 'no process is left' until_true 10 no_children
+timeout 30 "$ringside" create -q --kernel "$guest" --name again -- wait
+is 'a new host takes its place' $? 0
+
+finish
