@@ -16,4 +16,4 @@ noinst_PROGRAMS += %D%/embed/embed
 system_tests += tests/system/disk.sh
 
 guest_programs += %D%/webserver/webserver.elf
-EXTRA_DIST += %D%/webserver/README.md
+EXTRA_DIST += %D%/webserver/README.md %D%/webserver/site
