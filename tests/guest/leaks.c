@@ -52,16 +52,18 @@ int main(void)
     int i = 0;
 
     plan(5);
-    one_round(); /* what is allocated once and kept is not a leak */
+    /* What is allocated once and kept is not a leak, and threads of the boot
+     * may still end: there may be less afterwards, not more. */
+    one_round();
     rs_usage(&before);
     while (i < 500 && one_round())
         i++;
     rs_usage(&after);
     point(i == 500, "500 rounds");
-    point(after.pages_free == before.pages_free, "pages: %u before, %u after",
+    point(after.pages_free >= before.pages_free, "pages: %u before, %u after",
           (unsigned int)before.pages_free, (unsigned int)after.pages_free);
     point(after.grants == before.grants, "grants");
     point(after.events == before.events, "event channels");
-    point(after.threads == before.threads, "threads");
+    point(after.threads <= before.threads, "threads");
     return done();
 }

@@ -1,11 +1,14 @@
 # Guest tests: see tests/run-guest for what one looks like.
 
 guest_tests += \
-	%D%/abort.elf %D%/argv.elf %D%/boot.elf %D%/events.elf %D%/exit7.elf \
-	%D%/exit_thread.elf %D%/fault_divide.elf %D%/fault_null.elf \
-	%D%/fault_run_data.elf %D%/fault_stack.elf %D%/fault_stack_thread.elf \
-	%D%/fault_ud2.elf %D%/fault_write_text.elf %D%/grants.elf %D%/heap.elf \
-	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf %D%/stdio.elf \
+	%D%/abort.elf %D%/argv.elf %D%/boot.elf %D%/events.elf \
+	%D%/exit7.elf %D%/exit_thread.elf %D%/fault_divide.elf \
+	%D%/fault_handler.elf %D%/fault_no_stack.elf %D%/fault_null.elf \
+	%D%/fault_run_data.elf %D%/fault_stack.elf \
+	%D%/fault_stack_thread.elf %D%/fault_ud2.elf \
+	%D%/fault_write_text.elf %D%/grants.elf %D%/heap.elf \
+	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf \
+	%D%/panic_blocking.elf %D%/registers.elf %D%/stdio.elf \
 	%D%/store.elf %D%/threads.elf %D%/time.elf
 
 EXTRA_DIST += %D%/tap.h
