@@ -1,1 +1,33 @@
-# confine: the sandbox engine with real guests.
+# confine: the sandbox engine with real processes. The tests embed libringside
+# and the probe, a guest of one file that misbehaves as it is told.
+
+probe_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -ffreestanding -fno-pic \
+	-fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+	-fcf-protection=none -fno-asynchronous-unwind-tables -U_FORTIFY_SOURCE \
+	-I$(top_srcdir)/common -I$(top_srcdir)/libhypercall \
+	-I$(top_srcdir)/libhypercall/guest -I$(top_srcdir)/%D%
+
+%D%/probe.elf: %D%/probe.c %D%/probe.h %D%/probe.lds
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) $(probe_flags) -static -no-pie -nostdlib \
+	    -Wl,-T,$(top_srcdir)/%D%/probe.lds -Wl,--build-id=none \
+	    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -o $@ \
+	    $(top_srcdir)/%D%/probe.c
+CLEANFILES += %D%/probe.elf
+EXTRA_DIST += %D%/probe.c %D%/probe.lds
+
+confine_cppflags = $(core_test_cppflags) -I$(top_srcdir)/%D%
+
+check_LIBRARIES += %D%/libconfine.a
+%C%_libconfine_a_CPPFLAGS = $(confine_cppflags)
+%C%_libconfine_a_CCASFLAGS = -DPROBE_FILE='"%D%/probe.elf"'
+%C%_libconfine_a_SOURCES = %D%/confine.c %D%/confine.h %D%/probe.h \
+	%D%/probe_blob.S
+%D%/libconfine_a-probe_blob.$(OBJEXT): %D%/probe.elf
+
+confine_ldadd = %D%/libconfine.a hypervisor/libringside.a \
+	$(SECCOMP_LIBS) $(CMOCKA_LIBS) -lpthread
+
+unit_tests += %D%/test_confine_faults
+%C%_test_confine_faults_CPPFLAGS = $(confine_cppflags)
+%C%_test_confine_faults_LDADD = $(confine_ldadd)

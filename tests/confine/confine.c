@@ -1,0 +1,286 @@
+#include "confine.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/sandbox.h"
+#include "test/engine_test.h"
+
+extern const uint8_t probe_image[], probe_image_end[];
+
+unsigned int confine_flags;
+
+/* ---- hosts ---- */
+
+static void on_log(void *data, enum rs_log_level level, const char *line)
+{
+    (void)data;
+    if (getenv("CONFINE_LOG") || level == RS_LOG_ERROR)
+        fprintf(stderr, "# %s\n", line);
+}
+
+int confine_setup(void **state)
+{
+    struct confined *c = calloc(1, sizeof(*c));
+    const struct rs_host_config hc = { .engine = "sandbox",
+                                       .memory_kib = 1024 * 1024,
+                                       .flags = confine_flags,
+                                       .log = on_log };
+
+    if (rs_host_new(&hc, &c->h))
+        fail_msg("no host: %s", rs_error(NULL));
+    *state = c;
+    return 0;
+}
+
+int confine_teardown(void **state)
+{
+    struct confined *c = *state;
+
+    rs_host_free(c->h);
+    free(c);
+    return 0;
+}
+
+/* ---- probes ---- */
+
+static void on_console(void *data, const char *bytes, size_t n)
+{
+    struct confined *c = data;
+
+    if (n > sizeof(c->console) - 1 - c->console_n)
+        n = sizeof(c->console) - 1 - c->console_n;
+    memcpy(c->console + c->console_n, bytes, n);
+    c->console_n += n;
+    c->console[c->console_n] = '\0';
+}
+
+static uint16_t create(struct confined *c, uint64_t kib, const char *fmt,
+                       va_list ap)
+{
+    char cmdline[512];
+    struct rs_domain_config dc = {
+        .cmdline = cmdline,
+        .memory_kib = kib,
+        .kernel = probe_image,
+        .kernel_size = (size_t)(probe_image_end - probe_image),
+        .console = on_console,
+        .data = c,
+    };
+    int domid;
+
+    vsnprintf(cmdline, sizeof(cmdline), fmt, ap);
+    domid = rs_domain_create(c->h, &dc);
+    if (domid < 0)
+        fail_msg("no domain: %s", rs_error(c->h));
+    c->console_n = 0;
+    c->console[0] = '\0';
+    return (uint16_t)domid;
+}
+
+uint16_t confine_create(struct confined *c, uint64_t kib, const char *fmt, ...)
+{
+    uint16_t domid;
+    va_list ap;
+
+    va_start(ap, fmt);
+    domid = create(c, kib, fmt, ap);
+    va_end(ap);
+    return domid;
+}
+
+static uint16_t boot(struct confined *c, const char *fmt, va_list ap)
+{
+    uint16_t domid = create(c, PROBE_KIB, fmt, ap);
+
+    assert_int_equal(rs_domain_unpause(c->h, domid), 0);
+    return domid;
+}
+
+uint16_t confine_boot(struct confined *c, const char *fmt, ...)
+{
+    uint16_t domid;
+    va_list ap;
+
+    va_start(ap, fmt);
+    domid = boot(c, fmt, ap);
+    va_end(ap);
+    return domid;
+}
+
+struct rs_domain_info confine_info(struct confined *c, uint16_t domid)
+{
+    struct rs_domain_info info;
+
+    assert_int_equal(rs_domain_info(c->h, domid, &info), 0);
+    return info;
+}
+
+struct rs_domain_info confine_wait(struct confined *c, uint16_t domid)
+{
+    uint64_t end = host_now() + LIMIT_NS;
+    struct rs_domain_info info = confine_info(c, domid);
+
+    while (info.state != RS_DOMAIN_SHUTDOWN) {
+        if (host_now() > end)
+            fail_msg("domain %u does not end; it said: %s", domid, c->console);
+        rs_host_dispatch(c->h, 100);
+        info = confine_info(c, domid);
+    }
+    return info;
+}
+
+void confine_wait_for(struct confined *c, volatile uint64_t *word,
+                      uint64_t value)
+{
+    uint64_t end = host_now() + LIMIT_NS;
+
+    while (__atomic_load_n(word, __ATOMIC_SEQ_CST) < value) {
+        if (host_now() > end)
+            fail_msg("the guest does not get on; it said: %s", c->console);
+        rs_host_dispatch(c->h, 1);
+    }
+}
+
+void confine_dispatch(struct confined *c, int ms)
+{
+    uint64_t now = host_now(), end = now + (uint64_t)ms * 1000000u;
+
+    for (; now < end; now = host_now())
+        rs_host_dispatch(c->h, (int)((end - now) / 1000000u) + 1);
+}
+
+struct rs_domain_info confine_run(struct confined *c, const char *fmt, ...)
+{
+    struct rs_domain_info info;
+    uint16_t domid;
+    va_list ap;
+
+    va_start(ap, fmt);
+    domid = boot(c, fmt, ap);
+    va_end(ap);
+    info = confine_wait(c, domid);
+    assert_int_equal(rs_domain_destroy(c->h, domid), 0);
+    return info;
+}
+
+void *confine_at(struct confined *c, uint16_t domid, uint64_t addr)
+{
+    void *p = rs_test_memory(c->h, domid, addr);
+
+    assert_non_null(p);
+    return p;
+}
+
+struct probe_shared *confine_shared(struct confined *c, uint16_t domid)
+{
+    return confine_at(c, domid, PROBE_SHARED);
+}
+
+/* ---- processes ---- */
+
+const char *confine_proc(int pid, const char *name)
+{
+    static char text[65536];
+    char path[64];
+    size_t at = 0;
+    ssize_t n = 0;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    while (at < sizeof(text) - 1 &&
+           (n = read(fd, text + at, sizeof(text) - 1 - at)) > 0)
+        at += (size_t)n;
+    close(fd);
+    text[at] = '\0';
+    return text;
+}
+
+unsigned int confine_count_processes(struct confined *c)
+{
+    int zygote = ((struct sandbox_host *)c->h->engine_host)->zygote_pid;
+    unsigned int n = 0;
+    char name[64];
+
+    snprintf(name, sizeof(name), "task/%d/children", zygote);
+    for (const char *s = confine_proc(zygote, name); *s; s++)
+        n += *s == ' ';
+    return n;
+}
+
+unsigned int confine_count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned int n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+/* ---- as whom ---- */
+
+#define NOBODY 65534
+
+static void become_nobody(void)
+{
+    if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+        setresuid(NOBODY, NOBODY, NOBODY) || prctl(PR_SET_DUMPABLE, 1))
+        _exit(98);
+}
+
+/* What it printed matters only if it failed. */
+static void test_as_ordinary_user(void **state)
+{
+    char text[16384];
+    int fd = memfd_create("output", MFD_CLOEXEC), status;
+    char name[] = "confine", arg[] = "--nobody";
+    char *argv[] = { name, arg, NULL };
+    ssize_t n;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    if (pid == 0) {
+        dup2(fd, STDOUT_FILENO);
+        dup2(fd, STDERR_FILENO);
+        setenv("CMOCKA_MESSAGE_OUTPUT", "STDOUT", 1);
+        execv("/proc/self/exe", argv);
+        _exit(97);
+    }
+    assert_true(waitpid(pid, &status, 0) == pid);
+    n = pread(fd, text, sizeof(text) - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    close(fd);
+    if (!WIFEXITED(status) || WEXITSTATUS(status))
+        fail_msg("status %#x:\n%s", (unsigned int)status, text);
+}
+
+int confine_main(int argc, char **argv, int (*run)(void))
+{
+    const struct CMUnitTest as_nobody[] = {
+        cmocka_unit_test(test_as_ordinary_user),
+    };
+    int failed;
+
+    if (argc > 1 && !strcmp(argv[1], "--nobody")) {
+        become_nobody();
+        return run();
+    }
+    failed = run();
+    if (geteuid() == 0)
+        failed += cmocka_run_group_tests(as_nobody, NULL, NULL);
+    return failed;
+}

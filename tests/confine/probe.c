@@ -1,0 +1,564 @@
+/*
+ * The probe: a guest without a kernel, that does to its engine what its
+ * command line says. Words are separated by blanks, numbers are hexadecimal:
+ *
+ *   call NR A1..A6 [/ NR A1..A6]...  Linux system calls; prints the results
+ *   int80 NR                         the same by the old door
+ *   spin | hypercalls | sleep        until it is stopped
+ *   timer N                          N hypercalls under a 1 kHz timer
+ *   grant DOMID                      grants pages from PROBE_GRANTED on
+ *   map DOMID N | map-raw DOMID | map-and-keep DOMID | crowd DOMID MIB
+ *   fault WHAT                       ends in a fault
+ *   scribble                         over what the host names, then spins
+ *   block-signals                    by a forged sigreturn, then spins
+ */
+#include "probe.h"
+
+#include "hypercall.h"
+
+#define SHARED   ((volatile struct probe_shared *)PROBE_SHARED)
+#define APERTURE (PROBE_KIB * 1024ul + 4096)
+
+__asm__(".section .text.page, \"ax\"\n"
+        ".balign 4096\n"
+        ".globl hypercall_page\n"
+        "hypercall_page: .fill 4096, 1, 0xcc\n"
+        ".text\n"
+        ".globl _start\n"
+        "_start: mov %rsi, %rdi\n"
+        "and $-16, %rsp\n"
+        "call probe_main\n"
+        "ud2\n"
+        ".macro NOTE type, desc:vararg\n"
+        ".pushsection .note.Xen, \"a\", @note\n"
+        ".balign 4\n"
+        ".long 4, 2f - 1f, \\type\n"
+        ".asciz \"Xen\"\n"
+        "1: \\desc\n"
+        "2: .balign 4\n"
+        ".popsection\n"
+        ".endm\n"
+        "NOTE 5, .asciz \"xen-3.0\"\n"
+        "NOTE 2, .quad hypercall_page\n");
+
+_Noreturn void probe_main(struct start_info *si);
+
+/* ---- the little that a C program needs ---- */
+
+void *memset(void *p, int c, size_t n);
+void *memcpy(void *to, const void *from, size_t n);
+
+void *memset(void *p, int c, size_t n)
+{
+    for (volatile char *q = p; n--;)
+        *q++ = (char)c;
+    return p;
+}
+
+void *memcpy(void *to, const void *from, size_t n)
+{
+    volatile char *q = to;
+
+    for (const char *s = from; n--;)
+        *q++ = *s++;
+    return to;
+}
+
+static char text[256];
+static unsigned int text_n;
+
+static void put(const char *s)
+{
+    while (*s && text_n < sizeof(text))
+        text[text_n++] = *s++;
+}
+
+static void put_hex(unsigned long v)
+{
+    char digits[17];
+    int at = 16;
+
+    digits[at] = '\0';
+    do
+        digits[--at] = "0123456789abcdef"[v & 15];
+    while ((v >>= 4) && at);
+    put(digits + at);
+}
+
+static void flush(void)
+{
+    hypercall_console_write(text, text_n);
+    text_n = 0;
+}
+
+/* A line "word number". */
+static void say(const char *word, unsigned long v)
+{
+    put(word);
+    put(" ");
+    put_hex(v);
+    put("\n");
+    flush();
+}
+
+static _Noreturn void quit(unsigned int status)
+{
+    for (;;)
+        hypercall_shutdown(SHUTDOWN_poweroff, status);
+}
+
+/* ---- the command line ---- */
+
+static const char *word;
+
+static void next(void)
+{
+    while (*word && *word != ' ')
+        word++;
+    while (*word == ' ')
+        word++;
+}
+
+static int is(const char *s)
+{
+    const char *w = word;
+
+    while (*s && *s == *w)
+        s++, w++;
+    return !*s && (!*w || *w == ' ');
+}
+
+/* The number at `word`, which moves on. */
+static unsigned long number(void)
+{
+    unsigned long v = 0;
+
+    for (; *word && *word != ' '; word++)
+        v = v << 4 |
+            (unsigned long)(*word <= '9' ? *word - '0' : *word - 'a' + 10);
+    next();
+    return v;
+}
+
+/* ---- Linux system calls ---- */
+
+static long linux_call(unsigned long nr, const unsigned long *a)
+{
+    register unsigned long r10 __asm__("r10") = a[3];
+    register unsigned long r8 __asm__("r8") = a[4];
+    register unsigned long r9 __asm__("r9") = a[5];
+    long ret;
+
+    __asm__ __volatile__("syscall"
+                         : "=a"(ret)
+                         : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10),
+                           "r"(r8), "r"(r9)
+                         : "rcx", "r11", "memory");
+    return ret;
+}
+
+static void calls(void)
+{
+    while (*word) {
+        unsigned long nr = number(), a[6];
+
+        for (int i = 0; i < 6; i++)
+            a[i] = *word && *word != '/' ? number() : 0;
+        if (*word == '/')
+            next();
+        say("result", (unsigned long)linux_call(nr, a));
+    }
+    quit(0);
+}
+
+static void int80(void)
+{
+    unsigned long ret = number();
+
+    __asm__ __volatile__("int $0x80"
+                         : "+a"(ret)
+                         : "b"(0), "c"(0), "d"(0)
+                         : "memory", "r8", "r9", "r10", "r11");
+    say("result", ret);
+    quit(0);
+}
+
+/* ---- running ---- */
+
+static _Noreturn void spin(void)
+{
+    for (;;)
+        SHARED->count++;
+}
+
+static void check(int ok)
+{
+    if (!ok)
+        SHARED->wrong++;
+}
+
+/*
+ * Hypercalls that tell whether one was lost or done twice: the port that is
+ * given is always the same one, as it was closed again.
+ */
+static void one_round(evtchn_port_t expect)
+{
+    evtchn_port_t port = 0;
+
+    check(hypercall_evtchn_alloc_unbound(DOMID_SELF, &port) == 0);
+    check(port == expect);
+    check(hypercall_evtchn_close(port) == 0);
+    check(hypercall_xen_version(XENVER_pagesize, 0, 0) == 4096);
+    SHARED->count++;
+}
+
+static void hypercalls(void)
+{
+    for (;;)
+        one_round(1);
+}
+
+static void sleeper(void)
+{
+    for (;;) {
+        SHARED->count++;
+        hypercall_sched_op(SCHEDOP_block, 0, 0);
+    }
+}
+
+/* ---- the timer ---- */
+
+static uint64_t now(const struct shared_info *si)
+{
+    const volatile struct vcpu_time_info *t = &si->vcpu_info[0].time;
+    uint64_t delta, ns;
+    uint32_t version;
+
+    do {
+        version = t->version;
+        xen_rmb();
+        delta = __builtin_ia32_rdtsc() - t->tsc_timestamp;
+        delta =
+            t->tsc_shift >= 0 ? delta << t->tsc_shift : delta >> -t->tsc_shift;
+        ns = t->system_time +
+             (uint64_t)((unsigned __int128)delta * t->tsc_to_system_mul >> 32);
+        xen_rmb();
+    } while ((version & 1) || version != t->version);
+    return ns;
+}
+
+static struct shared_info *shared_info;
+
+static void on_event(struct cpu_user_regs *regs)
+{
+    (void)regs;
+    shared_info->vcpu_info[0].evtchn_upcall_pending = 0;
+    shared_info->vcpu_info[0].evtchn_pending_sel = 0;
+    if (shared_info->evtchn_pending[0] & 1ul << SHARED->port) {
+        shared_info->evtchn_pending[0] = 0;
+        SHARED->upcalls++;
+        hypercall_set_timer(now(shared_info) + 1000000);
+    }
+}
+
+/* Prints how many rounds were right; the host compares counts. */
+static void timer(void)
+{
+    unsigned long n = number();
+    evtchn_port_t port;
+
+    check(hypercall_evtchn_bind_virq(VIRQ_TIMER, 0, &port) == 0);
+    SHARED->port = port;
+    check(hypercall_set_event_callback(on_event) == 0);
+    shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+    hypercall_set_timer(now(shared_info) + 1000000);
+    while (SHARED->count < n)
+        one_round(port + 1);
+    quit(SHARED->wrong != 0);
+}
+
+/* ---- grants ---- */
+
+#define REF 20
+
+static void wait_for_go(void)
+{
+    while (!SHARED->go)
+        hypercall_sched_op(SCHEDOP_yield, 0, 0);
+}
+
+static void granter(void)
+{
+    struct xen_add_to_physmap op = { .domid = DOMID_SELF,
+                                     .space = XENMAPSPACE_grant_table,
+                                     .gpfn = APERTURE >> 12 };
+    volatile grant_entry_v1_t *e = (void *)APERTURE;
+    domid_t dom = (domid_t)number();
+
+    check(hypercall_memory_op(XENMEM_add_to_physmap, &op, sizeof(op)) == 0);
+    for (int i = 0; i < 4; i++) {
+        *(uint64_t *)(PROBE_GRANTED + 4096ul * (unsigned int)i) = 0x5ec2e7;
+        e[REF + i].domid = dom;
+        e[REF + i].frame = (uint32_t)(PROBE_GRANTED >> 12) + (uint32_t)i;
+        e[REF + i].flags = GTF_permit_access;
+    }
+    SHARED->count = 1;
+    sleeper();
+}
+
+static int map_at(domid_t dom, unsigned long addr, grant_ref_t ref,
+                  grant_handle_t *handle)
+{
+    struct gnttab_map_grant_ref op = {
+        .host_addr = addr, .flags = GNTMAP_host_map, .ref = ref, .dom = dom
+    };
+
+    check(hypercall_grant_map(&op, 1) == 0);
+    *handle = op.handle;
+    return op.status;
+}
+
+static int unmap_at(unsigned long addr, grant_handle_t handle)
+{
+    struct gnttab_unmap_grant_ref op = { .host_addr = addr, .handle = handle };
+
+    check(hypercall_grant_unmap(&op, 1) == 0);
+    return op.status;
+}
+
+/* Maps, uses and unmaps; 0 times: for ever. */
+static void mapper(void)
+{
+    domid_t dom = (domid_t)number();
+    unsigned long n = number(), addr = APERTURE + 4096;
+    grant_handle_t handle;
+
+    for (unsigned long i = 0; !n || i < n; i++) {
+        check(map_at(dom, addr, REF, &handle) == 0);
+        check(*(volatile uint64_t *)addr == 0x5ec2e7);
+        *(volatile uint64_t *)(addr + 8) = i;
+        check(unmap_at(addr, handle) == 0);
+        SHARED->count++;
+    }
+    quit(SHARED->wrong != 0);
+}
+
+/* After an unmap the address faults. */
+static void map_and_keep(void)
+{
+    domid_t dom = (domid_t)number();
+    grant_handle_t handle;
+
+    check(map_at(dom, APERTURE + 4096, REF, &handle) == 0);
+    check(unmap_at(APERTURE + 4096, handle) == 0);
+    say("kept", *(volatile uint64_t *)(APERTURE + 4096));
+    quit(9);
+}
+
+/*
+ * Fills the kernel's table of this process's mappings, so that the mmap()
+ * which takes a foreign page away fails, then unmaps and looks.
+ */
+static void crowd(void)
+{
+    domid_t dom = (domid_t)number();
+    unsigned long end = number() << 20, ro = 0, addr = APERTURE + 4096;
+    grant_handle_t handle;
+
+    for (unsigned long a = 0x200000; a < end && !ro; a += 8192)
+        if (hypercall_update_va_mapping(a, a | 1 | 1ul << 63))
+            ro = a;
+    say("crowded", ro);
+    for (int i = 0; i < 8; i++, addr += 8192) {
+        check(map_at(dom, addr, REF, &handle) == 0);
+        SHARED->count = unmap_at(addr, handle) == 0;
+        hypercall_xen_version(XENVER_pagesize, 0, 0);
+    }
+    /* The last that the hypervisor thinks is gone. */
+    say("kept", *(volatile uint64_t *)(addr - 8192));
+    quit(9);
+}
+
+/* Does system calls for changes by itself, in the wrong order and twice. */
+static void map_raw(void)
+{
+    domid_t dom = (domid_t)number();
+    unsigned long addr = APERTURE + 4096;
+    struct gnttab_map_grant_ref op = {
+        .host_addr = addr, .flags = GNTMAP_host_map, .ref = REF, .dom = dom
+    };
+    unsigned long call[6] = { GNTTABOP_map_grant_ref, (unsigned long)&op, 1 };
+    unsigned long map[6] = { addr, 4096, 3, 0x11, 968, PROBE_GRANTED };
+
+    say("early", (unsigned long)linux_call(9, map));
+    say("call", (unsigned long)linux_call(0x5000 + 20, call));
+    say("status", (unsigned long)(long)op.status);
+    map[5] += 4096;
+    say("next", (unsigned long)linux_call(9, map)); /* another page */
+    map[5] -= 4096;
+    map[2] = 7;
+    say("exec", (unsigned long)linux_call(9, map));
+    map[2] = 3;
+    map[1] = 8192;
+    say("long", (unsigned long)linux_call(9, map));
+    map[1] = 4096;
+    map[0] += 4096;
+    say("else", (unsigned long)linux_call(9, map));
+    map[0] -= 4096;
+    say("told", (unsigned long)linux_call(9, map) == addr);
+    say("twice", (unsigned long)linux_call(9, map));
+    say("value", *(volatile uint64_t *)addr);
+    quit(0);
+}
+
+/* ---- faults ---- */
+
+/* The compiler need not see where to. */
+static void poke(unsigned long addr)
+{
+    __asm__ __volatile__("movl $1, (%0)" ::"r"(addr) : "memory");
+}
+
+static void on_trap(struct cpu_user_regs *regs)
+{
+    SHARED->traps++;
+    if (is("again"))
+        poke(8);
+    if (is("resume")) {
+        regs->rip += 2; /* ud2 */
+        return;
+    }
+    say("trap", regs->entry_vector);
+    say("cr2", shared_info->vcpu_info[0].arch.cr2);
+    hypercall_shutdown(SHUTDOWN_crash, 0);
+}
+
+/* It eats stack until there is none. */
+static void overflow(void)
+{
+    check(hypercall_update_va_mapping(PROBE_STACK, 0) == 0);
+    __asm__ __volatile__("mov %0, %%rsp\n"
+                         "1: push %%rax\n"
+                         "jmp 1b\n" ::"r"(PROBE_STACK + 3 * 4096)
+                         : "memory");
+}
+
+static void fault(void)
+{
+    static const struct trap_info table[] = {
+        { 0, 0, 0, (unsigned long)on_trap },
+        { 3, 0, 0, (unsigned long)on_trap },
+        { 6, 0, 0, (unsigned long)on_trap },
+        { 13, 0, 0, (unsigned long)on_trap },
+        { 14, 0, 0, (unsigned long)on_trap },
+        { 0, 0, 0, 0 },
+    };
+
+    if (is("handled") || is("again") || is("resume")) {
+        check(hypercall_set_trap_table(table) == 0);
+        if (is("handled"))
+            next();
+    }
+    if (is("null") || is("again"))
+        poke(8);
+    if (is("ud2"))
+        __asm__ __volatile__("ud2");
+    if (is("resume"))
+        __asm__ __volatile__("ud2\nud2");
+    if (is("divide"))
+        __asm__ __volatile__("div %%ecx" ::"a"(1), "d"(0), "c"(0));
+    if (is("hlt"))
+        __asm__ __volatile__("hlt");
+    if (is("overflow"))
+        overflow();
+    if (is("jump"))
+        ((void (*)(void))0x190000)(); /* RAM is not executable */
+    if (is("text"))
+        poke(0x100000); /* and text is not writable */
+    if (is("first-mib"))
+        poke(0xff000);
+    if (is("aperture"))
+        poke(APERTURE + 4096);
+    if (is("noncanonical"))
+        poke(1ul << 63);
+    say("survived", SHARED->traps);
+    quit(0);
+}
+
+/* ---- vandals ---- */
+
+static void scribble(void)
+{
+    wait_for_go();
+    for (int i = 0; i < PROBE_TARGETS; i++) {
+        volatile uint64_t *p = (void *)SHARED->target[i][0];
+
+        for (uint64_t n = 0; n < SHARED->target[i][1] / 8; n++)
+            p[n] = 0xf00dfacecafebeef * (n + 1);
+    }
+    spin();
+}
+
+/* The frame that the kernel reads in rt_sigreturn, from the stack pointer. */
+struct frame {
+    uint64_t flags, link;
+    uint64_t stack[3];
+    uint64_t regs[32]; /* struct sigcontext */
+    uint64_t mask;
+};
+
+enum { SC_RSP = 15, SC_RIP = 16, SC_FLAGS = 17, SC_CS = 18 };
+
+static void block_signals(void)
+{
+    static struct frame f;
+
+    f.flags = 2 | 4;
+    f.stack[1] = 2; /* SS_DISABLE: no signal stack either */
+    f.regs[SC_RSP] = PROBE_STACK + 3 * 4096 - 8;
+    f.regs[SC_RIP] = (uint64_t)spin;
+    f.regs[SC_FLAGS] = 0x202;
+    f.regs[SC_CS] = 0x33 | 0x2bull << 48;
+    f.mask = ~0ull;
+    __asm__ __volatile__("mov %0, %%rsp\n"
+                         "mov $15, %%eax\n"
+                         "syscall\n" ::"r"(&f)
+                         : "memory", "rax");
+    say("no", 0);
+    quit(1);
+}
+
+/* ---- */
+
+static const struct {
+    const char *name;
+    void (*fn)(void);
+} modes[] = {
+    { "call", calls },
+    { "int80", int80 },
+    { "spin", spin },
+    { "hypercalls", hypercalls },
+    { "sleep", sleeper },
+    { "timer", timer },
+    { "grant", granter },
+    { "map", mapper },
+    { "map-and-keep", map_and_keep },
+    { "map-raw", map_raw },
+    { "crowd", crowd },
+    { "fault", fault },
+    { "scribble", scribble },
+    { "block-signals", block_signals },
+};
+
+_Noreturn void probe_main(struct start_info *si)
+{
+    shared_info = (struct shared_info *)si->shared_info;
+    word = (const char *)si->cmd_line;
+    for (unsigned int i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        if (is(modes[i].name)) {
+            next();
+            modes[i].fn();
+        }
+    say("unknown", 0);
+    quit(99);
+}

@@ -1,0 +1,177 @@
+/*
+ * A guest that goes wrong ends alone, with a report that says how.
+ */
+#include "confine.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Ends as a crash whose text has this. */
+static void crashes(struct confined *c, const char *how, const char *text)
+{
+    struct rs_domain_info info = confine_run(c, "fault %s", how);
+
+    if (info.shutdown_reason != SHUTDOWN_crash || !strstr(info.crash, text))
+        fail_msg("fault %s: reason %u, \"%s\" lacks \"%s\"", how,
+                 info.shutdown_reason, info.crash, text);
+    /* The report reaches the guest's console as well. */
+    assert_non_null(strstr(c->console, text));
+}
+
+static void test_without_handler(void **state)
+{
+    crashes(*state, "null", "page fault at rip 0x10");
+    crashes(*state, "null", "address 0x8,");
+    crashes(*state, "ud2", "invalid instruction");
+    crashes(*state, "divide", "division by zero");
+    crashes(*state, "hlt", "general protection");
+    crashes(*state, "noncanonical", "general protection");
+    crashes(*state, "overflow", "address 0x190");
+    crashes(*state, "jump", "page fault at rip 0x190000");
+    crashes(*state, "text", "address 0x100000, error code 0x7");
+    crashes(*state, "first-mib", "address 0xff000");
+    crashes(*state, "aperture", "page fault");
+}
+
+static void handled(struct confined *c, const char *how, const char *says)
+{
+    struct rs_domain_info info = confine_run(c, "fault handled %s", how);
+
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_crash);
+    assert_string_equal(info.crash, "");
+    if (!strstr(c->console, says))
+        fail_msg("\"%s\" lacks \"%s\"", c->console, says);
+}
+
+static void test_with_handler(void **state)
+{
+    handled(*state, "null", "trap e\ncr2 8\n");
+    handled(*state, "ud2", "trap 6\n");
+    handled(*state, "divide", "trap 0\n");
+    handled(*state, "hlt", "trap d\n");
+    handled(*state, "overflow", "trap e\ncr2 190");
+}
+
+static void test_trap_in_the_handler(void **state)
+{
+    crashes(*state, "again", "page fault");
+}
+
+static void test_handler_that_resumes(void **state)
+{
+    struct confined *c = *state;
+    struct rs_domain_info info = confine_run(c, "fault resume");
+
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_poweroff);
+    assert_non_null(strstr(c->console, "survived 2\n"));
+}
+
+static void test_neighbours_live_on(void **state)
+{
+    struct confined *c = *state;
+    uint16_t neighbour = confine_boot(c, "hypercalls");
+    struct probe_shared *s = confine_shared(c, neighbour);
+
+    crashes(c, "null", "page fault");
+    confine_wait_for(c, &s->count, s->count + 100);
+    confine_run(c, "call %x", 39); /* getpid: killed */
+    confine_wait_for(c, &s->count, s->count + 100);
+    assert_int_equal(s->wrong, 0);
+    assert_int_equal(confine_info(c, neighbour).state, RS_DOMAIN_RUNNING);
+}
+
+/* Whoever kills the process from outside gets a crash with its signal. */
+static void test_killed_from_outside(void **state)
+{
+    struct confined *c = *state;
+    uint16_t d = confine_boot(c, "spin");
+    struct probe_shared *s = confine_shared(c, d);
+    struct rs_domain_info info;
+
+    confine_wait_for(c, &s->count, 1);
+    assert_int_equal(kill(confine_info(c, d).pid, SIGKILL), 0);
+    info = confine_wait(c, d);
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_crash);
+    assert_non_null(strstr(info.crash, "signal 9"));
+}
+
+/* ---- vandals ---- */
+
+struct range {
+    unsigned long start, end;
+    char perms[8];
+};
+
+static unsigned int writable_ranges(int pid, struct range *r, unsigned int max)
+{
+    const char *s = confine_proc(pid, "maps");
+    unsigned int n = 0;
+
+    for (; s && *s && n < max; s = strchr(s, '\n'), s += s != NULL) {
+        if (sscanf(s, "%lx-%lx %7s", &r[n].start, &r[n].end, r[n].perms) == 3 &&
+            r[n].perms[1] == 'w')
+            n++;
+    }
+    return n;
+}
+
+/*
+ * All writable memory but the page with the list: shared_info, the engine's
+ * page, the stub's variables and stacks, its own data. Then it is stopped and
+ * ended like any other.
+ */
+static void test_scribble(void **state)
+{
+    struct confined *c = *state;
+
+    for (int round = 0; round < 8; round++) {
+        uint16_t neighbour = confine_boot(c, "hypercalls");
+        uint16_t d = confine_boot(c, "scribble");
+        struct probe_shared *s = confine_shared(c, d);
+        struct range r[PROBE_TARGETS];
+        unsigned int n = writable_ranges(confine_info(c, d).pid, r, 16);
+        unsigned int targets = 0;
+
+        for (unsigned int i = 0; i < n; i++) {
+            /* In some rounds parts are left whole. */
+            if (r[i].start <= PROBE_SHARED || (round && (round >> i & 1)))
+                continue;
+            s->target[targets][0] = r[i].start;
+            s->target[targets++][1] = r[i].end - r[i].start;
+        }
+        __atomic_store_n(&s->go, 1, __ATOMIC_SEQ_CST);
+        confine_dispatch(c, 30);
+        assert_int_equal(rs_domain_pause(c->h, d), 0);
+        assert_int_equal(rs_domain_unpause(c->h, d), 0);
+        confine_dispatch(c, 10);
+        assert_int_equal(rs_domain_destroy(c->h, d), 0);
+        s = confine_shared(c, neighbour);
+        confine_wait_for(c, &s->count, s->count + 10);
+        assert_int_equal(s->wrong, 0);
+        assert_int_equal(rs_domain_destroy(c->h, neighbour), 0);
+    }
+}
+
+#define CASE(name) \
+    cmocka_unit_test_setup_teardown(name, confine_setup, confine_teardown)
+
+static int run(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_without_handler),
+        CASE(test_with_handler),
+        CASE(test_trap_in_the_handler),
+        CASE(test_handler_that_resumes),
+        CASE(test_neighbours_live_on),
+        CASE(test_killed_from_outside),
+        CASE(test_scribble),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    return confine_main(argc, argv, run);
+}
