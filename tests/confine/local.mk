@@ -31,3 +31,7 @@ confine_ldadd = %D%/libconfine.a hypervisor/libringside.a \
 unit_tests += %D%/test_confine_faults
 %C%_test_confine_faults_CPPFLAGS = $(confine_cppflags)
 %C%_test_confine_faults_LDADD = $(confine_ldadd)
+
+unit_tests += %D%/test_confine_calls
+%C%_test_confine_calls_CPPFLAGS = $(confine_cppflags)
+%C%_test_confine_calls_LDADD = $(confine_ldadd)
