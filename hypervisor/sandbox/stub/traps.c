@@ -14,6 +14,8 @@
 
 #include "stub.h"
 
+#define VECTOR_INVALID_OPCODE 6
+#define VECTOR_PROTECTION 13
 #define VECTOR_PAGE_FAULT 14
 
 struct kernel_sigaction {
@@ -66,13 +68,26 @@ _Noreturn void stub_die(unsigned long vector, unsigned long rip,
              (long)error, 0, 0);
 }
 
+/*
+ * A signal that the kernel itself forces (a bad signal frame, say) leaves the
+ * number of an older trap there.
+ */
+static unsigned long vector_of(int sig, unsigned long trapno)
+{
+    if (sig == SIGILL)
+        return VECTOR_INVALID_OPCODE;
+    if (sig == SIGSEGV && trapno < VECTOR_PROTECTION)
+        return VECTOR_PROTECTION;
+    return trapno;
+}
+
 static void on_trap(int sig, siginfo_t *info, struct ucontext *uc)
 {
     struct sigcontext *c = &uc->uc_mcontext;
     struct cpu_user_regs regs;
 
-    (void)sig;
     (void)info;
+    c->trapno = vector_of(sig, c->trapno);
     if (c->rip == (uint64_t)stub_read_fault) {
         c->rip = (uint64_t)stub_read_fixup;
         return;
