@@ -30,7 +30,8 @@ static struct ring *ring_of(struct conn *c)
 
 static void ring_ignore(struct ring *r, uint32_t error)
 {
-    log_line("domain %u: ring ignored, error %u", r->c.dom->domid, error);
+    if (domain_may_complain(r->c.dom))
+        log_line("domain %u: ring ignored, error %u", r->c.dom->domid, error);
     conn_reset(&r->c);
     r->ignored = true;
     WRITE_ONCE(r->page->error, error);

@@ -68,6 +68,20 @@ void domain_charge(struct domain *d, enum quota_id q, int64_t more)
     }
 }
 
+/* A guest cannot fill the log. */
+#define COMPLAINTS_MAX 10
+
+bool domain_may_complain(struct domain *d)
+{
+    if (d->complaints < COMPLAINTS_MAX)
+        return ++d->complaints;
+    if (d->complaints == COMPLAINTS_MAX) {
+        d->complaints++;
+        log_line("domain %u: no more is said about it", d->domid);
+    }
+    return false;
+}
+
 /* Books a removed subtree on its owners. */
 static void uncharge_tree(struct store *s, struct node *top)
 {

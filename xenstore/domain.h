@@ -34,6 +34,7 @@ struct domain {
     struct conn *ring; /* NULL: not introduced */
     struct quota quota;
     int64_t used[QUOTA_COUNT];
+    uint32_t complaints;  /* log lines about it so far */
     bool warned;          /* passed the soft memory limit */
     int32_t write_credit; /* thousandths of a write; see throttle.c */
     uint64_t credit_ms;   /* when it was last brought up to date */
@@ -57,6 +58,9 @@ struct domain *domain_find(struct store *s, unsigned int domid);
  * domain), -ENOMEM.
  */
 int domain_get(struct store *s, unsigned int domid, struct domain **out);
+
+/* Whether the log may have one more line about what a guest did wrong. */
+bool domain_may_complain(struct domain *d);
 
 /* INTRODUCE, RELEASE. -errno as docs/xenstore.md says. */
 int domain_introduce(struct store *s, unsigned int domid, uint32_t port);

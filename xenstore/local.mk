@@ -40,7 +40,7 @@ tests_unit_libxs_session_a_SOURCES = \
 unit_tests += tests/unit/test_xs_tree tests/unit/test_xs_wire \
 	tests/unit/test_xs_session tests/unit/test_xs_txn \
 	tests/unit/test_xs_watch tests/unit/test_xs_guest \
-	tests/unit/test_xs_ring
+	tests/unit/test_xs_ring tests/unit/test_xs_model
 tests_unit_test_xs_tree_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_tree_SOURCES = tests/unit/test_xs_tree.c
 tests_unit_test_xs_tree_LDADD = $(xs_test_LDADD)
@@ -59,6 +59,9 @@ tests_unit_test_xs_watch_LDADD = $(xs_test_LDADD)
 tests_unit_test_xs_guest_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_guest_SOURCES = tests/unit/test_xs_guest.c
 tests_unit_test_xs_guest_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_model_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_model_SOURCES = tests/unit/test_xs_model.c
+tests_unit_test_xs_model_LDADD = $(xs_test_LDADD)
 tests_unit_test_xs_ring_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_ring_SOURCES = tests/unit/test_xs_ring.c
 tests_unit_test_xs_ring_LDADD = $(xs_test_LDADD)
@@ -70,5 +73,6 @@ tests_fuzz_fuzz_xs_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_xs_LDADD = tests/unit/libxs_session.a %D%/libxenstored.a
 
 system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh
+guest_tests += tests/guest/store_ring.elf
 
 dist_man_MANS += docs/man/ringside-xenstored.8

@@ -145,7 +145,8 @@ static void tick_conn(struct store *s, struct conn *c)
         store_want_tick(s, end - s->now_ms);
         return;
     }
-    log_line("domain %u leaves its events unread", c->dom->domid);
+    if (domain_may_complain(c->dom))
+        log_line("domain %u leaves its events unread", c->dom->domid);
     c->ops->violation(c, XENSTORE_ERROR_COMM);
 }
 
