@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +118,14 @@ static int create_guest(struct guest *g, struct host *h,
     return -EINVAL;
 }
 
+/* Descriptors that the user's shell left open are not for us to keep. */
+static void close_others(int done)
+{
+    if (done > 3)
+        close_range(3, (unsigned int)done - 1, 0);
+    close_range((unsigned int)done + 1, ~0U, 0);
+}
+
 static int child(struct guest_options *o, int done)
 {
     struct guest g;
@@ -126,7 +133,7 @@ static int child(struct guest_options *o, int done)
     int log;
 
     setsid();
-    signal(SIGPIPE, SIG_IGN);
+    close_others(done);
     if (host_open_or_start(&h) != 0)
         return EXIT_FAILURE;
     log = open_log(&h, o->config.name);

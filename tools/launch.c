@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/close_range.h>
+
 #include "host.h"
 #include "say.h"
 
@@ -63,6 +65,7 @@ static void exec_host(char *const argv[], int said, const int keep[2])
 
     if (null < 0 || dup2(null, 0) < 0 || dup2(said, 1) < 0 || dup2(said, 2) < 0)
         _exit(127);
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* the user's, if there are */
     for (int i = 0; i < 2; i++) {
         if (keep[i] >= 0)
             fcntl(keep[i], F_SETFD, 0);

@@ -11,7 +11,9 @@ no_supervisors() { ! ls /proc/*/fd/ -l 2>/dev/null | grep -q "$tmp/run/log/web";
 nodes() { store xenstore-ls / | grep -c .; }
 
 ok 'create starts a host and a guest' timeout 20 "$ringside" create -q \
-    --kernel "$guest" --name web --memory 8 -- wait
+    --kernel "$guest" --name web --memory 8 -- wait 8>"$tmp/held"
+is 'nobody keeps what the shell had open' \
+    "$(ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c "$tmp/held")" 0
 is 'its name in the list' "$(column web 1)" web
 is 'its memory' "$(column web 3)" 8
 id=$(column web 2)
@@ -89,6 +91,20 @@ like 'console: the guest answered' "$(cat "$tmp/console")" 'hello there'
 is 'a guest that was left goes on' "$(column talk 1)" talk
 printf '\004' | timeout 20 "$ringside" console talk >/dev/null 2>&1
 ok 'ended by an end of its input' until_true 5 gone talk
+
+# On a terminal, which is raw meanwhile, and as before afterwards.
+if command -v script >/dev/null; then
+    "$ringside" create -q --kernel "$guest" --name tty -- echo
+    : >"$tmp/typed"
+    typed() { grep -q 'by hand' "$tmp/typed"; }
+    (sleep 0.3; printf 'by hand\r'; until_true 10 typed; printf '\035') |
+        SHELL=/bin/bash timeout 20 script -qefc "stty -g >$tmp/before
+            '$ringside' console tty; stty -g >$tmp/after" "$tmp/typed" \
+        >/dev/null
+    ok 'console on a terminal' typed
+    ok 'which is as it was' cmp "$tmp/before" "$tmp/after"
+    "$ringside" destroy tty
+fi
 
 "$ringside" create -q --kernel "$guest" --name sad -- null
 ok 'a crashed guest is removed' until_true 5 gone sad
