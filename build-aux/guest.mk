@@ -65,7 +65,8 @@ lwip_names = $(addprefix core/, def dns inet_chksum init ip mem memp netif \
 	netif/ethernet
 lwip_objects = $(lwip_names:%=lwip-objects/%.o)
 
-$(lwip_objects): lwip-objects/%.o: guest-sdk/lwip.stamp guest-sdk/newlib.stamp
+$(lwip_objects): lwip-objects/%.o: guest-sdk/lwip.stamp \
+		guest-sdk/newlib.stamp $(top_srcdir)/build-aux/guest.mk
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_CC)$(CC) $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) $(GUEST_CFLAGS_BASE) \
 	    -DRINGSIDE_LWIP -w -MD -MP -c -o $@ lwip/src/$*.c
