@@ -8,15 +8,22 @@
 
 static struct file *files[FILE_MAX];
 
-int file_open(const struct file_ops *ops, void *priv, int flags)
+static int lowest_free(void)
 {
-    struct file *f;
     int fd = 0;
 
     while (fd < FILE_MAX && files[fd])
         fd++;
-    if (fd == FILE_MAX)
-        return -EMFILE;
+    return fd < FILE_MAX ? fd : -EMFILE;
+}
+
+int file_open(const struct file_ops *ops, void *priv, int flags)
+{
+    int fd = lowest_free();
+    struct file *f;
+
+    if (fd < 0)
+        return fd;
     f = calloc(1, sizeof(*f));
     if (!f)
         return -ENOMEM;
@@ -39,6 +46,20 @@ struct file *file_get(int fd, const struct file_ops *ops)
         return NULL;
     f->refs++;
     return f;
+}
+
+int file_dup(int fd)
+{
+    struct file *f = file_get(fd, NULL);
+    int copy = lowest_free();
+
+    if (!f)
+        return -EBADF;
+    if (copy < 0)
+        file_put(f);
+    else
+        files[copy] = f;
+    return copy;
 }
 
 void file_put(struct file *f)

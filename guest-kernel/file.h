@@ -53,6 +53,8 @@ int file_open(const struct file_ops *ops, void *priv, int flags);
  */
 struct file *file_get(int fd, const struct file_ops *ops);
 void file_put(struct file *f);
+/* Another descriptor for the same file. -EBADF, -EMFILE. */
+int file_dup(int fd);
 int file_close(int fd);
 
 /* ---- file systems: one per mount point ---- */

@@ -96,6 +96,20 @@ static void test_descriptors(void **state)
     file_close(b);
 }
 
+static void test_dup(void **state)
+{
+    int a = file_open(&ops, NULL, 0), b = file_dup(a);
+
+    (void)state;
+    assert_int_equal(b, a + 1);
+    assert_int_equal(file_dup(b + 1), -EBADF);
+    closed = 0;
+    assert_int_equal(file_close(a), 0);
+    assert_int_equal(closed, 0);
+    assert_int_equal(file_close(b), 0);
+    assert_int_equal(closed, 1);
+}
+
 static void test_too_many(void **state)
 {
     int fd, n = 0;
@@ -104,6 +118,7 @@ static void test_too_many(void **state)
     while ((fd = file_open(&ops, NULL, 0)) >= 0)
         n++;
     assert_int_equal(fd, -EMFILE);
+    assert_int_equal(file_dup(0), -EMFILE);
     assert_int_equal(n, FILE_MAX);
     while (n-- > 0)
         assert_int_equal(file_close(n), 0);
@@ -114,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mounts),
         cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_dup),
         cmocka_unit_test(test_too_many),
     };
 
