@@ -29,8 +29,15 @@ int main(int argc, char **argv);
 _Noreturn void boot(const struct start_info *si); /* for entry.S */
 
 /*
- * Words "ringside.x=y" are the kernel's; it takes them out of main's argv.
+ * Words "ringside.x=y" are the kernel's, "ip=x" is the network's (net/net.c);
+ * they are taken out of main's argv.
  */
+static bool is_kernel_option(const char *word)
+{
+    return strncmp(word, "ringside.", strlen("ringside.")) == 0 ||
+           strncmp(word, "ip=", strlen("ip=")) == 0;
+}
+
 static int take_kernel_options(int argc, char **argv)
 {
     const char *poll_us = cmdline_option(argv, "ringside.poll_us");
@@ -39,7 +46,7 @@ static int take_kernel_options(int argc, char **argv)
     if (poll_us)
         idle_set_poll_max(strtoul(poll_us, NULL, 10) * NS_PER_US);
     for (int i = 0; i < argc; i++)
-        if (strncmp(argv[i], "ringside.", strlen("ringside.")) != 0)
+        if (!is_kernel_option(argv[i]))
             argv[kept++] = argv[i];
     argv[kept] = NULL;
     return kept;
