@@ -17,7 +17,6 @@ system_tests += tests/system/disk.sh
 
 guest_programs += %D%/webserver/webserver.elf
 EXTRA_DIST += %D%/webserver/README.md %D%/webserver/site
-EXTRA_DIST += %D%/webserver/README.md
 system_tests += tests/system/web.sh tests/system/three-guests.sh \
 	tests/system/tap.sh
 EXTRA_DIST += tests/system/net.bash

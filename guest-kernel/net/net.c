@@ -34,7 +34,7 @@ static bool have_card, started;
 static int start_result;
 static struct tcpip_callback_msg *wake_msg;
 static bool wake_posted;
-static struct wait_queue address_queue = WAIT_QUEUE_INIT(address_queue);
+static struct wait_queue card_queue = WAIT_QUEUE_INIT(card_queue);
 
 unsigned short net_checksum(const void *data, int len)
 {
@@ -119,10 +119,10 @@ static int make_plan(struct address_plan *plan)
 
 /* ---- start ---- */
 
-static void address_changed(struct netif *netif)
+static void card_changed(struct netif *netif)
 {
     (void)netif;
-    wait_queue_wake_all(&address_queue);
+    wait_queue_wake_all(&card_queue);
 }
 
 static void follow_plan(const struct address_plan *plan)
@@ -130,7 +130,8 @@ static void follow_plan(const struct address_plan *plan)
     ip_addr_t dns;
 
     LOCK_TCPIP_CORE();
-    netif_set_status_callback(&card, address_changed);
+    netif_set_status_callback(&card, card_changed);
+    netif_set_link_callback(&card, card_changed);
     if (plan->dhcp) {
         dhcp_start(&card);
         net_timers_dhcp();
@@ -186,7 +187,7 @@ int rs_net_up(uint64_t timeout)
 
     if (err)
         return err;
-    return wait_event(&address_queue, has_address(),
+    return wait_event(&card_queue, has_address(),
                       timeout < NEVER - now ? now + timeout : NEVER);
 }
 

@@ -56,18 +56,19 @@
 #define DEFAULT_RAW_RECVMBOX_SIZE   32
 
 /* Protocols. */
-#define LWIP_IPV4                1
-#define LWIP_IPV6                0
-#define LWIP_DHCP                1
-#define LWIP_DHCP_DOES_ACD_CHECK 0
-#define DHCP_DOES_ARP_CHECK      0
-#define LWIP_DNS                 1
-#define DNS_MAX_SERVERS          2
-#define LWIP_NETIF_HOSTNAME      1
+#define LWIP_IPV4                  1
+#define LWIP_IPV6                  0
+#define LWIP_DHCP                  1
+#define LWIP_DHCP_DOES_ACD_CHECK   0
+#define DHCP_DOES_ARP_CHECK        0
+#define LWIP_DNS                   1
+#define DNS_MAX_SERVERS            2
+#define LWIP_NETIF_HOSTNAME        1
 #define LWIP_NETIF_STATUS_CALLBACK 1
-#define IP_REASS_MAX_PBUFS       128
-#define ARP_QUEUEING             1
-#define LWIP_STATS               0
+#define LWIP_NETIF_LINK_CALLBACK   1
+#define IP_REASS_MAX_PBUFS         128
+#define ARP_QUEUEING               1
+#define LWIP_STATS                 0
 
 /* Memory comes from the C library's heap. */
 #define MEM_ALIGNMENT            16
@@ -83,7 +84,7 @@
  * segments (libslirp) could leave less than one and never tell: a segment must
  * be smaller than a third of its window.
  */
-#define TCP_MSS (4 * 4096 - 54)
+#define TCP_MSS                  (4 * 4096 - 54)
 #define TCP_WND                  (512 * 1024)
 #define TCP_SND_BUF              (512 * 1024)
 #define LWIP_WND_SCALE           1
