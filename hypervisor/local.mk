@@ -31,6 +31,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/memory.c %D%/memory.h %D%/memory_op.c \
 	%D%/sched.c \
 	%D%/version.c \
+	%D%/view.c %D%/view.h \
 	%D%/window.c %D%/window.h \
 	%D%/sandbox/filter.c %D%/sandbox/layout.h %D%/sandbox/notify.c \
 	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h %D%/sandbox/zygote.c \

@@ -16,6 +16,7 @@
 
 #include "control_wire.h"
 #include "list.h"
+#include "view.h"
 #include "xen_compat.h"
 
 struct domain;
@@ -24,19 +25,16 @@ struct window;
 
 struct window_set {
     struct rs_host *host;
-    int uffd, pagemap; /* of the process; -1: not strict */
-    bool broken;       /* the process spoiled its mappings: end it */
+    struct view view; /* open: strict */
+    bool broken;      /* the process spoiled its mappings: end it */
     struct list list;
     struct {
         struct window *window;
         uint64_t page, count;
         bool readonly;
-    } run; /* pages that window_flush() is to open */
-    struct {
-        uint64_t first, absent; /* page number; a bit for each from there */
-    } seen;                     /* the last look at the process's pages */
-    domid_t due;                /* granter whose file may be asked for, */
-    uint64_t due_id;            /* and its identity */
+    } run;           /* pages that window_flush() is to open */
+    domid_t due;     /* granter whose file may be asked for, */
+    uint64_t due_id; /* and its identity */
 };
 
 /* Takes uffd (or -1). A set that cannot be strict is made all the same. */

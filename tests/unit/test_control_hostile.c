@@ -418,7 +418,8 @@ static void test_wrong_files_for_images(void **state)
 #define GFN   300
 #define GREF  8
 
-static long call_map(int fd, grant_ref_t ref, struct gnttab_map_grant_ref *op)
+static long call_map_of(int fd, domid_t domid, grant_ref_t ref,
+                        struct gnttab_map_grant_ref *op)
 {
     struct {
         struct control_hypercall call;
@@ -427,7 +428,7 @@ static long call_map(int fd, grant_ref_t ref, struct gnttab_map_grant_ref *op)
                       .cmd = GNTTABOP_map_grant_ref,
                       .size = sizeof(*op),
                       .count = 1 },
-            .op = { .dom = GUEST, .ref = ref, .flags = GNTMAP_host_map } };
+            .op = { .dom = domid, .ref = ref, .flags = GNTMAP_host_map } };
 
     raw_request(fd, CONTROL_HYPERCALL, &m, sizeof(m), NULL, 0);
     long ret = raw_reply(fd, &m, sizeof(m));
@@ -435,11 +436,36 @@ static long call_map(int fd, grant_ref_t ref, struct gnttab_map_grant_ref *op)
     return ret;
 }
 
+static long call_map(int fd, grant_ref_t ref, struct gnttab_map_grant_ref *op)
+{
+    return call_map_of(fd, GUEST, ref, op);
+}
+
 static long call_window(int fd, enum control_type type,
                         struct control_window *w)
 {
     raw_request(fd, type, w, sizeof(*w), NULL, 0);
     return raw_reply(fd, type == CONTROL_WINDOW_FILE ? w : NULL, sizeof(*w));
+}
+
+/* WINDOW_FILE, with the file that comes with the reply. */
+static int take_file(int fd, struct control_window *w)
+{
+    static struct message m;
+    char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+    struct iovec iov = { &m, sizeof(m) };
+    struct msghdr msg = { .msg_iov = &iov,
+                          .msg_iovlen = 1,
+                          .msg_control = control,
+                          .msg_controllen = sizeof(control) };
+    int file;
+
+    raw_request(fd, CONTROL_WINDOW_FILE, w, sizeof(*w), NULL, 0);
+    CHECK(recvmsg(fd, &msg, 0) > 0 && m.h.result == 0 && m.h.fds == 1);
+    CHECK(CMSG_FIRSTHDR(&msg));
+    memcpy(&file, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(file));
+    memcpy(w, m.payload, sizeof(*w));
+    return file;
 }
 
 /* As the library does, with a userfaultfd; -1 where there is none. */
@@ -508,6 +534,52 @@ static void test_lies_about_windows(void **state)
     grant_seed(make_guest(f, GUEST, "guest"), GREF, 1, GFN);
     make_guest(f, 3, "other");
     run_hostile(state, lie_about_windows);
+}
+
+/*
+ * The file is mapped where it should be, but not as it should: with access,
+ * with pages touched before, in part, or it is another granter's file.
+ */
+static void map_wrongly(struct fixture *f, void *arg)
+{
+    struct control_window w[2] = { { .domid = GUEST }, { .domid = 3 } }, bad;
+    struct gnttab_map_grant_ref op;
+    int fd = strict_driver(f), file[2];
+    char *p;
+
+    (void)arg;
+    if (fd < 0)
+        return;
+    for (int i = 1; i >= 0; i--) {
+        CHECK(call_map_of(fd, (domid_t)w[i].domid, GREF, &op) == 0);
+        file[i] = take_file(fd, &w[i]);
+    }
+    for (int way = 0; way < 4; way++) {
+        p = mmap(NULL, w[0].size, way == 0 ? PROT_READ : PROT_NONE, MAP_SHARED,
+                 file[way == 1], way == 2 ? 4096 : 0);
+        if (way == 3) {
+            mprotect(p, w[0].size, PROT_READ | PROT_WRITE);
+            p[GFN * PAGE_SIZE] = 1;
+            mprotect(p, w[0].size, PROT_NONE);
+        }
+        bad = w[0];
+        bad.address = (uintptr_t)p;
+        CHECK(call_window(fd, CONTROL_WINDOW_OPEN, &bad) == -EINVAL);
+    }
+    w[0].address =
+        (uintptr_t)mmap(NULL, w[0].size, PROT_NONE, MAP_SHARED, file[0], 0);
+    CHECK(call_window(fd, CONTROL_WINDOW_OPEN, &w[0]) == 0);
+    CHECK(call_map_of(fd, GUEST, GREF, &op) == 0 && op.status == GNTST_okay);
+}
+
+static void test_windows_mapped_wrongly(void **state)
+{
+    struct fixture *f = *state;
+
+    grant_seed(make_guest(f, GUEST, "guest"), GREF, 1, GFN);
+    grant_seed(make_guest(f, 3, "other"), GREF, 1, GFN);
+    /* It ends with a page mapped, so it is killed once that is known. */
+    run_hostile(state, map_wrongly);
 }
 
 static void remove_window(struct fixture *f, void *arg)
@@ -587,6 +659,7 @@ int main(void)
         TEST(test_wrong_files_for_windows),
         TEST(test_wrong_files_for_images),
         TEST(test_lies_about_windows),
+        TEST(test_windows_mapped_wrongly),
         TEST(test_window_removed),
         TEST(test_console_never_waits),
     };
