@@ -225,16 +225,20 @@ static int run_guest(struct host *h, struct guest_config *c, int signals)
     return exit_status(&s, end);
 }
 
-/* No host: programs that ask for an engine want to know whether it can be. */
-static int no_host(const char *engine)
+/*
+ * It did not work: because this machine cannot run guests at all? Programs that
+ * name an engine want to know that.
+ */
+static int blame_machine(const char *engine, int status)
 {
-    const char *missing = engine != NULL ? doctor_first_missing() : NULL;
+    const char *missing = doctor_first_missing();
 
     if (missing == NULL)
-        return EXIT_FAILURE;
-    fprintf(stderr, "this machine cannot run engine %s: %s is missing\n",
-            engine, missing);
-    return EXIT_CANNOT;
+        return status;
+    complain("this machine cannot run guests: %s is missing; 'ringside "
+             "doctor' tells more",
+             missing);
+    return engine != NULL ? EXIT_CANNOT : EXIT_FAILURE;
 }
 
 static int open_host(struct host *h, const char *engine)
@@ -256,10 +260,12 @@ int verb_run(int argc, char **argv)
     if (check_guest(&o.config) != 0)
         goto out;
     if (open_host(&h, o.engine) != 0) {
-        status = no_host(o.engine);
+        status = blame_machine(o.engine, EXIT_FAILURE);
         goto out;
     }
     status = run_guest(&h, &o.config, signals);
+    if (status == EXIT_CRASHED)
+        status = blame_machine(o.engine, status);
     host_close(&h);
 out:
     close(signals);
