@@ -64,7 +64,7 @@ static long result(struct confined *c, const char *fmt, ...)
 {
     char cmdline[256];
     va_list ap;
-    long r;
+    long r = 0;
 
     va_start(ap, fmt);
     vsnprintf(cmdline, sizeof(cmdline), fmt, ap);
