@@ -9,10 +9,12 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "hypercall.h"
@@ -138,6 +140,46 @@ static enum verdict judge_mprotect(struct domain *d, const uint64_t *a)
     return LET_GO;
 }
 
+/* Does /proc/PID/maps show something reachable at addr? */
+static bool maps_show(int pid, uint64_t addr)
+{
+    unsigned long start, end;
+    char path[32], perms[8];
+    bool found = false;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+    f = fopen(path, "re");
+    if (!f)
+        return true;
+    while (!found &&
+           fscanf(f, "%lx-%lx %7s%*[^\n]", &start, &end, perms) == 3)
+        found = addr >= start && addr < end && strncmp(perms, "---", 3);
+    fclose(f);
+    return found;
+}
+
+/*
+ * That the thread came back from its mmap() does not say that the mmap() took
+ * the page away: a guest that holds as many mappings as Linux allows makes it
+ * fail. So look. (Where ptrace is restricted, reading is refused, maps are
+ * not.)
+ */
+static bool is_reachable(int pid, uint64_t addr)
+{
+    char byte;
+    struct iovec to = { &byte, 1 }, from = { (void *)(uintptr_t)addr, 1 };
+
+    if (process_vm_readv(pid, &to, 1, &from, 1, 0) == 1)
+        return true;
+    return errno != EFAULT && errno != ESRCH && maps_show(pid, addr);
+}
+
+static bool was_refused(struct sandbox_domain *sd, const struct pending_change *p)
+{
+    return p->change.fd < 0 && is_reachable(sd->domain->pid, p->change.addr);
+}
+
 /*
  * A thread that calls again has finished what it was let go to do before.
  * What it was told and did not do is forgotten at its next hypercall, except
@@ -151,7 +193,10 @@ static void finish_changes(struct sandbox_domain *sd, bool hypercall)
     for (unsigned int i = 0; i < sd->nr_pending; i++) {
         struct pending_change p = sd->pending[i];
 
-        if (p.state == CHANGE_LET_GO) {
+        if (p.state == CHANGE_LET_GO && was_refused(sd, &p)) {
+            domain_crash(sd->domain, "it kept a page that it had to give back");
+            sd->pending[left++] = p; /* and its grant stays pinned */
+        } else if (p.state == CHANGE_LET_GO) {
             if (p.done)
                 p.done(&sd->domain->vcpu[0], p.arg);
         } else if (p.done || !hypercall) {
@@ -265,7 +310,7 @@ static void call_ready(void *data, uint32_t events)
     sd->notif_id = q->id;
     sd->in_call = true;
     finish_changes(sd, q->data.nr >= (int)SANDBOX_BASE);
-    verdict = handle(sd, q->data.nr, args, &value);
+    verdict = d->shut_down ? KEEP : handle(sd, q->data.nr, args, &value);
     if (verdict != KEEP && !d->shut_down)
         answer(sd, value, verdict == LET_GO);
     sd->in_call = false;
@@ -306,6 +351,8 @@ void notify_listener_ready(void *data, uint32_t events)
 
     (void)events;
     host_unwatch(h, &sd->socket);
+    close(sd->socket.fd);
+    sd->socket.fd = -1;
     if (fd < 0)
         return; /* the process ended: its status will say why */
     if (ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
