@@ -232,8 +232,15 @@ static long dispatch(unsigned long nr, unsigned long a1, unsigned long a2,
         return event_channel_op(a1, a2);
     case __HYPERVISOR_memory_op:
     case __HYPERVISOR_grant_table_op:
+    case __HYPERVISOR_multicall:
+        /* An upcall's own hypercall would make the hypervisor forget what
+         * is to be changed: none comes in between. */
+        WRITE_ONCE(stub.changing, true);
+        barrier(); /* partner: the tick handler on this very thread */
         ret = forward(nr, a1, a2, a3, a4, a5);
         carry_out_changes();
+        barrier();
+        WRITE_ONCE(stub.changing, false);
         return ret;
     default:
         /* The numbers behind the hypercalls are the engine's own. */

@@ -33,6 +33,7 @@ struct stub {
     uint64_t tick_ns;         /* system time when the tick timer fires */
     bool ticking;             /* the tick timer is armed */
     bool sleeping;            /* in block or poll: the tick must not harvest */
+    bool changing;            /* in a call that may change mappings */
     bool trapped;             /* a trap handler of the guest is running */
 };
 

@@ -117,6 +117,8 @@ static void on_tick(int sig, siginfo_t *info, struct ucontext *uc)
         stub_harvest();
     stub_check_timer();
     stub_arm_tick();
+    if (READ_ONCE(stub.changing))
+        return; /* the end of that call delivers */
     to_xen(&regs, &uc->uc_mcontext);
     stub_deliver(&regs);
 }
