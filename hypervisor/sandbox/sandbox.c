@@ -279,18 +279,43 @@ static void report_end(struct domain *d, int status)
                      WEXITSTATUS(status));
 }
 
+/* The engine's part of a domain whose process lives, as far as is known. */
+static struct sandbox_domain *alive(struct list *pos)
+{
+    struct domain *d = container_of(pos, struct domain, link);
+    struct sandbox_domain *sd = d->engine;
+
+    return d->ops == &engine_sandbox && d->pid && sd && !sd->dead ? sd : NULL;
+}
+
 void sandbox_process_ended(struct sandbox_host *s, pid_t pid, int status)
 {
     struct list *pos;
 
     list_for_each(pos, &s->host->domain_list)
     {
-        struct domain *d = container_of(pos, struct domain, link);
+        struct sandbox_domain *sd = alive(pos);
 
-        if (d->ops == &engine_sandbox && d->pid == pid) {
-            ((struct sandbox_domain *)d->engine)->dead = true;
-            report_end(d, status);
+        if (sd && sd->domain->pid == pid) {
+            sd->dead = true;
+            report_end(sd->domain, status);
             return;
+        }
+    }
+}
+
+void sandbox_zygote_ended(struct sandbox_host *s)
+{
+    struct list *pos;
+
+    list_for_each(pos, &s->host->domain_list)
+    {
+        struct sandbox_domain *sd = alive(pos);
+
+        if (sd) {
+            sd->dead = true;
+            domain_crash(sd->domain,
+                         "it ended with the process that spawns domains");
         }
     }
 }

@@ -93,6 +93,8 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
 
 /* The process `pid` ended with a wait status. */
 void sandbox_process_ended(struct sandbox_host *s, pid_t pid, int status);
+/* The zygote ended, and with it every domain's process. */
+void sandbox_zygote_ended(struct sandbox_host *s);
 /* Puts the descriptors of all ports into a guest that is about to start. */
 int sandbox_install_ports(struct sandbox_domain *sd);
 

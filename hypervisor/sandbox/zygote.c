@@ -187,20 +187,32 @@ static void shed_rights(unsigned int flags)
         _exit(6);
 }
 
+/* Closes all but these, which go to the last numbers below SANDBOX_FDS. */
 static void keep_only(struct zygote *z)
 {
-    int keep[3] = {z->sock, z->boot_fd, z->stub_fd};
+    int *keep[3] = {&z->sock, &z->boot_fd, &z->stub_fd};
+    struct rlimit rl = {0, 0};
+    int away = 3;
 
-    for (int i = 0; i < 3; i++)
-        keep[i] = fcntl(keep[i], F_DUPFD_CLOEXEC, SANDBOX_FDS - 8);
-    for (int i = 0; i < 3; i++)
-        if (keep[i] < 0)
+    if (!getrlimit(RLIMIT_NOFILE, &rl)) {
+        rl.rlim_cur = rl.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &rl);
+    }
+    if (rl.rlim_max > SANDBOX_FDS + 3)
+        away = SANDBOX_FDS;
+    /* First out of the way of what stands at those numbers now. */
+    for (int i = 0; i < 3; i++) {
+        *keep[i] = fcntl(*keep[i], F_DUPFD, away);
+        if (*keep[i] < 0)
             _exit(7);
-    z->sock = keep[0];
-    z->boot_fd = keep[1];
-    z->stub_fd = keep[2];
-    close_range(0, (unsigned int)keep[0] - 1, 0);
-    close_range((unsigned int)keep[2] + 1, ~0u, 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        *keep[i] = dup3(*keep[i], SANDBOX_FDS - 3 + i, O_CLOEXEC);
+        if (*keep[i] < 0)
+            _exit(7);
+    }
+    close_range(0, SANDBOX_FDS - 4, 0);
+    close_range(SANDBOX_FDS, ~0u, 0);
 }
 
 static void limit(int what, rlim_t max)
@@ -210,6 +222,9 @@ static void limit(int what, rlim_t max)
     if (setrlimit(what, &rl))
         _exit(8);
 }
+
+/* The stub needs a few hundred bytes; the rest would be the guest's, unpaid. */
+#define STACK_BYTES 131072
 
 static _Noreturn void zygote_main(struct zygote z, unsigned int flags)
 {
@@ -224,6 +239,10 @@ static _Noreturn void zygote_main(struct zygote z, unsigned int flags)
     keep_only(&z);
     limit(RLIMIT_NOFILE, SANDBOX_FDS);
     limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_STACK, STACK_BYTES);
+    limit(RLIMIT_MEMLOCK, 0);
+    if (chdir("/")) /* nobody's directory is held */
+        _exit(10);
     prctl(PR_SET_TIMERSLACK, 1);
     shed_rights(flags);
     z.pid = getpid();
@@ -286,6 +305,7 @@ static void zygote_ready(void *data, uint32_t events)
             host_unwatch(s->host, &s->zygote_watch);
             host_log(s->host, RS_LOG_ERROR,
                      "the process that spawns domains has died");
+            sandbox_zygote_ended(s);
             return;
         }
         if (a.kind == ANSWER_ENDED)
