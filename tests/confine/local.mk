@@ -35,3 +35,7 @@ unit_tests += %D%/test_confine_faults
 unit_tests += %D%/test_confine_calls
 %C%_test_confine_calls_CPPFLAGS = $(confine_cppflags)
 %C%_test_confine_calls_LDADD = $(confine_ldadd)
+
+unit_tests += %D%/test_confine_grants
+%C%_test_confine_grants_CPPFLAGS = $(confine_cppflags)
+%C%_test_confine_grants_LDADD = $(confine_ldadd)

@@ -3,7 +3,7 @@
  * command line says. Words are separated by blanks, numbers are hexadecimal:
  *
  *   call NR A1..A6 [/ NR A1..A6]...  Linux system calls; prints the results
- *   int80 NR                         the same by the old door
+ *   int80 NR | vsyscall              the same by other doors
  *   spin | hypercalls | sleep        until it is stopped
  *   timer N                          N hypercalls under a 1 kHz timer
  *   grant DOMID                      grants pages from PROBE_GRANTED on
@@ -16,8 +16,7 @@
 
 #include "hypercall.h"
 
-#define SHARED   ((volatile struct probe_shared *)PROBE_SHARED)
-#define APERTURE (PROBE_KIB * 1024ul + 4096)
+#define SHARED ((volatile struct probe_shared *)PROBE_SHARED)
 
 __asm__(".section .text.page, \"ax\"\n"
         ".balign 4096\n"
@@ -64,6 +63,7 @@ void *memcpy(void *to, const void *from, size_t n)
     return to;
 }
 
+static unsigned long aperture; /* its first free address */
 static char text[256];
 static unsigned int text_n;
 
@@ -183,6 +183,13 @@ static void int80(void)
     quit(0);
 }
 
+/* The kernel's old page of system calls at a fixed address: time(). */
+static void vsyscall(void)
+{
+    say("result", (unsigned long)((long (*)(void *))0xffffffffff600400)(0));
+    quit(0);
+}
+
 /* ---- running ---- */
 
 static _Noreturn void spin(void)
@@ -291,8 +298,8 @@ static void granter(void)
 {
     struct xen_add_to_physmap op = { .domid = DOMID_SELF,
                                      .space = XENMAPSPACE_grant_table,
-                                     .gpfn = APERTURE >> 12 };
-    volatile grant_entry_v1_t *e = (void *)APERTURE;
+                                     .gpfn = aperture >> 12 };
+    volatile grant_entry_v1_t *e = (void *)aperture;
     domid_t dom = (domid_t)number();
 
     check(hypercall_memory_op(XENMEM_add_to_physmap, &op, sizeof(op)) == 0);
@@ -330,7 +337,7 @@ static int unmap_at(unsigned long addr, grant_handle_t handle)
 static void mapper(void)
 {
     domid_t dom = (domid_t)number();
-    unsigned long n = number(), addr = APERTURE + 4096;
+    unsigned long n = number(), addr = aperture + 4096;
     grant_handle_t handle;
 
     for (unsigned long i = 0; !n || i < n; i++) {
@@ -349,9 +356,9 @@ static void map_and_keep(void)
     domid_t dom = (domid_t)number();
     grant_handle_t handle;
 
-    check(map_at(dom, APERTURE + 4096, REF, &handle) == 0);
-    check(unmap_at(APERTURE + 4096, handle) == 0);
-    say("kept", *(volatile uint64_t *)(APERTURE + 4096));
+    check(map_at(dom, aperture + 4096, REF, &handle) == 0);
+    check(unmap_at(aperture + 4096, handle) == 0);
+    say("kept", *(volatile uint64_t *)(aperture + 4096));
     quit(9);
 }
 
@@ -362,52 +369,56 @@ static void map_and_keep(void)
 static void crowd(void)
 {
     domid_t dom = (domid_t)number();
-    unsigned long end = number() << 20, ro = 0, addr = APERTURE + 4096;
+    unsigned long end = number() << 20, ro = 0, addr = aperture + 4096;
     grant_handle_t handle;
 
     for (unsigned long a = 0x200000; a < end && !ro; a += 8192)
         if (hypercall_update_va_mapping(a, a | 1 | 1ul << 63))
             ro = a;
     say("crowded", ro);
-    for (int i = 0; i < 8; i++, addr += 8192) {
-        check(map_at(dom, addr, REF, &handle) == 0);
-        SHARED->count = unmap_at(addr, handle) == 0;
-        hypercall_xen_version(XENVER_pagesize, 0, 0);
-    }
-    /* The last that the hypervisor thinks is gone. */
-    say("kept", *(volatile uint64_t *)(addr - 8192));
+    check(map_at(dom, addr, REF, &handle) == 0);
+    check(*(volatile uint64_t *)addr == 0x5ec2e7);
+    SHARED->count = unmap_at(addr, handle) == 0;
+    hypercall_xen_version(XENVER_pagesize, 0, 0);
+    say("kept", *(volatile uint64_t *)addr);
     quit(9);
 }
 
-/* Does system calls for changes by itself, in the wrong order and twice. */
+/*
+ * Does the system calls for changes by itself: wrong ones, the right one,
+ * twice. Told between: a hypercall, after which what was not done is
+ * forgotten.
+ */
 static void map_raw(void)
 {
     domid_t dom = (domid_t)number();
-    unsigned long addr = APERTURE + 4096;
+    unsigned long addr = aperture + 4096;
     struct gnttab_map_grant_ref op = {
         .host_addr = addr, .flags = GNTMAP_host_map, .ref = REF, .dom = dom
     };
     unsigned long call[6] = { GNTTABOP_map_grant_ref, (unsigned long)&op, 1 };
-    unsigned long map[6] = { addr, 4096, 3, 0x11, 968, PROBE_GRANTED };
+    const unsigned long map[][6] = {
+        { addr, 4096, 3, 0x11, 968, PROBE_GRANTED + 4096 }, /* another page */
+        { addr, 4096, 7, 0x11, 968, PROBE_GRANTED },
+        { addr, 8192, 3, 0x11, 968, PROBE_GRANTED },
+        { addr, 0, 3, 0x11, 968, PROBE_GRANTED },
+        { addr + 4096, 4096, 3, 0x11, 968, PROBE_GRANTED },
+        { addr, 4096, 3, 0x1, 968, PROBE_GRANTED },
+        { addr, 4096, 3, 0x12, 968, PROBE_GRANTED },
+        { addr, 4096, 3, 0x11, 961, PROBE_GRANTED },
+        { addr, 4096, 3, 0x11, 968, PROBE_GRANTED }, /* this one */
+        { addr, 4096, 3, 0x11, 968, PROBE_GRANTED },
+    };
+    long ret[10];
 
-    say("early", (unsigned long)linux_call(9, map));
-    say("call", (unsigned long)linux_call(0x5000 + 20, call));
-    say("status", (unsigned long)(long)op.status);
-    map[5] += 4096;
-    say("next", (unsigned long)linux_call(9, map)); /* another page */
-    map[5] -= 4096;
-    map[2] = 7;
-    say("exec", (unsigned long)linux_call(9, map));
-    map[2] = 3;
-    map[1] = 8192;
-    say("long", (unsigned long)linux_call(9, map));
-    map[1] = 4096;
-    map[0] += 4096;
-    say("else", (unsigned long)linux_call(9, map));
-    map[0] -= 4096;
-    say("told", (unsigned long)linux_call(9, map) == addr);
-    say("twice", (unsigned long)linux_call(9, map));
+    say("early", (unsigned long)linux_call(9, map[8]));
+    linux_call(0x5000 + 20, call);
+    for (int i = 0; i < 10; i++)
+        ret[i] = linux_call(9, map[i]);
+    for (int i = 0; i < 10; i++)
+        say("mmap", (unsigned long)ret[i]);
     say("value", *(volatile uint64_t *)addr);
+    say("late", (unsigned long)linux_call(9, map[8]));
     quit(0);
 }
 
@@ -478,7 +489,7 @@ static void fault(void)
     if (is("first-mib"))
         poke(0xff000);
     if (is("aperture"))
-        poke(APERTURE + 4096);
+        poke(aperture + 4096);
     if (is("noncanonical"))
         poke(1ul << 63);
     say("survived", SHARED->traps);
@@ -536,6 +547,7 @@ static const struct {
 } modes[] = {
     { "call", calls },
     { "int80", int80 },
+    { "vsyscall", vsyscall },
     { "spin", spin },
     { "hypercalls", hypercalls },
     { "sleep", sleeper },
@@ -553,6 +565,7 @@ static const struct {
 _Noreturn void probe_main(struct start_info *si)
 {
     shared_info = (struct shared_info *)si->shared_info;
+    aperture = si->shared_info + 4096;
     word = (const char *)si->cmd_line;
     for (unsigned int i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
         if (is(modes[i].name)) {
