@@ -10,3 +10,5 @@ noinst_HEADERS += include/ringside/net.h \
 	%D%/include/netdb.h %D%/include/netinet/in.h \
 	%D%/include/netinet/tcp.h %D%/include/poll.h \
 	%D%/include/sys/dirent.h %D%/include/sys/socket.h
+
+guest_tests += tests/guest/net.elf

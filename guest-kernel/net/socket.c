@@ -122,9 +122,19 @@ int bind(int fd, const struct sockaddr *name, socklen_t len)
     ON_SOCKET(fd, lwip_bind(s, name, len));
 }
 
+/* lwIP tells of a reset, also of one that answers the first segment. */
+static int connect_socket(int s, const struct sockaddr *name, socklen_t len)
+{
+    int ret = lwip_connect(s, name, len);
+
+    if (ret < 0 && errno == ECONNRESET)
+        errno = ECONNREFUSED;
+    return ret;
+}
+
 int connect(int fd, const struct sockaddr *name, socklen_t len)
 {
-    ON_SOCKET(fd, lwip_connect(s, name, len));
+    ON_SOCKET(fd, connect_socket(s, name, len));
 }
 
 int listen(int fd, int backlog)
