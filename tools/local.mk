@@ -44,3 +44,8 @@ guest_programs += tests/system/cli_guest.elf
 system_tests += tests/system/cli_errors.sh tests/system/cli_cycle.sh \
 	tests/system/cli_run.sh tests/system/cli_trouble.sh
 EXTRA_DIST += tests/system/tap.bash
+
+fuzz_tests += tests/fuzz/fuzz_tools
+tests_fuzz_fuzz_tools_SOURCES = tests/fuzz/fuzz_tools.c $(fuzz_main)
+tests_fuzz_fuzz_tools_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_tools_LDADD = %D%/libtools.a $(XLU_LIBS)
