@@ -34,7 +34,8 @@ static void ring_ignore(struct ring *r, uint32_t error)
         log_line("domain %u: ring ignored, error %u", r->c.dom->domid, error);
     conn_reset(&r->c);
     r->ignored = true;
-    WRITE_ONCE(r->page->error, error);
+    if (r->c.dom->features & XS_FEATURE_ERROR)
+        WRITE_ONCE(r->page->error, error);
     r->notify = true;
     conn_dirty(&r->c);
 }

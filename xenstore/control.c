@@ -108,24 +108,25 @@ static int control_print(struct request *rq, int n, const char *arg[])
 
 static void report(const struct store *s, FILE *f)
 {
+    struct list *pos;
+
     fprintf(f, "nodes %llu bytes %llu\n", (unsigned long long)node_stats.nodes,
             (unsigned long long)node_stats.bytes);
     fprintf(f, "watches %u transactions %u\n", s->watches.count, s->open_txns);
     fprintf(f, "requests %llu events %llu commits %llu conflicts %llu\n",
             (unsigned long long)s->requests, (unsigned long long)s->events,
             (unsigned long long)s->commits, (unsigned long long)s->conflicts);
-    for (unsigned int i = 0; i < XS_DOMIDS; i++) {
-        const struct domain *d = s->domains[i];
+    list_for_each(pos, &s->domain_list) {
+        const struct domain *d = domain_of(pos);
 
-        if (d)
-            fprintf(f,
-                    "domain %u: nodes %lld watches %lld transactions %lld "
-                    "unread %lld bytes %lld\n",
-                    i, (long long)d->used[QUOTA_NODES],
-                    (long long)d->used[QUOTA_WATCHES],
-                    (long long)d->used[QUOTA_TXNS],
-                    (long long)d->used[QUOTA_OUTSTANDING],
-                    (long long)d->used[QUOTA_MEMORY]);
+        fprintf(f,
+                "domain %u: nodes %lld watches %lld transactions %lld "
+                "unread %lld bytes %lld\n",
+                d->domid, (long long)d->used[QUOTA_NODES],
+                (long long)d->used[QUOTA_WATCHES],
+                (long long)d->used[QUOTA_TXNS],
+                (long long)d->used[QUOTA_OUTSTANDING],
+                (long long)d->used[QUOTA_MEMORY]);
     }
 }
 
@@ -178,14 +179,14 @@ static int quota_show_domain(struct request *rq, const char *arg)
 static int quota_set(struct request *rq, const char *name, const char *value)
 {
     int which = quota_by_name(name);
+    struct list *pos;
     uint64_t n;
 
     if (which < 0 || wire_number(value, UINT32_MAX, &n))
         return -EINVAL;
     rq->s->quota.limit[which] = (uint32_t)n;
-    for (unsigned int i = 0; i < XS_DOMIDS; i++)
-        if (rq->s->domains[i])
-            rq->s->domains[i]->quota.limit[which] = (uint32_t)n;
+    list_for_each(pos, &rq->s->domain_list)
+        domain_of(pos)->quota.limit[which] = (uint32_t)n;
     return reply_ack(rq);
 }
 

@@ -31,6 +31,7 @@ static int domain_new(struct store *s, unsigned int domid, uint64_t birth,
     d->quota = s->quota;
     d->write_credit = WRITE_BURST * 1000;
     s->domains[domid] = d;
+    list_add_tail(&s->domain_list, &d->entry);
     *out = d;
     return 0;
 }
@@ -165,16 +166,18 @@ static void domain_gone(struct store *s, struct domain *d)
 {
     unsigned int domid = d->domid;
     bool introduced = d->introduced;
+    struct list *pos;
 
     if (d->ring)
         conn_end(d->ring);
     remove_owned(s, d);
     perms_strip(domid);
     reclaim_special(s, domid);
-    for (unsigned int i = 0; i < XS_DOMIDS; i++)
-        if (s->domains[i] && s->domains[i]->target == (int)domid)
-            s->domains[i]->target = -1;
+    list_for_each(pos, &s->domain_list)
+        if (domain_of(pos)->target == (int)domid)
+            domain_of(pos)->target = -1;
     s->domains[domid] = NULL;
+    list_del(&d->entry);
     free(d);
     log_trace("domain %u is gone", domid);
     if (introduced)
@@ -183,8 +186,9 @@ static void domain_gone(struct store *s, struct domain *d)
 
 void domains_free(struct store *s)
 {
-    for (unsigned int i = 0; i < XS_DOMIDS; i++)
-        free(s->domains[i]);
+    struct list *pos, *tmp;
+
+    list_for_each_safe(pos, tmp, &s->domain_list) free(domain_of(pos));
 }
 
 static int domain_reintroduce(struct store *s, struct domain *d, uint32_t port)
@@ -252,11 +256,12 @@ static bool domain_check(struct store *s, struct domain *d)
 
 void domain_check_all(struct store *s)
 {
+    struct list *pos, *tmp;
     bool notify = false;
 
-    for (unsigned int i = 1; i < XS_DOMIDS; i++)
-        if (s->domains[i])
-            notify |= domain_check(s, s->domains[i]);
+    list_for_each_safe(pos, tmp,
+                       &s->domain_list) if (!domain_privileged(domain_of(pos)))
+        notify |= domain_check(s, domain_of(pos));
     if (notify)
         watch_fire_special(s, SPECIAL_RELEASE, 0, true, false);
 }

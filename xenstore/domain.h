@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "list.h"
 #include "quota.h"
 
 struct store;
@@ -24,6 +25,7 @@ struct conn;
 #define XS_FEATURES            15
 
 struct domain {
+    struct list entry; /* store->domain_list */
     uint16_t domid;
     bool introduced;
     bool shutdown; /* @releaseDomain was fired for its shutdown */
@@ -39,6 +41,11 @@ struct domain {
     int32_t write_credit; /* thousandths of a write; see throttle.c */
     uint64_t credit_ms;   /* when it was last brought up to date */
 };
+
+static inline struct domain *domain_of(struct list *entry)
+{
+    return container_of(entry, struct domain, entry);
+}
 
 static inline bool domain_privileged(const struct domain *d)
 {

@@ -216,7 +216,7 @@ static int check_domains(struct request *rq, struct perm *e, int n)
     for (int i = 0; i < n; i++) {
         int err = 0;
 
-        if (e[i].domid == PERM_ANY_DOMID) {
+        if (i && e[i].domid == PERM_ANY_DOMID) {
             if (!(rq->c->dom->features & XS_FEATURE_DOMID_ANY))
                 e[i].bits |= PERM_INACTIVE;
             continue;

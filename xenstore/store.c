@@ -53,6 +53,7 @@ struct store *store_new(const struct hv_ops *hv, void *hv_ctx)
     s->hv = hv;
     s->hv_ctx = hv_ctx;
     list_init(&s->conns);
+    list_init(&s->domain_list);
     list_init(&s->dirty);
     s->tick_ms = UINT64_MAX;
     quota_defaults(&s->quota);

@@ -30,7 +30,8 @@ struct store {
     struct node *root; /* the current version of the tree */
     struct perms *special[SPECIAL_COUNT];
     struct watches watches;
-    struct domain *domains[XS_DOMIDS];
+    struct domain *domains[XS_DOMIDS]; /* by id */
+    struct list domain_list;           /* the same, by age */
     struct domain *dom0;
     struct quota quota; /* of new domains */
     const struct hv_ops *hv;

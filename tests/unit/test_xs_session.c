@@ -215,7 +215,9 @@ static void test_perms(void **state)
     is(A(XS_SET_PERMS, "/p\0n\0"), "EINVAL");
     is(A(XS_SET_PERMS, "/p\0n0x\0"), "EINVAL");
     is(A(XS_SET_PERMS, "/p\0n65536\0"), "EINVAL");
-    is(A(XS_SET_PERMS, "/p\0n7\0"), "ENOENT"); /* no domain 7 */
+    is(A(XS_SET_PERMS, "/p\0n7\0"), "ENOENT");     /* no domain 7 */
+    is(A(XS_SET_PERMS, "/p\0n32757\0"), "ENOENT"); /* nor DOMID_ANY */
+    is(A(XS_SET_PERMS, "/p\0n0\0r32757\0"), "OK|");
     is(A(XS_SET_PERMS, "/p\0n5\0"), "OK|");
     is(A(XS_GET_PERMS, "/p\0"), "n5|");
     is(A(XS_SET_PERMS, "/nope\0n0\0"), "ENOENT");
