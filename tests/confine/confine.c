@@ -14,8 +14,6 @@
 #include "sandbox/sandbox.h"
 #include "test/engine_test.h"
 
-extern const uint8_t probe_image[], probe_image_end[];
-
 unsigned int confine_flags;
 
 /* ---- hosts ---- */

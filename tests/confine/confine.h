@@ -27,6 +27,9 @@ struct confined {
     size_t console_n;
 };
 
+/* The probe's ELF image. */
+extern const uint8_t probe_image[], probe_image_end[];
+
 /* RS_HOST_... of the hosts to make. */
 extern unsigned int confine_flags;
 

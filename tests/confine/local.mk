@@ -39,3 +39,11 @@ unit_tests += %D%/test_confine_calls
 unit_tests += %D%/test_confine_grants
 %C%_test_confine_grants_CPPFLAGS = $(confine_cppflags)
 %C%_test_confine_grants_LDADD = $(confine_ldadd)
+
+unit_tests += %D%/test_confine_process
+%C%_test_confine_process_CPPFLAGS = $(confine_cppflags)
+%C%_test_confine_process_LDADD = $(confine_ldadd)
+
+unit_tests += %D%/test_confine_stop
+%C%_test_confine_stop_CPPFLAGS = $(confine_cppflags)
+%C%_test_confine_stop_LDADD = $(confine_ldadd)

@@ -1,0 +1,373 @@
+/*
+ * Stopping: whatever a guest is doing, it can be paused, killed and destroyed
+ * at any moment, and nothing is lost or done twice by it.
+ */
+#include "confine.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/*
+ * The property that is promised: within 50 ms. A machine that is busy with
+ * other things may be late now and then, but never fails to stop a guest.
+ */
+#define STOP_NS 50000000ull
+#define HANG_NS 4000000000ull
+
+static unsigned int stops, late;
+
+static void check_stopped_since(uint64_t start)
+{
+    uint64_t took = host_now() - start;
+
+    stops++;
+    late += took > STOP_NS;
+    assert_true(took < HANG_NS);
+    assert_true(late <= 2 + stops / 50);
+}
+
+/* ---- the loop in a thread of its own ---- */
+
+struct loop {
+    struct confined *c;
+    pthread_t thread;
+    int stop; /* atomic */
+};
+
+static void *dispatch(void *arg)
+{
+    struct loop *l = arg;
+
+    while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED))
+        rs_host_dispatch(l->c->h, 5);
+    return NULL;
+}
+
+static void loop_start(struct loop *l, struct confined *c)
+{
+    l->c = c;
+    l->stop = 0;
+    assert_int_equal(pthread_create(&l->thread, NULL, dispatch, l), 0);
+}
+
+static void loop_end(struct loop *l)
+{
+    __atomic_store_n(&l->stop, 1, __ATOMIC_RELAXED);
+    pthread_join(l->thread, NULL);
+}
+
+static void nap(unsigned int us)
+{
+    struct timespec t = { 0, us * 1000L };
+
+    nanosleep(&t, NULL);
+}
+
+/* A delay that falls anywhere into what the guest does. */
+static void random_nap(void)
+{
+    nap((unsigned int)(rand() % 700));
+}
+
+static uint64_t count_of(struct probe_shared *s)
+{
+    return __atomic_load_n(&s->count, __ATOMIC_SEQ_CST);
+}
+
+static void wait_until(struct probe_shared *s, uint64_t count)
+{
+    uint64_t end = host_now() + LIMIT_NS;
+
+    while (count_of(s) < count) {
+        if (host_now() > end)
+            fail_msg("the guest does not get on");
+        nap(50);
+    }
+}
+
+/* ---- pausing ---- */
+
+/* Paused, nothing of it moves; unpaused, it goes on. */
+static void pause_rounds(struct confined *c, const char *mode, int rounds)
+{
+    uint16_t d = confine_boot(c, "%s", mode);
+    struct probe_shared *s = confine_shared(c, d);
+    struct loop l;
+
+    loop_start(&l, c);
+    wait_until(s, 1);
+    for (int i = 0; i < rounds; i++) {
+        uint64_t start, count;
+
+        random_nap();
+        start = host_now();
+        assert_int_equal(rs_domain_pause(c->h, d), 0);
+        check_stopped_since(start);
+        count = count_of(s);
+        if (i % 8 == 0) {
+            nap(5000);
+            assert_int_equal(count_of(s), count);
+        }
+        assert_int_equal(rs_domain_unpause(c->h, d), 0);
+        if (strcmp(mode, "sleep"))
+            wait_until(s, count + 1);
+    }
+    assert_int_equal(s->wrong, 0);
+    loop_end(&l);
+    assert_int_equal(confine_info(c, d).state, RS_DOMAIN_RUNNING);
+    assert_int_equal(rs_domain_destroy(c->h, d), 0);
+}
+
+static void test_pause_spinning(void **state)
+{
+    pause_rounds(*state, "spin", 200);
+}
+
+static void test_pause_in_hypercalls(void **state)
+{
+    pause_rounds(*state, "hypercalls", 400);
+}
+
+static void test_pause_sleeping(void **state)
+{
+    pause_rounds(*state, "sleep", 100);
+}
+
+/* No signal gets through to it, nor has it a stack for one. */
+static void test_pause_with_signals_blocked(void **state)
+{
+    struct confined *c = *state;
+    uint16_t d = confine_boot(c, "block-signals");
+    struct probe_shared *s = confine_shared(c, d);
+
+    confine_wait_for(c, &s->count, 1);
+    for (int i = 0; i < 20; i++) {
+        uint64_t start = host_now(), count;
+
+        assert_int_equal(rs_domain_pause(c->h, d), 0);
+        check_stopped_since(start);
+        count = count_of(s);
+        nap(2000);
+        assert_int_equal(count_of(s), count);
+        assert_int_equal(rs_domain_unpause(c->h, d), 0);
+        confine_wait_for(c, &s->count, count + 1);
+    }
+    assert_null(strstr(c->console, "no"));
+    assert_int_equal(rs_domain_destroy(c->h, d), 0);
+}
+
+/* While a grant is mapped or its removal is under way. */
+static void test_pause_in_maps(void **state)
+{
+    struct confined *c = *state;
+    uint16_t next = c->h->next_domid;
+    uint16_t g = confine_boot(c, "grant %x", next + 1), m;
+    struct probe_shared *s;
+    struct loop l;
+
+    confine_wait_for(c, &confine_shared(c, g)->count, 1);
+    m = confine_boot(c, "map %x 0", g);
+    s = confine_shared(c, m);
+    loop_start(&l, c);
+    for (int i = 0; i < 400; i++) {
+        uint64_t start, count;
+
+        random_nap();
+        start = host_now();
+        assert_int_equal(rs_domain_pause(c->h, m), 0);
+        check_stopped_since(start);
+        count = count_of(s);
+        assert_int_equal(rs_domain_unpause(c->h, m), 0);
+        wait_until(s, count + 1);
+    }
+    assert_int_equal(s->wrong, 0);
+    loop_end(&l);
+    assert_int_equal(rs_domain_destroy(c->h, m), 0);
+    assert_int_equal(host_domain(c->h, g)->memory.pins, 0);
+}
+
+/* From before its first instruction on. */
+static void test_pause_at_birth(void **state)
+{
+    struct confined *c = *state;
+
+    for (int i = 0; i < 100; i++) {
+        uint16_t d = confine_create(c, PROBE_KIB, "spin");
+        struct probe_shared *s = confine_shared(c, d);
+        uint64_t count;
+        struct loop l;
+
+        loop_start(&l, c);
+        if (i % 3 == 0)
+            random_nap();
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(rs_domain_unpause(c->h, d), 0);
+            if (i % 2)
+                nap((unsigned int)(rand() % 300));
+            assert_int_equal(rs_domain_pause(c->h, d), 0);
+        }
+        count = count_of(s);
+        nap(200);
+        assert_int_equal(count_of(s), count);
+        assert_int_equal(rs_domain_unpause(c->h, d), 0);
+        wait_until(s, count + 1);
+        loop_end(&l);
+        assert_int_equal(rs_domain_destroy(c->h, d), 0);
+    }
+}
+
+/* ---- destroying ---- */
+
+static void destroy_rounds(struct confined *c, const char *mode, int rounds)
+{
+    unsigned int fds = confine_count_fds();
+    struct loop l;
+
+    loop_start(&l, c);
+    for (int i = 0; i < rounds; i++) {
+        uint16_t d = confine_boot(c, "%s", mode);
+        struct probe_shared *s = confine_shared(c, d);
+        uint64_t start;
+
+        if (i % 4) {
+            wait_until(s, 1);
+            random_nap();
+        }
+        if (i % 5 == 0)
+            assert_int_equal(rs_domain_pause(c->h, d), 0);
+        start = host_now();
+        assert_int_equal(rs_domain_destroy(c->h, d), 0);
+        check_stopped_since(start);
+    }
+    loop_end(&l);
+    confine_dispatch(c, 10);
+    assert_int_equal(confine_count_fds(), fds);
+    assert_int_equal(confine_count_processes(c), 0);
+    assert_int_equal(c->h->used_pages, 0);
+}
+
+static void test_destroy_at_any_moment(void **state)
+{
+    destroy_rounds(*state, "spin", 60);
+    destroy_rounds(*state, "hypercalls", 100);
+    destroy_rounds(*state, "sleep", 40);
+    destroy_rounds(*state, "block-signals", 20);
+}
+
+/* Killed by somebody else in the middle of what it does. */
+static void test_kill_at_any_moment(void **state)
+{
+    struct confined *c = *state;
+
+    for (int i = 0; i < 60; i++) {
+        uint16_t d = confine_boot(c, "hypercalls");
+        struct probe_shared *s = confine_shared(c, d);
+
+        confine_wait_for(c, &s->count, (uint64_t)(rand() % 20));
+        assert_int_equal(kill(confine_info(c, d).pid, SIGKILL), 0);
+        assert_int_equal(confine_wait(c, d).shutdown_reason, SHUTDOWN_crash);
+        assert_int_equal(rs_domain_destroy(c->h, d), 0);
+    }
+    assert_int_equal(c->h->used_pages, 0);
+}
+
+/* Two guests, one of which is destroyed in its hypercall by another thread
+ * than the one that handles it. */
+static void test_destroy_in_maps(void **state)
+{
+    struct confined *c = *state;
+    struct loop l;
+
+    loop_start(&l, c);
+    for (int i = 0; i < 40; i++) {
+        uint16_t g = confine_boot(c, "grant %x", c->h->next_domid + 1), m;
+
+        wait_until(confine_shared(c, g), 1);
+        m = confine_boot(c, "map %x 0", g);
+        wait_until(confine_shared(c, m), 3);
+        random_nap();
+        assert_int_equal(rs_domain_destroy(c->h, i % 2 ? g : m), 0);
+        assert_int_equal(rs_domain_destroy(c->h, i % 2 ? m : g), 0);
+        assert_int_equal(c->h->used_pages, 0);
+    }
+    loop_end(&l);
+    assert_int_equal(c->h->nr_domains, 0);
+}
+
+/* ---- hypercalls under a timer ---- */
+
+/*
+ * 100,000 hypercalls while a 1 kHz timer interrupts: each result is right and
+ * the hypervisor counted as many as the guest made.
+ */
+static void test_hypercalls_under_a_timer(void **state)
+{
+    struct confined *c = *state;
+    const uint64_t rounds = 33334, calls = 3 * rounds;
+    uint16_t d = confine_boot(c, "timer %llx", (unsigned long long)rounds);
+    struct probe_shared *s = confine_shared(c, d);
+    struct rs_domain_info info = confine_wait(c, d);
+
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_poweroff);
+    assert_int_equal(s->wrong, 0);
+    assert_int_equal(s->count, rounds);
+    /* Its bind and its shutdown. */
+    assert_int_equal(info.hypercalls, calls + 2);
+    assert_true(s->upcalls >= 20);
+}
+
+/* The same with pauses in between. */
+static void test_hypercalls_under_timer_and_pauses(void **state)
+{
+    struct confined *c = *state;
+    const uint64_t rounds = 5000, calls = 3 * rounds;
+    uint16_t d = confine_boot(c, "timer %llx", (unsigned long long)rounds);
+    struct probe_shared *s = confine_shared(c, d);
+    struct rs_domain_info info;
+    struct loop l;
+
+    loop_start(&l, c);
+    do {
+        random_nap();
+        assert_int_equal(rs_domain_pause(c->h, d), 0);
+        random_nap();
+        assert_int_equal(rs_domain_unpause(c->h, d), 0);
+        info = confine_info(c, d);
+    } while (info.state != RS_DOMAIN_SHUTDOWN);
+    loop_end(&l);
+    assert_int_equal(s->wrong, 0);
+    assert_int_equal(s->count, rounds);
+    assert_int_equal(info.hypercalls, calls + 2);
+}
+
+#define CASE(name) \
+    cmocka_unit_test_setup_teardown(name, confine_setup, confine_teardown)
+
+static int run(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_pause_spinning),
+        CASE(test_pause_in_hypercalls),
+        CASE(test_pause_sleeping),
+        CASE(test_pause_with_signals_blocked),
+        CASE(test_pause_in_maps),
+        CASE(test_pause_at_birth),
+        CASE(test_destroy_at_any_moment),
+        CASE(test_kill_at_any_moment),
+        CASE(test_destroy_in_maps),
+        CASE(test_hypercalls_under_a_timer),
+        CASE(test_hypercalls_under_timer_and_pauses),
+    };
+
+    srand(1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    return confine_main(argc, argv, run);
+}
