@@ -44,6 +44,7 @@ void libc_init(void)
     for (int i = 0; i < 3; i++)
         if (file_open(&tty_ops, NULL, i ? O_WRONLY : O_RDONLY) != i)
             kernel_panic("no memory for the console's descriptors");
+    libc_lock_init();
     for (void (**fn)(void) = init_array_start; fn < init_array_end; fn++)
         (*fn)();
 }

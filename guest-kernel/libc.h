@@ -7,6 +7,8 @@
 /* Descriptors 0, 1, 2 on the console; constructors of the image. */
 void libc_init(void);
 void heap_init(void);
+/* What exit() does at last; by libc_init(). */
+void libc_lock_init(void);
 
 /*
  * Splits a command line into words in place: blanks separate, '...' and "..."

@@ -1,10 +1,18 @@
 /*
  * newlib's locks. All may be recursive; threads that wait for one sleep.
+ *
+ * The end is special: exit() flushes every stream, and a thread that waits for
+ * input holds its stream's lock and may never give it back. From then on locks
+ * of others are passed by, and streams are flushed, not closed under their
+ * users' feet.
  */
+#include <reent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/lock.h>
 
 #include "guest-kernel/kernel.h"
+#include "guest-kernel/libc.h"
 #include "guest-kernel/thread.h"
 
 struct __lock {
@@ -49,14 +57,35 @@ void __retarget_lock_close_recursive(_LOCK_T lock)
     free(lock);
 }
 
-void __retarget_lock_acquire(_LOCK_T lock)
+static bool ending;
+
+static void flush_streams(struct _reent *r)
 {
-    mutex_lock(&lock->mutex);
+    (void)r;
+    fflush(NULL);
+}
+
+/* Registered first, so it runs after the program's own atexit handlers. */
+static void begin_end(void)
+{
+    ending = true;
+    _GLOBAL_REENT->__cleanup = flush_streams;
+}
+
+void libc_lock_init(void)
+{
+    atexit(begin_end);
 }
 
 void __retarget_lock_acquire_recursive(_LOCK_T lock)
 {
-    mutex_lock(&lock->mutex);
+    if (!mutex_try_lock(&lock->mutex) && !ending)
+        mutex_lock(&lock->mutex);
+}
+
+void __retarget_lock_acquire(_LOCK_T lock)
+{
+    __retarget_lock_acquire_recursive(lock);
 }
 
 int __retarget_lock_try_acquire(_LOCK_T lock)
@@ -69,12 +98,13 @@ int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
     return mutex_try_lock(&lock->mutex);
 }
 
-void __retarget_lock_release(_LOCK_T lock)
-{
-    mutex_unlock(&lock->mutex);
-}
-
 void __retarget_lock_release_recursive(_LOCK_T lock)
 {
-    mutex_unlock(&lock->mutex);
+    if (mutex_is_mine(&lock->mutex) || !ending)
+        mutex_unlock(&lock->mutex);
+}
+
+void __retarget_lock_release(_LOCK_T lock)
+{
+    __retarget_lock_release_recursive(lock);
 }

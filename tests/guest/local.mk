@@ -2,7 +2,7 @@
 
 guest_tests += \
 	%D%/abort.elf %D%/argv.elf %D%/boot.elf %D%/events.elf \
-	%D%/exit7.elf %D%/exit_thread.elf %D%/fault_divide.elf \
+	%D%/exit7.elf %D%/exit_blocked.elf %D%/exit_thread.elf %D%/fault_divide.elf \
 	%D%/fault_handler.elf %D%/fault_no_stack.elf %D%/fault_null.elf \
 	%D%/fault_run_data.elf %D%/fault_stack.elf \
 	%D%/fault_stack_thread.elf %D%/fault_ud2.elf \

@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/lock.h>
+#include <sys/stdio.h>
 
 #include "guest-kernel/clock.h"
 #include "guest-kernel/thread.h"
@@ -122,6 +124,29 @@ static void locals(void)
     point(errno == ERANGE, "errno is per thread");
 }
 
+static void print_locked(void *arg)
+{
+    int *order = arg;
+
+    printf("# a thread that waited for the stream's lock\n");
+    *order = 2;
+}
+
+/* The C library's locks are real: a stream that is locked makes others wait. */
+static void library_locks(void)
+{
+    int order = 0;
+    struct thread *t;
+
+    _flockfile(stdout);
+    t = thread_create("print", print_locked, &order, 0);
+    thread_yield();
+    thread_sleep(5 * NS_PER_MS);
+    point(order == 0, "a locked stream is locked");
+    _funlockfile(stdout);
+    thread_join(t);
+}
+
 static void sleep_ms(void *arg)
 {
     int *order = arg;
@@ -148,12 +173,13 @@ int main(void)
 {
     unsigned int before = thread_count();
 
-    plan(12);
+    plan(13);
     many_counters();
     semaphores();
     conditions();
     locals();
     sleepers();
+    library_locks();
     point(thread_count() == before, "no thread is left over");
     return done();
 }
