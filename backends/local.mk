@@ -60,7 +60,8 @@ fake_host_LDADD = %D%/libdriver.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(URING_LIBS) \
 	-lpthread
 unit_tests += tests/unit/test_blk_request tests/unit/test_grant_pool \
 	tests/unit/test_disk_file tests/unit/test_blkback_ring \
-	tests/unit/test_xenbus_backend tests/unit/test_ring_poll
+	tests/unit/test_xenbus_backend tests/unit/test_ring_poll \
+	tests/unit/test_consback
 
 tests_unit_test_blk_request_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_blk_request_SOURCES = tests/unit/test_blk_request.c
@@ -88,3 +89,15 @@ tests_unit_test_xenbus_backend_LDADD = $(fake_host_LDADD)
 tests_unit_test_ring_poll_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_ring_poll_SOURCES = tests/unit/test_ring_poll.c
 tests_unit_test_ring_poll_LDADD = $(fake_host_LDADD)
+
+tests_unit_test_consback_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_consback_SOURCES = tests/unit/test_consback.c $(fake_host)
+tests_unit_test_consback_LDADD = $(fake_host_LDADD)
+
+fuzz_tests += tests/fuzz/fuzz_blkback
+tests_fuzz_fuzz_blkback_CPPFLAGS = $(driver_CPPFLAGS) \
+	-I$(top_srcdir)/tests/unit -DFAKE_PAGES=16
+tests_fuzz_fuzz_blkback_SOURCES = tests/fuzz/fuzz_blkback.c $(fuzz_main) \
+	$(fake_host) %D%/blkback_ring.c %D%/blk_request.c %D%/grant_pool.c
+tests_fuzz_fuzz_blkback_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_blkback_LDADD = $(EVENT_LIBS)

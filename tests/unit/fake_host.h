@@ -15,7 +15,9 @@
 #include "host.h"
 #include "store.h"
 
+#ifndef FAKE_PAGES
 #define FAKE_PAGES 1024
+#endif
 #define FAKE_PORTS 64
 
 struct fake_host {

@@ -1,0 +1,327 @@
+/*
+ * The console backend: a guest's ring on one side, a log and a terminal on the
+ * other.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+#include "consback.h"
+#include "console_log.h"
+#include "fake_host.h"
+#include "ring_poll.h"
+
+#define BACK  "/local/domain/1/backend/console/5/0"
+#define FRONT "/local/domain/5/console"
+
+static struct driver driver;
+static struct xenbus_room *room;
+static struct xencons_interface *ring;
+static char dir[] = "/tmp/test_consback.XXXXXX";
+static const struct backend_ops *const ops[] = { &consback_ops };
+
+static void stop(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+    event_base_loopbreak(driver.base);
+}
+
+static void run_ms(unsigned int ms)
+{
+    struct timeval t = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+    event_base_once(driver.base, -1, EV_TIMEOUT, stop, NULL, &t);
+    poll_room_run(driver.poll);
+}
+
+static const char *state_node(void)
+{
+    return fake_store_get(driver.store, BACK "/state");
+}
+
+static void make_device(void)
+{
+    fake_store_set(driver.store, "/local/domain/5/name", "a/guest");
+    fake_store_set(driver.store, FRONT "/port", "2");
+    fake_store_set(driver.store, BACK "/frontend", FRONT);
+    fake_store_set(driver.store, BACK "/state", "1");
+    run_ms(2);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_host_reset();
+    ring = fake_page(0);
+    strcpy(dir + strlen(dir) - 6, "XXXXXX");
+    if (!mkdtemp(dir))
+        return -1;
+    driver.base = event_base_new();
+    driver.store = fake_store_new(driver.base);
+    driver.rundir = dir;
+    if (poll_room_new(driver.base, &driver.poll))
+        return -1;
+    return xenbus_backend_start(&driver, ops, 1, &room);
+}
+
+static void remove_file(const char *name)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    remove(path);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    xenbus_backend_stop(room);
+    assert_int_equal(fake.maps, 0);
+    assert_int_equal(fake.bound, 0);
+    store_close(driver.store);
+    poll_room_free(driver.poll);
+    event_base_free(driver.base);
+    remove_file("console/a_guest.log");
+    remove_file("console");
+    return rmdir(dir);
+}
+
+/* As much as there is room for; the guest waits for the rest. */
+static size_t guest_writes(const char *text, size_t n)
+{
+    size_t room_left = sizeof(ring->out) - (ring->out_prod - ring->out_cons);
+
+    if (n > room_left)
+        n = room_left;
+    for (size_t i = 0; i < n; i++)
+        ring->out[MASK_XENCONS_IDX(ring->out_prod + i, ring->out)] = text[i];
+    ring->out_prod += (XENCONS_RING_IDX)n;
+    fake_guest_sends();
+    return n;
+}
+
+static char *read_log(size_t *n)
+{
+    static char text[8 << 20];
+    char path[128];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/console/a_guest.log", dir);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    *n = fread(text, 1, sizeof(text) - 1, f);
+    text[*n] = '\0';
+    fclose(f);
+    return text;
+}
+
+static int open_tty(void)
+{
+    const char *name = fake_store_get(driver.store, FRONT "/tty");
+    int fd;
+
+    if (!name) {
+        print_message("no pseudo terminals here\n");
+        skip();
+    }
+    fd = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void test_output(void **state)
+{
+    size_t n;
+
+    (void)state;
+    ring->out_prod = ring->out_cons = UINT32_MAX - 2; /* it wraps */
+    guest_writes("early ", 6);                        /* before we came */
+    make_device();
+    assert_string_equal(state_node(), "4");
+    guest_writes("late\n", 5);
+    run_ms(5);
+    assert_string_equal(read_log(&n), "early late\n");
+    assert_int_equal(ring->out_cons, ring->out_prod);
+    assert_true(fake.notified > 0);
+}
+
+static void test_terminal(void **state)
+{
+    char buf[64];
+    ssize_t n;
+    int tty;
+
+    (void)state;
+    make_device();
+    guest_writes("nobody looks\n", 13);
+    run_ms(5);
+    tty = open_tty();
+    guest_writes("hello\n", 6);
+    run_ms(5);
+    n = read(tty, buf, sizeof(buf));
+    assert_int_equal(n, 6); /* raw: no \r, and nothing from before */
+    assert_memory_equal(buf, "hello\n", 6);
+    assert_int_equal(write(tty, "abc\n", 4), 4);
+    run_ms(5);
+    assert_int_equal(ring->in_prod, 4);
+    assert_memory_equal(ring->in, "abc\n", 4);
+    close(tty);
+    guest_writes("again alone\n", 12);
+    run_ms(5);
+    tty = open_tty();
+    n = read(tty, buf, sizeof(buf));
+    assert_true(n <= 0);
+    close(tty);
+}
+
+/* More input than the ring holds waits until the guest reads. */
+static void test_much_input(void **state)
+{
+    char text[1500];
+    int tty;
+
+    (void)state;
+    make_device();
+    tty = open_tty();
+    for (int i = 0; i < 1500; i++)
+        text[i] = (char)('a' + i % 26);
+    assert_int_equal(write(tty, text, sizeof(text)), 1500);
+    run_ms(5);
+    assert_int_equal(ring->in_prod, 1024);
+    assert_memory_equal(ring->in, text, 1024);
+    ring->in_cons = 1024;
+    fake_guest_sends();
+    run_ms(5);
+    assert_int_equal(ring->in_prod, 1500);
+    assert_memory_equal(ring->in, text + 1024, 1500 - 1024);
+    close(tty);
+}
+
+/* A guest that writes without end is slowed down, and loses nothing. */
+static void test_rate(void **state)
+{
+    static char text[4 << 20];
+    uint64_t start, allowed;
+    size_t sent = 0, logged;
+    const char *log;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('A' + i % 53);
+    make_device();
+    start = driver_now();
+    for (int i = 0; i < 1000; i++) {
+        sent += guest_writes(text + sent, sizeof(text) - sent);
+        event_base_loop(driver.base, EVLOOP_NONBLOCK);
+        run_ms(0);
+    }
+    allowed = (256 << 10) + (driver_now() - start) / 1000 * 42 / 10 + 4096;
+    assert_true(sent >= 256 << 10);
+    assert_true(sent <= allowed);
+    run_ms(100);
+    log = read_log(&logged);
+    assert_int_equal(logged, sent);
+    assert_memory_equal(log, text, sent);
+}
+
+static void test_last_words(void **state)
+{
+    size_t n;
+
+    (void)state;
+    make_device();
+    guest_writes("panic!\n", 7);
+    fake_store_set(driver.store, BACK "/online", "0");
+    fake_store_set(driver.store, BACK "/state", "5");
+    run_ms(5);
+    assert_string_equal(state_node(), "6");
+    assert_string_equal(read_log(&n), "panic!\n");
+}
+
+static void test_hostile_index(void **state)
+{
+    size_t n;
+
+    (void)state;
+    make_device();
+    ring->out_prod = ring->out_cons + sizeof(ring->out) + 1;
+    fake_guest_sends();
+    run_ms(5);
+    assert_string_equal(state_node(), "6");
+    read_log(&n);
+    assert_int_equal(n, 0);
+}
+
+/* Input is not written over what the guest claims to have read or not. */
+static void test_hostile_input_index(void **state)
+{
+    int tty;
+
+    (void)state;
+    make_device();
+    tty = open_tty();
+    ring->in_cons = 12345;
+    assert_int_equal(write(tty, "abc", 3), 3);
+    run_ms(5);
+    assert_int_equal(ring->in_prod, 0);
+    close(tty);
+}
+
+static off_t size_of(const char *name)
+{
+    char path[160];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    return stat(path, &st) ? -1 : st.st_size;
+}
+
+static void test_log_rotates(void **state)
+{
+    struct console_log *log;
+
+    (void)state;
+    assert_int_equal(console_log_open(dir, "../x", 100, &log), 0);
+    for (int i = 0; i < 25; i++)
+        console_log_write(log, "0123456789", 10);
+    console_log_close(log);
+    assert_int_equal(size_of("_._x.log"), 50);
+    assert_int_equal(size_of("_._x.log.1"), 100);
+    assert_int_equal(console_log_open(dir, "../x", 100, &log), 0);
+    console_log_write(log, "more", 4);
+    console_log_close(log);
+    assert_int_equal(size_of("_._x.log"), 54);
+    remove_file("_._x.log");
+    remove_file("_._x.log.1");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_output),
+        TEST(test_terminal),
+        TEST(test_much_input),
+        TEST(test_rate),
+        TEST(test_last_words),
+        TEST(test_hostile_index),
+        TEST(test_hostile_input_index),
+        TEST(test_log_rotates),
+    };
+
+    return cmocka_run_group_tests_name("consback", tests, NULL, NULL);
+}
