@@ -42,7 +42,8 @@ EXTRA_DIST += examples/hello.cfg examples/blkcheck.cfg examples/webserver.cfg
 
 guest_programs += tests/system/cli_guest.elf
 system_tests += tests/system/cli_errors.sh tests/system/cli_cycle.sh \
-	tests/system/cli_run.sh tests/system/cli_trouble.sh
+	tests/system/cli_run.sh tests/system/cli_trouble.sh \
+	tests/system/cli_leaks.sh
 EXTRA_DIST += tests/system/tap.bash
 
 fuzz_tests += tests/fuzz/fuzz_tools
