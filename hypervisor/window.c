@@ -1,5 +1,6 @@
 #include "window.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,9 +198,12 @@ int window_hide(struct window_set *s, struct domain *granter, xen_pfn_t gfn,
                 bool readonly)
 {
     struct window *w = window_of(s, granter->domid, identity(granter));
-    struct shown *p = &w->pages[gfn];
-    uint64_t address = w->address + (gfn << PAGE_SHIFT);
+    struct shown *p;
+    uint64_t address;
 
+    assert(w); /* it is not closed while a page is shown */
+    p = &w->pages[gfn];
+    address = w->address + (gfn << PAGE_SHIFT);
     if (windows_strict(s) && p->readers + p->writers == 1 &&
         !view_is_absent(&s->view, address))
         return -EBUSY;

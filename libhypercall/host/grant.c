@@ -6,6 +6,7 @@
  * that was used again has a second window beside the first, until the last
  * mapping of the old domain is gone.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -245,6 +246,7 @@ static void drop_page(struct run *r, uint8_t *addr)
 {
     struct window *w = window_at(addr);
 
+    assert(w); /* it is not closed while a page is mapped */
     w->mapped--;
     if (--w->pages[(addr - w->base) / PAGE_SIZE])
         return;
