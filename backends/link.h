@@ -19,7 +19,7 @@
 
 struct event_base;
 
-#define LINK_MTU_MIN   576
+#define LINK_MTU_MIN   68
 #define LINK_MTU_MAX   65520 /* with its header a frame fits into 16 pages */
 #define LINK_HEADER    14    /* of Ethernet */
 #define LINK_FRAME_MAX (LINK_MTU_MAX + LINK_HEADER)

@@ -218,7 +218,9 @@ static void put_vif_backend(struct writer *w, const struct vif_config *v)
     put(w, "type", "%s", types[v->type]);
     if (v->type == VIF_NAT)
         put_forwards(w, v);
-    else
+    if (v->host_loopback)
+        put(w, "host-loopback", "1");
+    if (v->type != VIF_NAT)
         put(w, types[v->type], "%s", v->dev);
     if (v->vifname[0] != '\0')
         put(w, "vifname", "%s", v->vifname);

@@ -152,6 +152,12 @@ static bool set_mtu(struct vif_config *v, const char *s)
     return n >= 68;
 }
 
+static bool set_host_loopback(struct vif_config *v, const char *s)
+{
+    v->host_loopback = strcmp(s, "1") == 0;
+    return v->host_loopback || strcmp(s, "0") == 0;
+}
+
 static const struct {
     const char *key;
     bool (*set)(struct vif_config *v, const char *value);
@@ -167,6 +173,7 @@ static const struct {
     { "vifname", set_vifname, "the name of a network device" },
     { "ip", set_ip, "an IPv4 address" },
     { "mtu", set_mtu, "68 to 65535" },
+    { "host-loopback", set_host_loopback, "0 or 1" },
 };
 #define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -187,7 +194,7 @@ static int set_key(struct vif_config *v, const char *where, char *item)
                         keys[i].right);
     }
     return complain("%s: vif: unknown key '%s'; there are mac, type, forward, "
-                    "tap, bridge, vifname, ip and mtu",
+                    "tap, bridge, vifname, ip, mtu and host-loopback",
                     where, item);
 }
 
@@ -203,6 +210,9 @@ static int check_vif(const struct vif_config *v, const char *where)
                         v->dev);
     if (v->type != VIF_NAT && v->nr_forwards > 0)
         return complain("%s: vif: forward= goes with type=nat only", where);
+    if (v->type != VIF_NAT && v->host_loopback)
+        return complain("%s: vif: host-loopback=1 goes with type=nat only",
+                        where);
     return 0;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -252,6 +253,66 @@ static void test_forward(void **state)
     guest_stop(&g);
 }
 
+/* A SYN of the guest to a port of 10.0.2.2. */
+static void send_syn(struct guest *g, uint16_t port)
+{
+    uint8_t f[54] = { 0x52, 0x55, 10, 0, 2, 2 }, *ip = f + 14, *tcp = f + 34;
+    uint32_t sum;
+
+    memcpy(f + 6, guest_mac, 6);
+    f[12] = 8;
+    ip[0] = 0x45;
+    ip[3] = 40;
+    ip[8] = 64;
+    ip[9] = 6;
+    memcpy(ip + 12, "\x0a\x00\x02\x0f\x0a\x00\x02\x02", 8);
+    sum = ip_checksum(ip, 20);
+    ip[10] = (uint8_t)(sum >> 8);
+    ip[11] = (uint8_t)sum;
+    tcp[0] = 40;
+    tcp[2] = (uint8_t)(port >> 8);
+    tcp[3] = (uint8_t)port;
+    tcp[12] = 0x50;
+    tcp[13] = 2;
+    tcp[14] = 0xff;
+    /* The pseudo header: both addresses, the protocol, the length. */
+    sum = (uint16_t)~ip_checksum(tcp, 20) + 6u + 20u +
+          (uint16_t)~ip_checksum(ip + 12, 8);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    tcp[16] = (uint8_t)(sum >> 8);
+    tcp[17] = (uint8_t)sum;
+    g->link->ops->send(g->link, f, sizeof(f));
+}
+
+/* Does a connection of the guest arrive at the host's 127.0.0.1? */
+static bool reaches_loopback(bool allowed)
+{
+    struct link_config config = { .mtu = 1500, .host_loopback = allowed };
+    struct guest g;
+    char why[100];
+    uint16_t port;
+    int s = listener(&port), c;
+
+    fcntl(s, F_SETFL, O_NONBLOCK);
+    assert_int_equal(guest_start(&g, &config, why, sizeof(why)), 0);
+    send_syn(&g, port);
+    g.link->ops->flush(g.link);
+    c = accept(s, NULL, NULL);
+    if (c >= 0)
+        close(c);
+    close(s);
+    guest_stop(&g);
+    return c >= 0;
+}
+
+static void test_host_loopback(void **state)
+{
+    (void)state;
+    assert_false(reaches_loopback(false));
+    assert_true(reaches_loopback(true));
+}
+
 /* A paused link leaves connections in the host's kernel. */
 static void test_pause(void **state)
 {
@@ -351,11 +412,9 @@ static void test_forward_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward_text),
-        cmocka_unit_test(test_dhcp),
-        cmocka_unit_test(test_port_taken),
-        cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_forward_text),   cmocka_unit_test(test_dhcp),
+        cmocka_unit_test(test_port_taken),     cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_host_loopback),  cmocka_unit_test(test_pause),
         cmocka_unit_test(test_hostile_frames),
     };
 
