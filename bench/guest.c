@@ -185,7 +185,7 @@ static void read_deep(unsigned int depth)
         io[i] = (struct blk_io){.op = BLK_READ,
                                 .sectors = BLOCK / BLK_SECTOR,
                                 .sector = random_sector(),
-                                .buf = rs_pages_alloc(1),
+                                .buf = blk_buffer_alloc(reads.disk, BLOCK),
                                 .done = read_done};
         blk_submit(reads.disk, &io[i]);
     }
@@ -194,7 +194,7 @@ static void read_deep(unsigned int depth)
 
 static void read_one_by_one(void)
 {
-    void *page = rs_pages_alloc(1);
+    void *page = blk_buffer_alloc(reads.disk, BLOCK);
 
     while (rs_now() < reads.until &&
            blk_read(reads.disk, random_sector(), page, BLOCK / BLK_SECTOR) == 0)

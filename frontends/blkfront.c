@@ -17,7 +17,7 @@
 #include "guest-kernel/console.h"
 #include "guest-kernel/upcall.h"
 
-#define SECTORS_PER_PAGE (PAGE_SIZE / BLK_SECTOR)
+#define SECTORS_PER_PAGE BLKFRONT_SECTORS_PER_PAGE
 _Static_assert(BLK_IO_SECTORS == BLKFRONT_SEGMENTS * SECTORS_PER_PAGE,
                "a request fills its slot");
 
@@ -75,7 +75,7 @@ static unsigned int pages_of(const struct blk_io *io)
                           SECTORS_PER_PAGE);
 }
 
-/* Copies between the caller's buffer and the slot's pages. */
+/* Copies between the caller's buffer and the slot's pages, if it has any. */
 static void copy_data(struct blk *b, struct blkfront_slot *slot)
 {
     size_t left = slot->io->sectors * BLK_SECTOR;
@@ -128,20 +128,38 @@ static bool take_pages(struct blk *b, struct blkfront_slot *slot,
 
 /* ---- requests ---- */
 
+/* The reference of the n-th page of a request, and where data begins in it. */
+static grant_ref_t ref_of(struct blk *b, const struct blkfront_slot *slot,
+                          unsigned int n)
+{
+    size_t offset;
+
+    if (!slot->buffer)
+        return b->pool_ref[slot->page[n]];
+    offset = (size_t)((char *)slot->io->buf - slot->buffer->base);
+    return slot->buffer->ref[offset / PAGE_SIZE + n];
+}
+
 static void fill_segments(struct blk *b, struct blkif_request *req,
                           const struct blkfront_slot *slot)
 {
-    uint64_t left = slot->io->sectors;
+    uint64_t left = moves_data(slot->io) ? slot->io->sectors : 0;
+    unsigned int n = 0, first = 0;
 
-    req->nr_segments = (uint8_t)slot->n_pages;
-    for (unsigned int i = 0; i < slot->n_pages; i++) {
-        uint64_t n = left < SECTORS_PER_PAGE ? left : SECTORS_PER_PAGE;
+    if (slot->buffer)
+        first = (uintptr_t)slot->io->buf % PAGE_SIZE / BLK_SECTOR;
+    for (; left; n++) {
+        uint64_t count = SECTORS_PER_PAGE - first;
 
-        req->seg[i].gref = b->pool_ref[slot->page[i]];
-        req->seg[i].first_sect = 0;
-        req->seg[i].last_sect = (uint8_t)(n - 1);
-        left -= n;
+        if (count > left)
+            count = left;
+        req->seg[n].gref = ref_of(b, slot, n);
+        req->seg[n].first_sect = (uint8_t)first;
+        req->seg[n].last_sect = (uint8_t)(first + count - 1);
+        left -= count;
+        first = 0;
     }
+    req->nr_segments = (uint8_t)n;
 }
 
 static void fill_request(struct blk *b, struct blkif_request *req,
@@ -179,7 +197,8 @@ static bool issue(struct blk *b, struct blk_io *io)
         return false;
     index = b->free_slot[b->n_free_slots - 1];
     slot = &b->slot[index];
-    if (!take_pages(b, slot, pages_of(io)))
+    slot->buffer = blkfront_buffer_of(b, io);
+    if (!take_pages(b, slot, slot->buffer ? 0 : pages_of(io)))
         return false;
     b->n_free_slots--;
     slot->io = io;

@@ -18,9 +18,10 @@
 
 #include <xen/io/blkif.h>
 
-#define BLKFRONT_SLOTS    32  /* of a ring of one page */
-#define BLKFRONT_POOL     128 /* pages: half a MiB of requests in flight */
-#define BLKFRONT_SEGMENTS BLKIF_MAX_SEGMENTS_PER_REQUEST
+#define BLKFRONT_SLOTS            32 /* of a ring of one page */
+#define BLKFRONT_POOL             128 /* pages: half a MiB of requests in flight */
+#define BLKFRONT_SEGMENTS         BLKIF_MAX_SEGMENTS_PER_REQUEST
+#define BLKFRONT_SECTORS_PER_PAGE (PAGE_SIZE / BLK_SECTOR)
 
 enum blkfront_phase {
     BLKFRONT_IDLE,      /* no ring; our state is Initialising */
@@ -30,9 +31,18 @@ enum blkfront_phase {
     BLKFRONT_GONE,      /* the disk was taken away; everything fails */
 };
 
+/* Memory of blk_buffer_alloc(): contiguous pages, granted all the time. */
+struct blkfront_buffer {
+    struct blkfront_buffer *next;
+    char *base;
+    size_t n_pages;
+    grant_ref_t ref[];
+};
+
 /* A request on the ring and its pool pages. */
 struct blkfront_slot {
-    struct blk_io *io; /* NULL: free */
+    struct blk_io *io;                    /* NULL: free */
+    const struct blkfront_buffer *buffer; /* its data is here: no pages */
     unsigned int n_pages;
     uint16_t page[BLKFRONT_SEGMENTS];
 };
@@ -69,6 +79,7 @@ struct blk {
     uint16_t free_slot[BLKFRONT_SLOTS], free_page[BLKFRONT_POOL];
     unsigned int n_free_slots, n_free_pages;
     struct blkfront_queue waiting; /* without a slot */
+    struct blkfront_buffer *buffers;
 
     char *pool;                          /* BLKFRONT_POOL contiguous pages */
     grant_ref_t pool_ref[BLKFRONT_POOL]; /* granted at first use */
@@ -91,6 +102,13 @@ void blkfront_fail_all(struct blk *b, int err);
 void blkfront_event(evtchn_port_t port, void *arg);
 bool blkfront_poll(void *arg);
 bool blkfront_arm(void *arg);
+
+/* ---- blkfront_buffer.c ---- */
+
+/* The buffer that io can use without copying, or NULL. Any context. */
+const struct blkfront_buffer *blkfront_buffer_of(const struct blk *b,
+                                                 const struct blk_io *io);
+void blkfront_free_buffers(struct blk *b);
 
 /* ---- blkfront_xenbus.c ---- */
 

@@ -336,6 +336,7 @@ static void blk_free(struct blk *b)
         xenbus_unwatch(&b->watch);
     if (b->ring.sring)
         ring_release(b);
+    blkfront_free_buffers(b);
     for (unsigned int i = 0; b->pool && i < BLKFRONT_POOL; i++) {
         char *page = b->pool + i * PAGE_SIZE;
 

@@ -28,7 +28,12 @@ struct options {
 };
 
 static struct blk *disk;
-static char *buf;
+
+/*
+ * Any memory, which is copied, and memory of the disk's, which is not. Each
+ * generation writes from one and reads into the other, in turns.
+ */
+static char *buffers[2];
 
 static double seconds(void)
 {
@@ -77,6 +82,7 @@ static int write_header(uint64_t generation, bool complete)
 static int fill(uint64_t generation)
 {
     double start = seconds();
+    char *buf = buffers[generation % 2];
     uint64_t sector = 1, n;
     int err;
 
@@ -101,6 +107,7 @@ static int fill(uint64_t generation)
 static int verify(uint64_t generation)
 {
     double start = seconds();
+    char *buf = buffers[!(generation % 2)];
     uint64_t sector = 1, n;
 
     for (; sector < blk_sectors(disk); sector += n) {
@@ -188,10 +195,15 @@ int main(int argc, char **argv)
     int err, failures;
 
     parse(argc, argv, &o);
-    buf = malloc(CHUNK * PATTERN_SECTOR);
-    err = buf ? blk_open(o.disk, &disk) : -1;
+    err = blk_open(o.disk, &disk);
     if (err) {
         printf("blkcheck: cannot open %s: %s\n", o.disk, strerror(-err));
+        return 1;
+    }
+    buffers[0] = malloc(CHUNK * PATTERN_SECTOR);
+    buffers[1] = blk_buffer_alloc(disk, CHUNK * PATTERN_SECTOR);
+    if (!buffers[0] || !buffers[1]) {
+        printf("blkcheck: no memory\n");
         return 1;
     }
     failures = check(&o);

@@ -3,7 +3,8 @@
  *
  * A disk is opened by the name that the toolstack gave it ("xvda"). Sectors
  * have 512 bytes. Buffers are any memory of the guest; data is copied to and
- * from a pool of pages that the backend keeps mapped.
+ * from a pool of pages that the backend keeps mapped, unless the buffer is
+ * one of blk_buffer_alloc().
  *
  * When the backend dies, requests wait; when it is back, those without an
  * answer are issued again. So a request may be done twice, never not at all,
@@ -77,6 +78,22 @@ struct blk_io {
  * taken, done() is not called.
  */
 int blk_submit(struct blk *b, struct blk_io *io);
+
+/* ---- buffers that need no copying ---- */
+
+/*
+ * Memory for the I/O of this disk, zeroed, page aligned, at least so many
+ * bytes. The backend may look at it and change it at any time. Requests whose
+ * buf lies in it, at a multiple of 512 bytes from its start, go to and from it
+ * directly. NULL: no memory.
+ */
+void *blk_buffer_alloc(struct blk *b, size_t bytes);
+
+/*
+ * No request uses it. Pages that the backend still has mapped become free
+ * memory when it lets them go. blk_close() frees those that are left.
+ */
+void blk_buffer_free(struct blk *b, void *buf);
 
 #ifdef __cplusplus
 }

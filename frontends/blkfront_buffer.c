@@ -1,0 +1,101 @@
+/*
+ * Buffers for block I/O without copying: pages that stay granted for as long as
+ * the caller has them, so that a request only names them.
+ */
+#include "frontends/blkfront.h"
+
+#include <stdlib.h>
+
+#include "guest-kernel/pages.h"
+#include "guest-kernel/upcall.h"
+
+static size_t bytes_of(const struct blkfront_buffer *buffer)
+{
+    return buffer->n_pages * PAGE_SIZE;
+}
+
+const struct blkfront_buffer *blkfront_buffer_of(const struct blk *b,
+                                                 const struct blk_io *io)
+{
+    uintptr_t at = (uintptr_t)io->buf;
+    const struct blkfront_buffer *buffer = b->buffers;
+    uint64_t pages;
+
+    if (!buffer || (io->op != BLK_READ && io->op != BLK_WRITE) ||
+        at % BLK_SECTOR)
+        return NULL;
+    while (buffer && (at < (uintptr_t)buffer->base ||
+                      at - (uintptr_t)buffer->base >= bytes_of(buffer)))
+        buffer = buffer->next;
+    if (!buffer || io->sectors * BLK_SECTOR >
+                       bytes_of(buffer) - (at - (uintptr_t)buffer->base))
+        return NULL;
+    pages =
+        (at % PAGE_SIZE + io->sectors * BLK_SECTOR + PAGE_SIZE - 1) / PAGE_SIZE;
+    return pages <= BLKFRONT_SEGMENTS ? buffer : NULL;
+}
+
+static void buffer_free(struct blkfront_buffer *buffer)
+{
+    for (size_t i = 0; i < buffer->n_pages; i++) {
+        char *page = buffer->base + i * PAGE_SIZE;
+
+        if (buffer->ref[i] == GRANT_REF_NONE)
+            pages_free(page, 1);
+        else
+            grant_end_and_free(buffer->ref[i], page);
+    }
+    free(buffer);
+}
+
+void *blk_buffer_alloc(struct blk *b, size_t bytes)
+{
+    size_t n = pages_for(bytes);
+    struct blkfront_buffer *buffer;
+    bool was;
+    int err = 0;
+
+    buffer = calloc(1, sizeof(*buffer) + n * sizeof(buffer->ref[0]));
+    if (!buffer)
+        return NULL;
+    buffer->base = pages_alloc(n);
+    if (!buffer->base) {
+        free(buffer);
+        return NULL;
+    }
+    buffer->n_pages = n;
+    memset(buffer->base, 0, n * PAGE_SIZE);
+    for (size_t i = 0; i < n && !err; i++)
+        err = grant_access(b->backend_id, buffer->base + i * PAGE_SIZE, false,
+                           &buffer->ref[i]);
+    if (err) {
+        buffer_free(buffer);
+        return NULL;
+    }
+    was = upcalls_mask();
+    buffer->next = b->buffers;
+    b->buffers = buffer;
+    upcalls_restore(was);
+    return buffer->base;
+}
+
+void blk_buffer_free(struct blk *b, void *buf)
+{
+    bool was = upcalls_mask();
+    struct blkfront_buffer **p = &b->buffers, *buffer;
+
+    while (*p && (*p)->base != buf)
+        p = &(*p)->next;
+    buffer = *p;
+    if (buffer)
+        *p = buffer->next;
+    upcalls_restore(was);
+    if (buffer)
+        buffer_free(buffer);
+}
+
+void blkfront_free_buffers(struct blk *b)
+{
+    while (b->buffers)
+        blk_buffer_free(b, b->buffers->base);
+}
