@@ -11,14 +11,7 @@ truncate -s 1M "$tmp/disk"
 host_pid() { cat "$RINGSIDE_RUNDIR/ringsided.pid"; }
 descriptors() { ls "/proc/$1/fd" | wc -l; }
 mappings() { wc -l <"/proc/$1/maps"; }
-supervisors()
-{
-    local pid n=0
-    for pid in $(pgrep -x ringside); do
-        grep -qs "$RINGSIDE_RUNDIR" "/proc/$pid/environ" && n=$((n + 1))
-    done
-    echo "$n"
-}
+supervisors() { ours '^ringside$' | wc -l; }
 alone() { [ "$(supervisors)" = 1 ]; }
 free_memory() { "$ringside" info --json | grep -o '"free_memory_kib":[0-9]*'; }
 

@@ -41,8 +41,8 @@ is 'the other is told' "$(cat "$tmp/create1" "$tmp/create2" | wc -l)" 1
 
 # A supervisor that dies; what it guarded can still be destroyed.
 before=$(nodes)
-supervisor=$(pgrep -f "create -q --kernel $guest --name g1 -- wait")
-kill -9 $supervisor
+kill -9 "$(ours '^ringside$' | xargs -I{} grep -l 'g1' /proc/{}/cmdline |
+    cut -d/ -f3)"
 is 'a guest outlives its supervisor' "$(names | grep -c g1)" 1
 "$ringside" destroy g1
 ok 'and can be destroyed' gone g1
@@ -92,8 +92,8 @@ kill -9 "$host"
 wait $run
 is 'run ends with its host' $? 1
 like 'and says why' "$(tail -n1 "$tmp/out")" 'ringside: the host of last is gone'
-no_children() { ! pgrep -f "$RINGSIDE_RUNDIR|--name g[23]" >/dev/null; }
-ok 'no process is left' until_true 10 no_children
+nobody() { [ -z "$(ours '^ringside')" ]; }
+ok 'no process is left' until_true 10 nobody
 timeout 30 "$ringside" create -q --kernel "$guest" --name again -- wait
 is 'a new host takes its place' $? 0
 

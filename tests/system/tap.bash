@@ -5,6 +5,7 @@
 #   is "text" GOT WANTED      a point: the strings are equal
 #   like "text" GOT PATTERN   a point: the extended regular expression matches
 #   until_true SECONDS COMMAND...   waits for it; fails when the time is up
+#   ours REGEX                pids of this test's own processes of that name
 #   finish                    the plan; at the end of the script
 #
 # $tmp is a directory that goes with the test; RINGSIDE_RUNDIR lies in it, and
@@ -69,6 +70,16 @@ until_true()
         [ $tries -gt 0 ] || return 1
         sleep 0.05
     done
+}
+
+# Other tests may run the same programs at the same time.
+ours()
+{
+    local pid
+    for pid in $(pgrep "$1"); do
+        grep -qs "$tmp" "/proc/$pid/environ" && echo "$pid"
+    done
+    true
 }
 
 skip_all()
