@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -170,14 +171,28 @@ static void serve_ends(const struct zygote *z)
     }
 }
 
+static bool become_nobody(void)
+{
+    return !setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) &&
+           !setresuid(NOBODY, NOBODY, NOBODY);
+}
+
+/* The root of a container may have no other user to become; then it goes on
+ * like an ordinary user, which is what it is outside. */
+static bool drop_capabilities(void)
+{
+    struct __user_cap_header_struct h = {.version =
+                                             _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    return !syscall(SYS_capset, &h, none);
+}
+
 /* Root's guests run as nobody; everyone's in namespaces where there are any. */
 static void shed_rights(unsigned int flags)
 {
-    if (geteuid() == 0) {
-        if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-            setresuid(NOBODY, NOBODY, NOBODY))
-            _exit(5);
-    }
+    if (geteuid() == 0 && !become_nobody() && !drop_capabilities())
+        _exit(5);
     /* Refused on some machines (doctor says so): the filter is the wall. */
     if (!(flags & RS_HOST_NO_NAMESPACES))
         unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
