@@ -101,4 +101,4 @@ tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(fuzz_main)
 tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_control_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
 
-system_tests += tests/system/host.sh tests/system/host_leaks.sh
+system_tests += tests/system/host.sh
