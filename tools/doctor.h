@@ -34,4 +34,23 @@ const char *doctor_first_missing(void);
 extern const struct check doctor_checks[];
 extern const size_t doctor_nr_checks;
 
+/* ---- for the checks themselves ---- */
+
+#define DOCTOR_SAY(f, ...) \
+    snprintf((f)->detail, sizeof((f)->detail), __VA_ARGS__)
+
+/* DOCTOR_OK for err 0; else `failed`, with the error's name as the detail. */
+enum verdict doctor_verdict(struct finding *f, int err, enum verdict failed);
+
+/* doctor_kernel.c */
+enum verdict doctor_check_kernel(struct finding *f);
+enum verdict doctor_check_listener(struct finding *f);
+enum verdict doctor_check_sync_wake_up(struct finding *f);
+enum verdict doctor_check_userfaultfd(struct finding *f);
+enum verdict doctor_check_namespaces(struct finding *f);
+enum verdict doctor_check_io_uring(struct finding *f);
+enum verdict doctor_check_memfd(struct finding *f);
+enum verdict doctor_check_epoll_pwait2(struct finding *f);
+enum verdict doctor_check_pidfd(struct finding *f);
+
 #endif

@@ -40,7 +40,7 @@ struct vif_config {
     char mac[18]; /* "00:16:3e:…", never empty */
     char dev[16]; /* the TAP device or the bridge */
     char vifname[16], ip[16];
-    unsigned int mtu; /* 0: the backend's default */
+    unsigned int mtu;   /* 0: the backend's default */
     bool host_loopback; /* nat: the host's 127.0.0.1 is 10.0.2.2 */
     struct forward forwards[CONFIG_MAX_FORWARDS];
     unsigned int nr_forwards;

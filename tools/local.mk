@@ -16,7 +16,7 @@ ringside_CPPFLAGS = $(tools_CPPFLAGS)
 ringside_SOURCES = \
 	%D%/main.c %D%/verbs.h %D%/run.c %D%/create.c %D%/console.c \
 	%D%/list.c %D%/info.c %D%/lifecycle.c \
-	%D%/doctor.h %D%/doctor.c %D%/doctor_checks.c \
+	%D%/doctor.h %D%/doctor.c %D%/doctor_checks.c %D%/doctor_kernel.c \
 	%D%/guest.h %D%/guest.c %D%/domains.c %D%/summary.h %D%/summary.c \
 	%D%/host.h %D%/host.c %D%/launch.h %D%/launch.c \
 	%D%/relay.h %D%/relay.c

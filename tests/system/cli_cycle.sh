@@ -7,7 +7,6 @@ store() { XENSTORED_PATH=$RINGSIDE_RUNDIR/xenstored.sock "$@"; }
 column() { "$ringside" list "$1" | awk -v n="$2" 'NR == 2 { print $n }'; }
 state() { column "$1" 5; }
 gone() { ! "$ringside" list "$1" >/dev/null 2>&1; }
-no_supervisors() { ! ls /proc/*/fd/ -l 2>/dev/null | grep -q "$tmp/run/log/web"; }
 nodes() { store xenstore-ls / | grep -c .; }
 
 ok 'create starts a host and a guest' timeout 20 "$ringside" create -q \
@@ -26,9 +25,9 @@ said() { grep -q waiting "$RINGSIDE_RUNDIR/console/web.log"; }
 ok 'it ran' until_true 10 said
 
 is 'its name in the store' \
-    "$(store xenstore-read /local/domain/$id/name)" web
+    "$(store xenstore-read "/local/domain/$id/name")" web
 is 'the guest may read but not write it' \
-    "$(store xenstore-ls -p /local/domain/$id | grep '^name' |
+    "$(store xenstore-ls -p "/local/domain/$id" | grep '^name' |
         sed 's/.*(\(.*\))/\1/')" "n0,r$id"
 
 out=$("$ringside" create -q --kernel "$guest" --name web -- wait 2>&1)

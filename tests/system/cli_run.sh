@@ -73,6 +73,16 @@ is 'a configuration' $? 5
 timeout 60 "$ringside" run -q "$guest" -- exit 6 </dev/null
 is 'an ELF file' $? 6
 
+# The doctor agrees.
+out=$("$ringside" doctor)
+is 'doctor: status' $? 0
+like 'doctor: words' "$out" 'This machine can run guests'
+is 'doctor: JSON, one object a line' "$("$ringside" doctor --json |
+    grep -cv '^{"check":"[^"]*","verdict":"[a-z]*","detail":".*}$')" 0
+out=$(PATH=/usr/bin:/bin RINGSIDE_RUNDIR=/proc/none "$ringside" doctor)
+is 'doctor: something is missing: status' $? 1
+like 'doctor: and what' "$out" 'missing +runtime directory +/proc/none'
+
 # What a machine may lack, switched off.
 blkcheck=$abs_top_builddir/examples/blkcheck/blkcheck.elf
 truncate -s 4M "$tmp/disk"
