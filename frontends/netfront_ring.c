@@ -181,13 +181,16 @@ static void rx_piece(struct netfront *nf, struct rx_frame *f, RING_IDX i,
         f->len += (size_t)r->status;
 }
 
-/* Is the whole frame that begins at the consumer there, up to prod? */
+/*
+ * Is the whole frame that begins at the consumer there, up to prod? One that
+ * is longer than any may be counts as whole, to be dropped.
+ */
 static bool rx_complete(const struct netfront *nf, RING_IDX prod)
 {
     for (RING_IDX i = nf->rx.rsp_cons; i != prod; i++)
         if (!(RING_GET_RESPONSE(&nf->rx, i)->flags & NETRXF_more_data))
             return true;
-    return false;
+    return prod - nf->rx.rsp_cons > NETFRONT_PIECES_MAX;
 }
 
 /* Takes one frame off the ring and hands it on; false: none is complete. */
