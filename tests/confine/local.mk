@@ -9,7 +9,7 @@ probe_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -ffreestanding -fno-pic \
 
 %D%/probe.elf: %D%/probe.c %D%/probe.h %D%/probe.lds
 	$(AM_V_at)$(MKDIR_P) $(@D)
-	$(AM_V_CCLD)$(CC) $(probe_flags) -static -no-pie -nostdlib \
+	$(AM_V_CCLD)$(CC) $(probe_flags) -static -nostdlib \
 	    -Wl,-T,$(top_srcdir)/%D%/probe.lds -Wl,--build-id=none \
 	    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -o $@ \
 	    $(top_srcdir)/%D%/probe.c
