@@ -96,25 +96,36 @@ static enum verdict check_nofile(struct finding *f)
     return r.rlim_max >= NOFILE_WANTED ? DOCTOR_OK : DOCTOR_WEAKER;
 }
 
-/* Can the runtime directory be made, or written? */
+/* Can something be made in a directory? 0, or an errno. */
+static int try_directory(const char *dir)
+{
+    char path[HOST_RUNDIR_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/ringside-doctor-XXXXXX", dir);
+    if (mkdtemp(path) == NULL)
+        return errno;
+    rmdir(path);
+    return 0;
+}
+
 static enum verdict check_rundir(struct finding *f)
 {
     char dir[HOST_RUNDIR_MAX], parent[HOST_RUNDIR_MAX], *slash;
+    int err;
 
     if (host_rundir(dir) != 0)
         return DOCTOR_MISSING;
-    DOCTOR_SAY(f, "%s", dir);
-    if (access(dir, W_OK) == 0)
-        return DOCTOR_OK;
-    if (errno != ENOENT)
-        return DOCTOR_MISSING;
-    memcpy(parent, dir, sizeof(parent));
-    slash = strrchr(parent, '/');
-    if (slash == NULL)
-        return access(".", W_OK) == 0 ? DOCTOR_OK : DOCTOR_MISSING;
-    *slash = '\0';
-    return access(slash == parent ? "/" : parent, W_OK) == 0 ? DOCTOR_OK
-                                                             : DOCTOR_MISSING;
+    err = try_directory(dir);
+    if (err == ENOENT) { /* it will be made */
+        memcpy(parent, dir, sizeof(parent));
+        slash = strrchr(parent, '/');
+        if (slash != NULL)
+            *slash = '\0';
+        err = try_directory(slash != NULL ? parent : ".");
+    }
+    DOCTOR_SAY(f, "%s%s%s", dir, err != 0 ? ": " : "",
+               err != 0 ? strerror(err) : "");
+    return err == 0 ? DOCTOR_OK : DOCTOR_MISSING;
 }
 
 /* ---- software ---- */
