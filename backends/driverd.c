@@ -29,7 +29,7 @@
 #include "store.h"
 #include "xenbus_backend.h"
 
-/* How long a hypervisor or store that is just starting is waited for. */
+/* How long a predecessor that is not quite gone is waited for. */
 #define PATIENCE_MS 5000
 
 static const struct backend_ops *const backends[] = {
@@ -158,13 +158,6 @@ static void pause_ms(unsigned int ms)
     nanosleep(&t, NULL);
 }
 
-/* Might it work in a moment? (A predecessor may not be quite gone.) */
-static bool is_temporary(int err)
-{
-    return err == -ENOENT || err == -ECONNREFUSED || err == -EBUSY ||
-           err == -EAGAIN;
-}
-
 static void connect_hypervisor(const struct options *o)
 {
     char *path;
@@ -174,7 +167,7 @@ static void connect_hypervisor(const struct options *o)
         fail("no memory", 0);
     for (int ms = 0;; ms += 10) {
         err = hypercall_connect(path, HYPERCALL_ROLE_DRIVER);
-        if (!err || !is_temporary(err) || ms >= PATIENCE_MS)
+        if (err != -EBUSY || ms >= PATIENCE_MS)
             break;
         pause_ms(10);
     }
@@ -202,12 +195,7 @@ static void connect_store(const struct options *o, struct driver *driver)
         fail("no memory", 0);
     else
         setenv("XENSTORED_PATH", path, 1);
-    for (int ms = 0;; ms += 10) {
-        err = store_open(driver->base, store_lost, driver, &driver->store);
-        if (!err || !is_temporary(err) || ms >= PATIENCE_MS)
-            break;
-        pause_ms(10);
-    }
+    err = store_open(driver->base, store_lost, driver, &driver->store);
     if (err)
         fail(getenv("XENSTORED_PATH"), err);
     free(path);

@@ -101,3 +101,6 @@ tests_fuzz_fuzz_blkback_SOURCES = tests/fuzz/fuzz_blkback.c $(fuzz_main) \
 	$(fake_host) %D%/blkback_ring.c %D%/blk_request.c %D%/grant_pool.c
 tests_fuzz_fuzz_blkback_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_blkback_LDADD = $(EVENT_LIBS)
+
+dist_man_MANS += docs/man/ringside-driverd.8
+system_tests += tests/system/driverd.sh
