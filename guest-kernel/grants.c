@@ -21,7 +21,7 @@
 static struct {
     struct grant_entry_v1 *entries;
     unsigned int frames, max_frames;
-    unsigned int free, used;
+    unsigned int used;
     uint16_t first_free, first_late; /* 0: none */
     uint16_t next[MAX_REFS];
 } table;
@@ -30,7 +30,6 @@ static void put_free(grant_ref_t ref)
 {
     table.next[ref] = table.first_free;
     table.first_free = (uint16_t)ref;
-    table.free++;
 }
 
 /* Adds one frame's references to the free ones. -ENOSPC: that was all. */
@@ -124,7 +123,6 @@ int grant_access(domid_t remote, const void *addr, bool read_only,
         goto out;
     *ref = table.first_free;
     table.first_free = table.next[*ref];
-    table.free--;
     table.used++;
     entry = &table.entries[*ref];
     entry->domid = remote;
@@ -176,11 +174,6 @@ bool grant_in_use(grant_ref_t ref)
 {
     return is_granted(ref) &&
            (READ_ONCE(table.entries[ref].flags) & (GTF_reading | GTF_writing));
-}
-
-unsigned int grant_free_count(void)
-{
-    return table.free;
 }
 
 unsigned int grant_used_count(void)

@@ -28,7 +28,6 @@ struct thread {
     char name[16];
     thread_fn *fn;
     void *arg;
-    void *slot;
     void *pages; /* lowest page: the guard */
     size_t n_pages;
     struct wait_queue joiners;

@@ -171,16 +171,6 @@ struct thread *thread_current(void)
     return this_vcpu()->current;
 }
 
-const char *thread_name(const struct thread *t)
-{
-    return t->name;
-}
-
-void **thread_slot(void)
-{
-    return &thread_current()->slot;
-}
-
 unsigned int thread_count(void)
 {
     return threads_alive;

@@ -34,7 +34,6 @@ typedef void thread_fn(void *arg);
 struct thread *thread_create(const char *name, thread_fn *fn, void *arg,
                              size_t stack_bytes);
 struct thread *thread_current(void);
-const char *thread_name(const struct thread *t);
 void thread_yield(void);
 _Noreturn void thread_exit(void);
 /* Waits for its end and frees it. The handle is gone afterwards. */
@@ -43,9 +42,6 @@ void thread_join(struct thread *t);
 void thread_detach(struct thread *t);
 void thread_sleep_until(uint64_t deadline);
 void thread_sleep(uint64_t ns);
-
-/* Local storage of one slot per thread, for the network's errno-like needs. */
-void **thread_slot(void);
 
 /* ---- wait queues: the primitive under all others ---- */
 

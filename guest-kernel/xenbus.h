@@ -77,7 +77,6 @@ void xenbus_unwatch(struct xenbus_watch *w);
 /* XenbusStateUnknown when there is none. */
 enum xenbus_state xenbus_state_read(const char *path);
 int xenbus_state_write(xenbus_tx tx, const char *path, enum xenbus_state state);
-const char *xenbus_state_name(enum xenbus_state state);
 
 /*
  * Waits until the state at path is one of `states` (bit 1 << state each).

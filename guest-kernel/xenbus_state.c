@@ -5,29 +5,12 @@
 
 #include "guest-kernel/thread.h"
 
-static const char *const names[] = {
-    [XenbusStateUnknown] = "Unknown",
-    [XenbusStateInitialising] = "Initialising",
-    [XenbusStateInitWait] = "InitWait",
-    [XenbusStateInitialised] = "Initialised",
-    [XenbusStateConnected] = "Connected",
-    [XenbusStateClosing] = "Closing",
-    [XenbusStateClosed] = "Closed",
-    [XenbusStateReconfiguring] = "Reconfiguring",
-    [XenbusStateReconfigured] = "Reconfigured",
-};
-#define STATES (sizeof(names) / sizeof(names[0]))
-
-const char *xenbus_state_name(enum xenbus_state state)
-{
-    return (size_t)state < STATES ? names[state] : "?";
-}
-
 enum xenbus_state xenbus_state_read(const char *path)
 {
     uint64_t state = xenbus_read_default(path, XenbusStateUnknown);
 
-    return state < STATES ? (enum xenbus_state)state : XenbusStateUnknown;
+    return state <= XenbusStateReconfigured ? (enum xenbus_state)state
+                                            : XenbusStateUnknown;
 }
 
 int xenbus_state_write(xenbus_tx tx, const char *path, enum xenbus_state state)
