@@ -80,12 +80,16 @@ static bool poll_for_a_while(uint64_t start, uint64_t deadline)
 
     if (end > deadline)
         end = deadline;
-    while (now < end && now - last < PREEMPTED) {
+    while (now < end) {
         if (idle_poll() || event_pending())
             return true;
         cpu_relax();
         last = now;
         now = clock_now();
+        if (now - last > PREEMPTED) {
+            window = 0;
+            break;
+        }
     }
     return false;
 }
