@@ -162,8 +162,7 @@ static int gather_indirect(struct blk_ring *r, struct blk_job *job)
     unsigned int done = 0;
     int err;
 
-    err =
-        grant_pool_get(r->grants, req->indirect, req->n_indirect, true, page);
+    err = grant_pool_get(r->grants, req->indirect, req->n_indirect, true, page);
     if (err)
         return err;
     for (unsigned int i = 0; !err && i < req->n_indirect; i++) {
@@ -189,7 +188,7 @@ static int build_iov(struct blk_ring *r, struct blk_job *job)
     for (unsigned int i = 0; i < n; i++)
         job->ref[i] = job->seg[i].gref;
     err = grant_pool_get(r->grants, job->ref, n, job->req.action != BLK_READ,
-                          job->page);
+                         job->page);
     if (err)
         return err;
     job->n_pages = n;
@@ -489,7 +488,7 @@ int blk_ring_connect(struct xenbus_device *dev, struct disk *disk,
     r->poll.service = ring_service;
     r->poll.arm = ring_arm;
     err = grant_pool_new(dev->frontend_id, config->persistent, MAX_PERSISTENT,
-                          &r->grants);
+                         &r->grants);
     if (!err)
         err = map_ring(r, config);
     if (!err)

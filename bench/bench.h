@@ -32,8 +32,8 @@ double bench_median(const struct bench_series *s);
 
 /*
  * Prints one figure: a line of a table, or one JSON object with name, median,
- * unit, baseline, ratio, runs. `what` says what the baseline is; baseline NULL: there is none
- * (null in JSON).
+ * unit, baseline, ratio, runs. `what` says what the baseline is; baseline NULL:
+ * there is none (null in JSON).
  */
 void bench_report(const struct bench_options *o, const char *name,
                   const struct bench_series *s, const char *unit,

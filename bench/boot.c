@@ -9,7 +9,7 @@
 #include "session.h"
 #include "tools/say.h"
 
-#define GUESTS 100
+#define GUESTS     100
 #define DISK_BYTES (1 << 20)
 
 #define PATIENCE_NS 10000000000u
@@ -55,8 +55,8 @@ static int time_to_connected(struct bench_session *s,
 static int measure_times(struct bench_session *s, const struct bench_options *o,
                          const char *disk)
 {
-    struct bench_series to_main = {.n = 0}, connected = {.n = 0},
-                        native = {.n = 0};
+    struct bench_series to_main = { .n = 0 }, connected = { .n = 0 },
+                        native = { .n = 0 };
     double us = 0;
     int err = 0;
 
@@ -99,7 +99,7 @@ static int measure_memory(struct bench_session *s,
                           const struct bench_options *o)
 {
     struct bench_guest *g = calloc(GUESTS, sizeof(*g));
-    struct bench_series kib = {.n = 0};
+    struct bench_series kib = { .n = 0 };
     unsigned int n = 0;
     double before, unused;
     int err = g ? 0 : complain("no memory");

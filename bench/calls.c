@@ -1,17 +1,17 @@
 /*
- * The groups hypercall and event: what it costs to talk to the hypervisor, and to
- * another guest.
+ * The groups hypercall and event: what it costs to talk to the hypervisor, and
+ * to another guest.
  */
 #include <stdio.h>
 
 #include "session.h"
 
-#define CALLS "100000"
+#define CALLS       "100000"
 #define ROUND_TRIPS "20000"
 
 int bench_hypercall(const struct bench_options *o)
 {
-    struct bench_series ours = {.n = 0}, native = {.n = 0};
+    struct bench_series ours = { .n = 0 }, native = { .n = 0 };
     struct bench_session s;
     double ns = 0;
     int err = session_open(&s);
@@ -30,7 +30,7 @@ int bench_hypercall(const struct bench_options *o)
 
 static int measure_send(struct bench_session *s, const struct bench_options *o)
 {
-    struct bench_series ours = {.n = 0}, native = {.n = 0};
+    struct bench_series ours = { .n = 0 }, native = { .n = 0 };
     double ns = 0;
     int err = 0;
 
@@ -74,7 +74,7 @@ static int one_pingpong(struct bench_session *s, const struct bench_options *o,
 
 int bench_event(const struct bench_options *o)
 {
-    struct bench_series ours = {.n = 0}, native = {.n = 0};
+    struct bench_series ours = { .n = 0 }, native = { .n = 0 };
     struct bench_session s;
     double ns = 0;
     int err = session_open(&s);

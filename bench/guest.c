@@ -25,7 +25,7 @@
 
 #include "libhypercall/hypercall.h"
 
-#define BLOCK 4096
+#define BLOCK   4096
 #define READ_NS 1000000000u /* for so long */
 
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -182,11 +182,11 @@ static void read_deep(unsigned int depth)
     reads.ended = rs_semaphore_new(0);
     reads.running = depth;
     for (unsigned int i = 0; i < depth; i++) {
-        io[i] = (struct blk_io){.op = BLK_READ,
-                                .sectors = BLOCK / BLK_SECTOR,
-                                .sector = random_sector(),
-                                .buf = blk_buffer_alloc(reads.disk, BLOCK),
-                                .done = read_done};
+        io[i] = (struct blk_io){ .op = BLK_READ,
+                                 .sectors = BLOCK / BLK_SECTOR,
+                                 .sector = random_sector(),
+                                 .buf = blk_buffer_alloc(reads.disk, BLOCK),
+                                 .done = read_done };
         blk_submit(reads.disk, &io[i]);
     }
     rs_semaphore_down(reads.ended, RS_FOREVER);
@@ -215,8 +215,7 @@ static int randread(char **argv)
         read_deep(depth);
     else
         read_one_by_one();
-    say("iops %.0f\n",
-        (double)reads.done / ((double)(rs_now() - start) / 1e9));
+    say("iops %.0f\n", (double)reads.done / ((double)(rs_now() - start) / 1e9));
     return 0;
 }
 
@@ -237,7 +236,7 @@ static void send_all(int fd, uint64_t bytes)
 
 static int serve(char **argv)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(5001)};
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(5001) };
     uint64_t bytes = strtoul(argv[0], NULL, 10);
     int listener, fd;
 
@@ -261,9 +260,9 @@ static const struct {
     int words;
     int (*run)(char **argv);
 } jobs[] = {
-    {"devices", 0, devices},   {"idle", 0, idle}, {"trap", 1, trap},
-    {"send", 1, send_events}, {"pong", 0, pong}, {"ping", 3, ping},
-    {"randread", 1, randread}, {"serve", 1, serve},
+    { "devices", 0, devices },   { "idle", 0, idle },   { "trap", 1, trap },
+    { "send", 1, send_events },  { "pong", 0, pong },   { "ping", 3, ping },
+    { "randread", 1, randread }, { "serve", 1, serve },
 };
 
 int main(int argc, char **argv)

@@ -16,7 +16,7 @@
 #include "tools/say.h"
 
 #define DISK_BYTES (64u << 20)
-#define TCP_BYTES (256u << 20)
+#define TCP_BYTES  (256u << 20)
 
 /* A file of DISK_BYTES that has all its pages. */
 static int make_disk(char *path)
@@ -40,7 +40,7 @@ static int random_reads(struct bench_session *s, const struct bench_options *o,
                         int fd, const char *disk, unsigned int depth,
                         const char *name)
 {
-    struct bench_series ours = {.n = 0}, native = {.n = 0};
+    struct bench_series ours = { .n = 0 }, native = { .n = 0 };
     double iops = 0;
     char job[64];
     int err = 0;
@@ -79,9 +79,9 @@ int bench_blk(const struct bench_options *o)
 /* Reads all that the guest's server sends; its bytes and time. */
 static int download(uint16_t port, double *gbits)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     static char buf[256 * 1024];
     uint64_t got = 0, start;
@@ -106,7 +106,7 @@ static int download(uint16_t port, double *gbits)
 
 int bench_net(const struct bench_options *o)
 {
-    struct bench_series ours = {.n = 0}, native = {.n = 0};
+    struct bench_series ours = { .n = 0 }, native = { .n = 0 };
     struct bench_session s;
     struct bench_guest g;
     double gbits = 0, unused;
@@ -115,8 +115,8 @@ int bench_net(const struct bench_options *o)
 
     snprintf(job, sizeof(job), "serve %u", TCP_BYTES);
     if (!err)
-        err = session_start(&s, o, &g, job, NULL,
-                            "type=nat,forward=tcp:0:5001");
+        err =
+            session_start(&s, o, &g, job, NULL, "type=nat,forward=tcp:0:5001");
     if (!err) {
         err = session_take(&g, "serving", &unused);
         for (unsigned int i = 0; i < o->runs && !err; i++) {

@@ -15,10 +15,10 @@
 
 #include "bench.h"
 
-#define LOOPS 100000
+#define LOOPS       100000
 #define ROUND_TRIPS 20000
-#define READS 200000
-#define BLOCK 4096
+#define READS       200000
+#define BLOCK       4096
 
 uint64_t bench_now(void)
 {
@@ -39,7 +39,7 @@ double native_syscall(void)
 
 double native_event_send(void)
 {
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+    struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
     int fd = eventfd(0, EFD_NONBLOCK), ep = epoll_create1(0);
     uint64_t one = 1, start;
     bool ok = fd >= 0 && ep >= 0 && !epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
@@ -118,9 +118,9 @@ double native_fork(void)
 
 static void send_all(int port, uint64_t bytes)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = (in_port_t)port,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = (in_port_t)port,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     static char buf[CHUNK];
 
@@ -151,8 +151,8 @@ static uint64_t receive_all(int listener)
 
 double native_tcp(uint64_t bytes)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof(at);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     uint64_t start = 0, got = 0;

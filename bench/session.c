@@ -102,7 +102,7 @@ static bool find_line(struct bench_guest *g, const char *key, double *value)
 
 int session_take(struct bench_guest *g, const char *key, double *value)
 {
-    struct pollfd p = {.fd = g->console, .events = POLLIN};
+    struct pollfd p = { .fd = g->console, .events = POLLIN };
     ssize_t n;
 
     while (!find_line(g, key, value)) {

@@ -19,9 +19,9 @@ static const struct group {
     const char *name;
     int (*run)(const struct bench_options *o);
 } groups[] = {
-    {"boot", bench_boot},     {"hypercall", bench_hypercall},
-    {"event", bench_event},   {"blk", bench_blk},
-    {"net", bench_net},
+    { "boot", bench_boot },   { "hypercall", bench_hypercall },
+    { "event", bench_event }, { "blk", bench_blk },
+    { "net", bench_net },
 };
 #define NR_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
@@ -80,13 +80,13 @@ static int run_group(const char *name, const struct bench_options *o)
 
 int verb_bench(int argc, char **argv)
 {
-    static const char *const names[] = {"json", "runs"};
-    const struct option_spec spec = {.letters = "jr:",
-                                     .names = names,
-                                     .set = set_option,
-                                     .max = NR_GROUPS,
-                                     .wants = "names of benches"};
-    struct bench_options o = {.runs = 7};
+    static const char *const names[] = { "json", "runs" };
+    const struct option_spec spec = { .letters = "jr:",
+                                      .names = names,
+                                      .set = set_option,
+                                      .max = NR_GROUPS,
+                                      .wants = "names of benches" };
+    struct bench_options o = { .runs = 7 };
     char guest[PATH_MAX];
     int rest, err;
 
@@ -97,8 +97,8 @@ int verb_bench(int argc, char **argv)
         return EXIT_FAILURE;
     o.guest = guest;
     if (!o.json)
-        printf("%-26s %10s %-7s %10s  %8s  baseline is\n", "figure",
-               "median", "", "baseline", "ratio");
+        printf("%-26s %10s %-7s %10s  %8s  baseline is\n", "figure", "median",
+               "", "baseline", "ratio");
     if (rest == argc)
         err = run_group(NULL, &o);
     for (int i = rest; i < argc && !err; i++)

@@ -13,7 +13,7 @@
 #define RINGSIDE_BARRIER_H
 
 #define barrier() __asm__ __volatile__("" ::: "memory")
-#define xen_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define xen_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define xen_rmb() barrier()
 #define xen_wmb() barrier()
 
@@ -23,7 +23,7 @@ static inline void cpu_relax(void)
 }
 
 /* Reads or writes one shared word exactly once. */
-#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 #endif

@@ -15,8 +15,8 @@
 
 static inline void evtchn_bits_select(struct vcpu_info *vi, evtchn_port_t port)
 {
-    __atomic_fetch_or(&vi->evtchn_pending_sel,
-                      1ul << (port / EVTCHN_WORD_BITS), __ATOMIC_SEQ_CST);
+    __atomic_fetch_or(&vi->evtchn_pending_sel, 1ul << (port / EVTCHN_WORD_BITS),
+                      __ATOMIC_SEQ_CST);
     __atomic_store_n(&vi->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
 }
 

@@ -39,11 +39,11 @@
 /* docs/misc/xenstore.txt: requests that <xen/io/xs_wire.h> of 4.17 lacks. */
 #define RS_XS_GET_FEATURE 23
 #define RS_XS_SET_FEATURE 24
-#define RS_XS_GET_QUOTA 25
-#define RS_XS_SET_QUOTA 26
+#define RS_XS_GET_QUOTA   25
+#define RS_XS_SET_QUOTA   26
 
 #define PAGE_SHIFT 12
-#define PAGE_SIZE 4096UL
-#define PAGE_MASK (~(PAGE_SIZE - 1))
+#define PAGE_SIZE  4096UL
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
 
 #endif

@@ -32,12 +32,12 @@ static int check_config(struct rs_host *h, const struct rs_domain_config *c)
         return host_error(h, -EINVAL, "command line longer than %d bytes",
                           RS_CMDLINE_MAX - 1);
     if (c->vcpus > DOMAIN_MAX_VCPUS)
-        return host_error(h, -EINVAL, "%u vCPUs asked for, at most %d", c->vcpus,
-                          DOMAIN_MAX_VCPUS);
+        return host_error(h, -EINVAL, "%u vCPUs asked for, at most %d",
+                          c->vcpus, DOMAIN_MAX_VCPUS);
     if (pages <= MEMORY_FIRST_GFN || pages > MEMORY_MAX_PAGES)
-        return host_error(h, -EINVAL,
-                          "memory of %llu KiB: must be between 2 MiB and 64 GiB",
-                          (unsigned long long)c->memory_kib);
+        return host_error(
+            h, -EINVAL, "memory of %llu KiB: must be between 2 MiB and 64 GiB",
+            (unsigned long long)c->memory_kib);
     /* Beyond, addresses behind the module would not fit into 64 bits. */
     if (c->module_size > MEMORY_MAX_PAGES * PAGE_SIZE)
         return host_error(h, -ENOMEM, "a module of %zu bytes is too large",
@@ -126,8 +126,8 @@ static int make_rings(struct domain *d, const struct rs_domain_config *c,
         err = make_ring(d, l->store, GNTTAB_RESERVED_XENSTORE, 0, &d->store_gfn,
                         &d->store_port);
     if (!err && (c->flags & RS_DOMAIN_CONSOLE))
-        err = make_ring(d, l->console, GNTTAB_RESERVED_CONSOLE,
-                        RS_DOMID_DRIVER, &d->console_gfn, &d->console_port);
+        err = make_ring(d, l->console, GNTTAB_RESERVED_CONSOLE, RS_DOMID_DRIVER,
+                        &d->console_gfn, &d->console_port);
     return err;
 }
 
@@ -172,11 +172,11 @@ static int build(struct domain *d, const struct rs_domain_config *c,
 
     err = memory_create(d, pages, MEMORY_OWN_PAGES);
     if (err)
-        return host_error(h, err,
-                          "no memory for a guest of %llu KiB (%llu KiB are left)",
-                          (unsigned long long)c->memory_kib,
-                          (unsigned long long)(h->budget_pages - h->used_pages) *
-                              (PAGE_SIZE / 1024));
+        return host_error(
+            h, err, "no memory for a guest of %llu KiB (%llu KiB are left)",
+            (unsigned long long)c->memory_kib,
+            (unsigned long long)(h->budget_pages - h->used_pages) *
+                (PAGE_SIZE / 1024));
     err = console_open(d, c->console, c->data);
     if (!err)
         err = grant_init(d);

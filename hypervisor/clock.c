@@ -29,7 +29,7 @@ struct clock_scale {
 /* The best of a few tries: the one that was interrupted least. */
 static struct moment now_on_both(void)
 {
-    struct moment best = {0, 0};
+    struct moment best = { 0, 0 };
     uint64_t width = UINT64_MAX;
 
     for (int i = 0; i < 5; i++) {
@@ -37,7 +37,7 @@ static struct moment now_on_both(void)
 
         if (b - a < width) {
             width = b - a;
-            best = (struct moment){a + (b - a) / 2, ns};
+            best = (struct moment){ a + (b - a) / 2, ns };
         }
     }
     return best;
@@ -110,8 +110,8 @@ void time_publish(struct domain *d)
 
 static int arm(int fd, uint64_t ns)
 {
-    struct itimerspec its = {
-        .it_value = {.tv_sec = (time_t)(ns / NS), .tv_nsec = (long)(ns % NS)}};
+    struct itimerspec its = { .it_value = { .tv_sec = (time_t)(ns / NS),
+                                            .tv_nsec = (long)(ns % NS) } };
 
     return timerfd_settime(fd, 0, &its, NULL);
 }
@@ -128,8 +128,7 @@ static void recalibrate(void *data, uint32_t events)
     if (read(h->recalibrate.fd, &n, sizeof(n)) < 0)
         return;
     measure(h->clock);
-    list_for_each(pos, &h->domain_list)
-    {
+    list_for_each(pos, &h->domain_list) {
         struct domain *d = container_of(pos, struct domain, link);
 
         if (!d->is_process && !d->dying && d->memory.base)

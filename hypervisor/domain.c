@@ -15,8 +15,7 @@ static bool name_in_use(struct rs_host *h, const char *name)
 {
     struct list *pos;
 
-    list_for_each(pos, &h->domain_list)
-    {
+    list_for_each(pos, &h->domain_list) {
         struct domain *d = container_of(pos, struct domain, link);
 
         if (!d->dying && !strcmp(d->name, name))
@@ -149,8 +148,7 @@ static void tell(struct domain *d)
         h->domain_event(h->data, d->domid);
 }
 
-void domain_shutdown(struct domain *d, unsigned int reason,
-                     unsigned int status)
+void domain_shutdown(struct domain *d, unsigned int reason, unsigned int status)
 {
     if (d->shut_down || d->dying)
         return;
@@ -160,8 +158,9 @@ void domain_shutdown(struct domain *d, unsigned int reason,
     d->shutdown_reason = reason;
     d->exit_status = status;
     time_set_timer(&d->vcpu[0], 0);
-    host_log(d->host, RS_LOG_INFO, "domain %u (%s): shutdown, reason %u, status %u",
-             d->domid, d->name, reason, status);
+    host_log(d->host, RS_LOG_INFO,
+             "domain %u (%s): shutdown, reason %u, status %u", d->domid,
+             d->name, reason, status);
     tell(d);
 }
 

@@ -52,7 +52,8 @@ struct engine_ops {
      * Shows `file` at `offset` (bytes) at frame gfn of the calling vCPU's
      * domain, or removes what is there (file -1). Complete only when
      * `done(v, arg)` is called, which may be before the return or at the
-     * vCPU's next call: until then the page may still be reachable. `done` may be NULL.
+     * vCPU's next call: until then the page may still be reachable. `done` may
+     * be NULL.
      */
     int (*physmap_set)(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
                        int writable, void (*done)(struct vcpu *v, uint64_t arg),

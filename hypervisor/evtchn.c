@@ -65,8 +65,7 @@ static struct evtchn *port_of(struct domain *d, evtchn_port_t port)
 {
     struct evtchn_table *t = &d->evtchn;
 
-    if (port == 0 || port >= t->nr ||
-        t->ports[port].state == EVTCHNSTAT_closed)
+    if (port == 0 || port >= t->nr || t->ports[port].state == EVTCHNSTAT_closed)
         return NULL;
     return &t->ports[port];
 }
@@ -136,9 +135,9 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
     if (remote == DOMID_SELF)
         remote = d->domid;
     return install(d,
-                   (struct evtchn){.state = EVTCHNSTAT_unbound,
-                                   .remote = remote,
-                                   .channel = c},
+                   (struct evtchn){ .state = EVTCHNSTAT_unbound,
+                                    .remote = remote,
+                                    .channel = c },
                    port);
 }
 
@@ -156,11 +155,11 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote,
     if (!re || re->state != EVTCHNSTAT_unbound || re->remote != d->domid)
         return -EINVAL;
     re->channel->refs++;
-    e = (struct evtchn){.state = EVTCHNSTAT_interdomain,
-                        .end = 1 - re->end,
-                        .remote = rd->domid,
-                        .remote_port = remote_port,
-                        .channel = re->channel};
+    e = (struct evtchn){ .state = EVTCHNSTAT_interdomain,
+                         .end = 1 - re->end,
+                         .remote = rd->domid,
+                         .remote_port = remote_port,
+                         .channel = re->channel };
     err = install(d, e, port);
     if (err)
         return err;
@@ -188,10 +187,10 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,
     if (!c)
         return -ENOMEM;
     err = install(d,
-                  (struct evtchn){.state = EVTCHNSTAT_virq,
-                                  .virq = virq,
-                                  .vcpu = (uint16_t)vcpu,
-                                  .channel = c},
+                  (struct evtchn){ .state = EVTCHNSTAT_virq,
+                                   .virq = virq,
+                                   .vcpu = (uint16_t)vcpu,
+                                   .channel = c },
                   port);
     if (!err)
         d->evtchn.virq_port[virq] = *port;
@@ -354,15 +353,15 @@ static const struct {
     int (*fn)(struct vcpu *v, void *arg);
     size_t size;
 } ops[] = {
-    [EVTCHNOP_alloc_unbound] = {op_alloc_unbound,
-                                sizeof(struct evtchn_alloc_unbound)},
-    [EVTCHNOP_bind_interdomain] = {op_bind_interdomain,
-                                   sizeof(struct evtchn_bind_interdomain)},
-    [EVTCHNOP_bind_virq] = {op_bind_virq, sizeof(struct evtchn_bind_virq)},
-    [EVTCHNOP_close] = {op_close, sizeof(struct evtchn_close)},
-    [EVTCHNOP_send] = {op_send, sizeof(struct evtchn_send)},
-    [EVTCHNOP_status] = {op_status, sizeof(struct evtchn_status)},
-    [EVTCHNOP_unmask] = {op_unmask, sizeof(struct evtchn_unmask)},
+    [EVTCHNOP_alloc_unbound] = { op_alloc_unbound,
+                                 sizeof(struct evtchn_alloc_unbound) },
+    [EVTCHNOP_bind_interdomain] = { op_bind_interdomain,
+                                    sizeof(struct evtchn_bind_interdomain) },
+    [EVTCHNOP_bind_virq] = { op_bind_virq, sizeof(struct evtchn_bind_virq) },
+    [EVTCHNOP_close] = { op_close, sizeof(struct evtchn_close) },
+    [EVTCHNOP_send] = { op_send, sizeof(struct evtchn_send) },
+    [EVTCHNOP_status] = { op_status, sizeof(struct evtchn_status) },
+    [EVTCHNOP_unmask] = { op_unmask, sizeof(struct evtchn_unmask) },
 };
 
 /* HYPERVISOR_event_channel_op(cmd, arg): copy in, act, copy back. */

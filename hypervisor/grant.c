@@ -12,8 +12,8 @@
 
 static grant_entry_v1_t *entry_of(struct domain *d, grant_ref_t ref)
 {
-    grant_entry_v1_t *frame =
-        memory_own_page(d, MEMORY_OWN_GRANT + (uint32_t)(ref / GRANT_PER_FRAME));
+    grant_entry_v1_t *frame = memory_own_page(
+        d, MEMORY_OWN_GRANT + (uint32_t)(ref / GRANT_PER_FRAME));
 
     return &frame[ref % GRANT_PER_FRAME];
 }
@@ -182,12 +182,12 @@ int16_t grant_take_map(struct domain *d, domid_t granter, grant_ref_t ref,
     a->readers += readonly;
     a->writers += !readonly;
     *gfn = a->gfn;
-    d->grants.maps[*handle] = (struct grant_map){.used = true,
-                                                 .readonly = readonly,
-                                                 .granter = g->domid,
-                                                 .ref = ref,
-                                                 .owner_gfn = a->gfn,
-                                                 .host_addr = host_addr};
+    d->grants.maps[*handle] = (struct grant_map){ .used = true,
+                                                  .readonly = readonly,
+                                                  .granter = g->domid,
+                                                  .ref = ref,
+                                                  .owner_gfn = a->gfn,
+                                                  .host_addr = host_addr };
     d->grants.used_maps++;
     return GNTST_okay;
 }
@@ -315,7 +315,7 @@ static void unmap_one(struct vcpu *v, struct gnttab_unmap_grant_ref *op)
 
 /* ---- the hypercall ---- */
 
-#define BATCH_MAX 4096u
+#define BATCH_MAX        4096u
 #define BATCH_MAX_NESTED 64u
 
 static long op_map(struct vcpu *v, guest_addr_t at, uint32_t count)

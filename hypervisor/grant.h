@@ -3,9 +3,9 @@
  *
  * The table is in frames that the hypervisor owns and the granter writes; an
  * entry is hostile memory: flags and domid are read and updated by one
- * compare-and-swap of 32 bits, the frame number is read once after that. A mapping
- * pins the frame in memory.c and sets GTF_reading/GTF_writing, which are cleared
- * when the last mapping of that kind has certainly gone.
+ * compare-and-swap of 32 bits, the frame number is read once after that. A
+ * mapping pins the frame in memory.c and sets GTF_reading/GTF_writing, which
+ * are cleared when the last mapping of that kind has certainly gone.
  */
 #ifndef RINGSIDE_GRANT_H
 #define RINGSIDE_GRANT_H
@@ -16,7 +16,7 @@
 #include "xen_compat.h"
 
 #define GRANT_MAX_FRAMES 32u
-#define GRANT_PER_FRAME (4096u / sizeof(grant_entry_v1_t))
+#define GRANT_PER_FRAME  (4096u / sizeof(grant_entry_v1_t))
 
 struct domain;
 struct vcpu;

@@ -19,8 +19,8 @@
 #include "domain.h"
 #include "clock.h"
 
-static const struct engine_ops *const engines[] = {&engine_sandbox,
-                                                   &engine_test};
+static const struct engine_ops *const engines[] = { &engine_sandbox,
+                                                    &engine_test };
 
 const char *rs_version(void)
 {
@@ -38,7 +38,7 @@ static void bump_epoch(struct rs_host *h)
 int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,
                void (*ready)(void *, uint32_t), void *data)
 {
-    struct epoll_event ev = {.events = events, .data.ptr = w};
+    struct epoll_event ev = { .events = events, .data.ptr = w };
 
     w->fd = fd;
     w->ready = ready;
@@ -48,7 +48,7 @@ int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,
 
 int host_rewatch(struct rs_host *h, struct watch *w, uint32_t events)
 {
-    struct epoll_event ev = {.events = events, .data.ptr = w};
+    struct epoll_event ev = { .events = events, .data.ptr = w };
 
     return epoll_ctl(h->epfd, EPOLL_CTL_MOD, w->fd, &ev) ? -errno : 0;
 }
@@ -129,9 +129,9 @@ static int host_init(struct rs_host *h, const struct rs_host_config *c)
     if (!h->engine)
         return host_error(h, -EINVAL,
                           "no engine '%s' (there are: sandbox, test)", name);
-    h->domains = mmap(NULL, DOMID_FIRST_RESERVED * sizeof(*h->domains),
-                      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                      0);
+    h->domains =
+        mmap(NULL, DOMID_FIRST_RESERVED * sizeof(*h->domains),
+             PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (h->domains == MAP_FAILED)
         return host_error(h, -ENOMEM, "no memory for the domain table");
     h->epfd = epoll_create1(EPOLL_CLOEXEC);
@@ -187,8 +187,7 @@ static struct domain *any_alive(struct rs_host *h)
 {
     struct list *pos;
 
-    list_for_each(pos, &h->domain_list)
-    {
+    list_for_each(pos, &h->domain_list) {
         struct domain *d = container_of(pos, struct domain, link);
 
         if (!d->dying)

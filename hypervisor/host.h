@@ -38,8 +38,8 @@ struct rs_host {
     uint64_t epoch; /* atomic: dispatches, and descriptors unwatched */
     struct epoll_event batch[HOST_BATCH]; /* being dispatched */
     int batch_n;
-    struct watch wake; /* an eventfd: rs_host_stop() */
-    bool stopping;     /* atomic */
+    struct watch wake;       /* an eventfd: rs_host_stop() */
+    bool stopping;           /* atomic */
     struct domain **domains; /* by domid; NULL: none */
     struct list domain_list; /* by age */
     unsigned int nr_domains;
@@ -47,7 +47,7 @@ struct rs_host {
     uint64_t budget_pages, used_pages;
     bool hold_pinned;  /* there is swap: pinned pages are locked (memory.c) */
     bool told_memlock; /* that they could not be */
-    uint64_t boot_ns; /* CLOCK_MONOTONIC: system time 0 */
+    uint64_t boot_ns;  /* CLOCK_MONOTONIC: system time 0 */
     struct clock_scale *clock; /* clock.c */
     struct watch timer;        /* timerfd of sched timers, clock.c */
     struct list timers;        /* armed vCPUs, by deadline */

@@ -8,16 +8,16 @@ static const struct {
     hypercall_fn *fn;
     const char *name;
 } table[HYPERCALL_MAX] = {
-    [__HYPERVISOR_memory_op] = {do_memory_op, "memory_op"},
-    [__HYPERVISOR_multicall] = {do_multicall, "multicall"},
-    [__HYPERVISOR_set_timer_op] = {do_set_timer_op, "set_timer_op"},
-    [__HYPERVISOR_xen_version] = {do_xen_version, "xen_version"},
-    [__HYPERVISOR_console_io] = {do_console_io, "console_io"},
-    [__HYPERVISOR_grant_table_op] = {do_grant_table_op, "grant_table_op"},
-    [__HYPERVISOR_vcpu_op] = {do_vcpu_op, "vcpu_op"},
-    [__HYPERVISOR_sched_op] = {do_sched_op, "sched_op"},
-    [__HYPERVISOR_event_channel_op] = {do_event_channel_op,
-                                       "event_channel_op"},
+    [__HYPERVISOR_memory_op] = { do_memory_op, "memory_op" },
+    [__HYPERVISOR_multicall] = { do_multicall, "multicall" },
+    [__HYPERVISOR_set_timer_op] = { do_set_timer_op, "set_timer_op" },
+    [__HYPERVISOR_xen_version] = { do_xen_version, "xen_version" },
+    [__HYPERVISOR_console_io] = { do_console_io, "console_io" },
+    [__HYPERVISOR_grant_table_op] = { do_grant_table_op, "grant_table_op" },
+    [__HYPERVISOR_vcpu_op] = { do_vcpu_op, "vcpu_op" },
+    [__HYPERVISOR_sched_op] = { do_sched_op, "sched_op" },
+    [__HYPERVISOR_event_channel_op] = { do_event_channel_op,
+                                        "event_channel_op" },
 };
 
 long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
@@ -53,7 +53,8 @@ static long run_batch(struct vcpu *v, const uint64_t args[6])
         if (e.op >= HYPERCALL_MAX || e.op == __HYPERVISOR_multicall)
             e.result = (xen_ulong_t)-ENOSYS;
         else
-            e.result = (xen_ulong_t)hypercall_dispatch(v, (unsigned int)e.op, a);
+            e.result =
+                (xen_ulong_t)hypercall_dispatch(v, (unsigned int)e.op, a);
         if (copy_to_guest(v, at, &e, sizeof(e)))
             return -EFAULT;
         if (v->domain->shut_down)

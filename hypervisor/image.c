@@ -90,7 +90,7 @@ static void take_note(uint32_t type, const uint8_t *desc, uint32_t n,
 static void walk_notes(const struct file *f, const Elf64_Phdr *ph,
                        struct elf_image *out)
 {
-    struct file notes = {at(f, ph->p_offset, ph->p_filesz), ph->p_filesz};
+    struct file notes = { at(f, ph->p_offset, ph->p_filesz), ph->p_filesz };
     uint64_t offset = 0;
 
     if (!notes.bytes)
@@ -145,7 +145,7 @@ static const char *parse(const struct file *f, struct elf_image *out)
 int elf_parse(const void *image, size_t size, struct elf_image *out,
               const char **why)
 {
-    struct file f = {image, size};
+    struct file f = { image, size };
 
     memset(out, 0, sizeof(*out));
     *why = parse(&f, out);

@@ -4,9 +4,10 @@
  * RAM lies in one memfd, frame gfn at offset gfn * 4096; behind it, in the
  * same file, the pages that the hypervisor owns for the domain (shared_info,
  * grant frames). A frame of the aperture (gfns from nr_pages on) is empty,
- * shows one of those pages, or shows a foreign page mapped by grant. RAM frames are
- * present unless given back (holes). An all-zero table entry means "RAM if
- * below nr_pages, else empty", so that the table of an idle guest costs nothing.
+ * shows one of those pages, or shows a foreign page mapped by grant. RAM frames
+ * are present unless given back (holes). An all-zero table entry means "RAM if
+ * below nr_pages, else empty", so that the table of an idle guest costs
+ * nothing.
  */
 #ifndef RINGSIDE_MEMORY_H
 #define RINGSIDE_MEMORY_H
@@ -18,12 +19,12 @@
 #include "guest_access.h"
 #include "xen_compat.h"
 
-#define MEMORY_FIRST_GFN 256u        /* below: absent */
+#define MEMORY_FIRST_GFN      256u   /* below: absent */
 #define MEMORY_APERTURE_PAGES 32768u /* from nr_pages on */
 /* Its last frames are the engine's stack. */
 #define MEMORY_STACK_GFN(nr_pages) \
     ((nr_pages) + MEMORY_APERTURE_PAGES - MEMORY_STACK_PAGES)
-#define MEMORY_MAX_PAGES (1u << 24)  /* 64 GiB */
+#define MEMORY_MAX_PAGES (1u << 24) /* 64 GiB */
 
 struct domain;
 struct rs_host;
@@ -44,8 +45,8 @@ struct frame {
 };
 
 struct memory {
-    int fd; /* memfd, sealed against shrink and grow; -1: none */
-    uint8_t *base; /* the hypervisor's mapping of the whole file */
+    int fd;               /* memfd, sealed against shrink and grow; -1: none */
+    uint8_t *base;        /* the hypervisor's mapping of the whole file */
     struct frame *frames; /* nr_pages + aperture entries, mapped lazily */
     uint32_t nr_pages;    /* highest RAM gfn + 1 */
     uint32_t file_pages;  /* RAM + hypervisor-owned pages */
@@ -56,11 +57,11 @@ struct memory {
 
 /* Pages at the end of a domain's file. */
 #define MEMORY_OWN_SHARED_INFO 0
-#define MEMORY_OWN_GRANT 1  /* first grant-table frame */
-#define MEMORY_OWN_ENGINE 33 /* for the engine, unseen by the ABI */
-#define MEMORY_OWN_STACK 34  /* on which the engine calls the guest */
-#define MEMORY_STACK_PAGES 16
-#define MEMORY_OWN_PAGES (MEMORY_OWN_STACK + MEMORY_STACK_PAGES)
+#define MEMORY_OWN_GRANT       1  /* first grant-table frame */
+#define MEMORY_OWN_ENGINE      33 /* for the engine, unseen by the ABI */
+#define MEMORY_OWN_STACK       34 /* on which the engine calls the guest */
+#define MEMORY_STACK_PAGES     16
+#define MEMORY_OWN_PAGES       (MEMORY_OWN_STACK + MEMORY_STACK_PAGES)
 
 /* Memory of nr_pages frames and `own` hypervisor pages, charged. */
 int memory_create(struct domain *d, uint32_t nr_pages, uint32_t own);

@@ -51,7 +51,7 @@ long do_xen_version(struct vcpu *v, const uint64_t args[6])
     static const xen_extraversion_t extra = "-ringside";
     static const xen_capabilities_info_t caps = "xen-3.0-x86_64 ";
     static const xen_changeset_info_t changeset = "ringside " PACKAGE_VERSION;
-    static const xen_platform_parameters_t platform = {.virt_start = 0};
+    static const xen_platform_parameters_t platform = { .virt_start = 0 };
     static const xen_commandline_t cmdline = "";
     guest_addr_t at = guest_addr(args[1]);
 
@@ -73,7 +73,7 @@ long do_xen_version(struct vcpu *v, const uint64_t args[6])
     case XENVER_pagesize:
         return PAGE_SIZE;
     case XENVER_guest_handle: {
-        xen_domain_handle_t handle = {0};
+        xen_domain_handle_t handle = { 0 };
 
         return answer(v, at, handle, sizeof(handle));
     }

@@ -82,7 +82,7 @@ bool grant_window_is_strict(void);
 
 /* ---- control operations (role tool, or any privileged role) ---- */
 
-#define RINGSIDE_NAME_MAX 64
+#define RINGSIDE_NAME_MAX    64
 #define RINGSIDE_CMDLINE_MAX 1024
 
 struct hypercall_create {
@@ -92,7 +92,7 @@ struct hypercall_create {
     uint32_t vcpus;
     uint32_t flags; /* HYPERCALL_CREATE_... */
 };
-#define HYPERCALL_CREATE_STORE 1   /* with a store ring and port (domain 0) */
+#define HYPERCALL_CREATE_STORE   1 /* with a store ring and port (domain 0) */
 #define HYPERCALL_CREATE_CONSOLE 2 /* with a console ring (driver domain) */
 
 struct hypercall_created {
@@ -123,16 +123,16 @@ struct hypercall_info {
     uint32_t state;           /* enum hypercall_state */
     uint32_t shutdown_reason; /* SHUTDOWN_..., valid in SHUTDOWN and DYING */
     uint32_t exit_status;
-    uint64_t memory_kib;   /* reservation */
-    uint64_t cpu_ns;       /* consumed by all vCPUs */
-    uint64_t hypercalls;   /* carried by the hypervisor process */
-    uint64_t created_ns;   /* CLOCK_MONOTONIC at creation */
-    uint64_t main_ns;      /* first instruction of the guest, 0: not yet */
+    uint64_t memory_kib; /* reservation */
+    uint64_t cpu_ns;     /* consumed by all vCPUs */
+    uint64_t hypercalls; /* carried by the hypervisor process */
+    uint64_t created_ns; /* CLOCK_MONOTONIC at creation */
+    uint64_t main_ns;    /* first instruction of the guest, 0: not yet */
     uint32_t ports, grants_mapped; /* in use: event channels, foreign maps */
-    uint32_t pid;          /* of the domain's process, 0 if none */
+    uint32_t pid;                  /* of the domain's process, 0 if none */
     uint32_t vcpus;
     char name[RINGSIDE_NAME_MAX];
-    char crash[160];       /* why it crashed, or "" */
+    char crash[160]; /* why it crashed, or "" */
 };
 
 /* -ESRCH: no such domain. Domains 0 and 1 are there while connected. */

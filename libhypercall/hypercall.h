@@ -28,9 +28,10 @@
 static inline long hypercall_evtchn_alloc_unbound(domid_t remote,
                                                   evtchn_port_t *port)
 {
-    struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = remote};
-    long err = hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound,
-                            &op, sizeof(op));
+    struct evtchn_alloc_unbound op = { .dom = DOMID_SELF,
+                                       .remote_dom = remote };
+    long err = hypercall_op(__HYPERVISOR_event_channel_op,
+                            EVTCHNOP_alloc_unbound, &op, sizeof(op));
 
     *port = op.port;
     return err;
@@ -41,8 +42,8 @@ static inline long hypercall_evtchn_bind_interdomain(domid_t remote,
                                                      evtchn_port_t remote_port,
                                                      evtchn_port_t *port)
 {
-    struct evtchn_bind_interdomain op = {.remote_dom = remote,
-                                         .remote_port = remote_port};
+    struct evtchn_bind_interdomain op = { .remote_dom = remote,
+                                          .remote_port = remote_port };
     long err = hypercall_op(__HYPERVISOR_event_channel_op,
                             EVTCHNOP_bind_interdomain, &op, sizeof(op));
 
@@ -54,7 +55,7 @@ static inline long hypercall_evtchn_bind_interdomain(domid_t remote,
 static inline long hypercall_evtchn_bind_virq(uint32_t virq, uint32_t vcpu,
                                               evtchn_port_t *port)
 {
-    struct evtchn_bind_virq op = {.virq = virq, .vcpu = vcpu};
+    struct evtchn_bind_virq op = { .virq = virq, .vcpu = vcpu };
     long err = hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq,
                             &op, sizeof(op));
 
@@ -64,7 +65,7 @@ static inline long hypercall_evtchn_bind_virq(uint32_t virq, uint32_t vcpu,
 
 static inline long hypercall_evtchn_close(evtchn_port_t port)
 {
-    struct evtchn_close op = {.port = port};
+    struct evtchn_close op = { .port = port };
 
     return hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_close, &op,
                         sizeof(op));
@@ -73,7 +74,7 @@ static inline long hypercall_evtchn_close(evtchn_port_t port)
 /* Raises the event on the other end. In host processes see evtchn_notify(). */
 static inline long hypercall_evtchn_send(evtchn_port_t port)
 {
-    struct evtchn_send op = {.port = port};
+    struct evtchn_send op = { .port = port };
 
     return hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &op,
                         sizeof(op));
@@ -81,7 +82,7 @@ static inline long hypercall_evtchn_send(evtchn_port_t port)
 
 static inline long hypercall_evtchn_unmask(evtchn_port_t port)
 {
-    struct evtchn_unmask op = {.port = port};
+    struct evtchn_unmask op = { .port = port };
 
     return hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_unmask, &op,
                         sizeof(op));
@@ -107,8 +108,8 @@ static inline long hypercall_grant_map(struct gnttab_map_grant_ref *ops,
 static inline long hypercall_grant_unmap(struct gnttab_unmap_grant_ref *ops,
                                          unsigned int n)
 {
-    return hypercall_op_n(__HYPERVISOR_grant_table_op,
-                          GNTTABOP_unmap_grant_ref, ops, sizeof(*ops), n);
+    return hypercall_op_n(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
+                          ops, sizeof(*ops), n);
 }
 
 /* Out: nr_frames, max_nr_frames, status. */

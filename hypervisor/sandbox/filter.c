@@ -18,7 +18,7 @@
 #define NR_EPOLL_PWAIT2 441
 
 /* Address-space changes: the hypervisor looks at each (notify.c). */
-static const int notified[] = {__NR_mmap, __NR_mprotect};
+static const int notified[] = { __NR_mmap, __NR_mprotect };
 
 static int add_hypercalls(scmp_filter_ctx f, uint32_t action)
 {
@@ -57,8 +57,7 @@ static int add_allowed(scmp_filter_ctx f)
     /* The tick: the one timer that the stub made, no old value asked. */
     if (!err)
         err = seccomp_rule_add(f, ok, __NR_timer_settime, 3,
-                               SCMP_A0(SCMP_CMP_EQ, 0),
-                               SCMP_A1(SCMP_CMP_EQ, 0),
+                               SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A1(SCMP_CMP_EQ, 0),
                                SCMP_A3(SCMP_CMP_EQ, 0));
     /* The thread pointer, on processors without wrfsbase. */
     if (!err)

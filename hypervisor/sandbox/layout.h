@@ -18,26 +18,27 @@
  * so that the filter allows `write` by one comparison; everything else
  * lies above the ports.
  */
-#define SANDBOX_PORTS 960
-#define SANDBOX_FD_EPOLL 960  /* the vCPU's ports; kept */
-#define SANDBOX_FD_RAM 961    /* the domain's memfd; kept */
-#define SANDBOX_FD_SOCKET 962 /* to the hypervisor; closed before entry */
-#define SANDBOX_FD_BOOT 963   /* struct sandbox_boot; closed before entry */
+#define SANDBOX_PORTS      960
+#define SANDBOX_FD_EPOLL   960 /* the vCPU's ports; kept */
+#define SANDBOX_FD_RAM     961 /* the domain's memfd; kept */
+#define SANDBOX_FD_SOCKET  962 /* to the hypervisor; closed before entry */
+#define SANDBOX_FD_BOOT    963 /* struct sandbox_boot; closed before entry */
 #define SANDBOX_FD_FOREIGN 968 /* others' memory, only while it is mapped */
-#define SANDBOX_FDS 1024
+#define SANDBOX_FDS        1024
 
 /* Hypercall nr is system call SANDBOX_BASE + nr; the engine's own follow. */
-#define SANDBOX_BASE 0x5000u
+#define SANDBOX_BASE        0x5000u
 #define SANDBOX_CALL_FINISH (SANDBOX_BASE + 64) /* changes were carried out */
-#define SANDBOX_CALL_START (SANDBOX_BASE + 65)  /* ready to enter the guest */
-#define SANDBOX_CALL_CRASH (SANDBOX_BASE + 66)  /* vector, rip, address, error */
+#define SANDBOX_CALL_START  (SANDBOX_BASE + 65) /* ready to enter the guest */
+#define SANDBOX_CALL_CRASH  (SANDBOX_BASE + 66) /* vector, rip, address, error \
+                                                 */
 #define SANDBOX_CALLS 67u
 
 #define SANDBOX_TICK_NS 4000000u
 
-#define SANDBOX_MAX_CHANGES 48
+#define SANDBOX_MAX_CHANGES  48
 #define SANDBOX_MAX_SEGMENTS 8
-#define SANDBOX_MAX_FILTER 1024
+#define SANDBOX_MAX_FILTER   1024
 
 /* A change of the address space for the stub to carry out by mmap(). */
 struct sandbox_change {

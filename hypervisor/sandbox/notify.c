@@ -3,8 +3,9 @@
  * we answer. A hypercall is dispatched; a change of the address space is let
  * go only if it is one that we told the stub to make.
  *
- * One call of one vCPU is handled at a time, from RECV to SEND. After a domain shut
- * down in its call the call is never answered: the vCPU sleeps until it is killed.
+ * One call of one vCPU is handled at a time, from RECV to SEND. After a domain
+ * shut down in its call the call is never answered: the vCPU sleeps until it is
+ * killed.
  */
 #include <asm/unistd.h>
 #include <errno.h>
@@ -22,7 +23,7 @@
 
 /* Newer than Debian 12's headers (Linux 6.6). */
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1ul
 #endif
 
@@ -105,13 +106,12 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
 
 static bool is_change(const struct sandbox_change *c, const uint64_t *a)
 {
-    uint64_t flags = c->fd >= 0 ? MAP_SHARED | MAP_FIXED
-                                : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED |
-                                      MAP_NORESERVE;
+    uint64_t flags =
+        c->fd >= 0 ? MAP_SHARED | MAP_FIXED
+                   : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
 
-    return a[0] == c->addr && a[1] == PAGE_SIZE &&
-           a[2] == (uint64_t)c->prot && a[3] == flags &&
-           (int32_t)a[4] == c->fd && a[5] == c->offset;
+    return a[0] == c->addr && a[1] == PAGE_SIZE && a[2] == (uint64_t)c->prot &&
+           a[3] == flags && (int32_t)a[4] == c->fd && a[5] == c->offset;
 }
 
 static enum verdict judge_mmap(struct sandbox_domain *sd, const uint64_t *a)
@@ -152,8 +152,7 @@ static bool maps_show(int pid, uint64_t addr)
     f = fopen(path, "re");
     if (!f)
         return true;
-    while (!found &&
-           fscanf(f, "%lx-%lx %7s%*[^\n]", &start, &end, perms) == 3)
+    while (!found && fscanf(f, "%lx-%lx %7s%*[^\n]", &start, &end, perms) == 3)
         found = addr >= start && addr < end && strncmp(perms, "---", 3);
     fclose(f);
     return found;
@@ -175,7 +174,8 @@ static bool is_reachable(int pid, uint64_t addr)
     return errno != EFAULT && errno != ESRCH && maps_show(pid, addr);
 }
 
-static bool was_refused(struct sandbox_domain *sd, const struct pending_change *p)
+static bool was_refused(struct sandbox_domain *sd,
+                        const struct pending_change *p)
 {
     return p->change.fd < 0 && is_reachable(sd->domain->pid, p->change.addr);
 }
@@ -214,10 +214,14 @@ static void finish_changes(struct sandbox_domain *sd, bool hypercall)
 static void crash(struct domain *d, const uint64_t *a)
 {
     static const char *const names[] = {
-        [0] = "division by zero", [1] = "debug trap",
-        [3] = "breakpoint",       [6] = "invalid instruction",
-        [13] = "general protection", [14] = "page fault",
-        [16] = "floating point",  [17] = "alignment check",
+        [0] = "division by zero",
+        [1] = "debug trap",
+        [3] = "breakpoint",
+        [6] = "invalid instruction",
+        [13] = "general protection",
+        [14] = "page fault",
+        [16] = "floating point",
+        [17] = "alignment check",
         [19] = "vector floating point",
     };
     const char *name =
@@ -327,11 +331,11 @@ static int receive_listener(int sock)
         char space[CMSG_SPACE(sizeof(int))];
     } control;
     char byte;
-    struct iovec iov = {&byte, 1};
-    struct msghdr m = {.msg_iov = &iov,
-                       .msg_iovlen = 1,
-                       .msg_control = &control,
-                       .msg_controllen = sizeof(control)};
+    struct iovec iov = { &byte, 1 };
+    struct msghdr m = { .msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = &control,
+                        .msg_controllen = sizeof(control) };
     struct cmsghdr *c;
     int fd = -1;
 

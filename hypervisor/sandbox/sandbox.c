@@ -73,7 +73,8 @@ static int host_open_sandbox(struct rs_host *h)
     s->sync_wake = true;
     s->boot_fd = filter_build();
     if (s->boot_fd < 0)
-        return host_error(h, s->boot_fd, "cannot build the system call filter: %s",
+        return host_error(h, s->boot_fd,
+                          "cannot build the system call filter: %s",
                           strerror(-s->boot_fd));
     err = open_buffers(s);
     if (err)
@@ -132,8 +133,8 @@ static int place_stack(struct domain *d)
 static int spawn(struct sandbox_domain *sd)
 {
     struct domain *d = sd->domain;
-    uint64_t page_offset =
-        (uint64_t)(d->memory.nr_pages + MEMORY_OWN_ENGINE) << PAGE_SHIFT;
+    uint64_t page_offset = (uint64_t)(d->memory.nr_pages + MEMORY_OWN_ENGINE)
+                           << PAGE_SHIFT;
     int sp[2], pid;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp))
@@ -205,7 +206,7 @@ static char process_state(int pid)
     return p && p[1] == ' ' ? p[2] : 'X';
 }
 
-#define SLOW_NS 50000000u
+#define SLOW_NS       50000000u
 #define STOP_LIMIT_NS 5000000000u
 
 static bool has_stopped(int pid)
@@ -224,7 +225,7 @@ static void pause_process(struct domain *d)
 {
     struct sandbox_domain *sd = d->engine;
     uint64_t start = host_now(), took = 0;
-    struct timespec nap = {0, 5000};
+    struct timespec nap = { 0, 5000 };
 
     send_signal(sd, SIGSTOP);
     if (sd->parked || sd->in_call || sd->listener.fd < 0)
@@ -241,7 +242,7 @@ static void pause_process(struct domain *d)
 static void kill_process(struct domain *d)
 {
     struct sandbox_domain *sd = d->engine;
-    struct pollfd p = {.fd = sd->pidfd, .events = POLLIN};
+    struct pollfd p = { .fd = sd->pidfd, .events = POLLIN };
 
     send_signal(sd, SIGKILL);
     if (sd->pidfd >= 0 && poll(&p, 1, 1000) != 1)
@@ -274,7 +275,8 @@ static void free_engine(struct domain *d)
 static void report_end(struct domain *d, int status)
 {
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-        domain_crash(d, "killed: it made a system call that is not a hypercall");
+        domain_crash(d,
+                     "killed: it made a system call that is not a hypercall");
     else if (WIFSIGNALED(status))
         domain_crash(d, "its process was killed by signal %d (%s)",
                      WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -296,8 +298,7 @@ void sandbox_process_ended(struct sandbox_host *s, pid_t pid, int status)
 {
     struct list *pos;
 
-    list_for_each(pos, &s->host->domain_list)
-    {
+    list_for_each(pos, &s->host->domain_list) {
         struct sandbox_domain *sd = alive(pos);
 
         if (sd && sd->domain->pid == pid) {
@@ -312,8 +313,7 @@ void sandbox_zygote_ended(struct sandbox_host *s)
 {
     struct list *pos;
 
-    list_for_each(pos, &s->host->domain_list)
-    {
+    list_for_each(pos, &s->host->domain_list) {
         struct sandbox_domain *sd = alive(pos);
 
         if (sd) {
@@ -340,7 +340,7 @@ static uint64_t cpu_ns(struct domain *d)
 static int port_attach(struct domain *d, evtchn_port_t port, int rx, int tx)
 {
     struct sandbox_domain *sd = d->engine;
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = port};
+    struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = port };
     int err = 0;
 
     if (epoll_ctl(sd->epfd, EPOLL_CTL_ADD, rx, &ev))

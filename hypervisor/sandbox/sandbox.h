@@ -20,11 +20,11 @@
 /* Of the host: rs_host.engine_host. */
 struct sandbox_host {
     struct rs_host *host;
-    int zygote_fd;      /* SEQPACKET; EOF ends the zygote */
+    int zygote_fd; /* SEQPACKET; EOF ends the zygote */
     pid_t zygote_pid;
     struct watch zygote_watch;
-    int boot_fd;        /* struct sandbox_boot, read-only for stubs */
-    int dummy_fd;       /* what a closed port's descriptor is replaced by */
+    int boot_fd;  /* struct sandbox_boot, read-only for stubs */
+    int dummy_fd; /* what a closed port's descriptor is replaced by */
     size_t notif_size, resp_size;
     struct seccomp_notif *notif; /* buffers of that size */
     struct seccomp_notif_resp *resp;
@@ -45,12 +45,12 @@ struct sandbox_domain {
     struct sandbox_host *host;
     int epfd; /* shared with the guest: its ports */
     int pidfd;
-    struct watch socket;   /* until the listener arrived */
+    struct watch socket; /* until the listener arrived */
     struct watch listener;
-    bool dead;      /* the process has ended */
-    bool parked;    /* the start call waits for the first resume */
-    bool entered;   /* guest code may have run */
-    bool in_call;   /* a notification is being handled: `notif_id` */
+    bool dead;    /* the process has ended */
+    bool parked;  /* the start call waits for the first resume */
+    bool entered; /* guest code may have run */
+    bool in_call; /* a notification is being handled: `notif_id` */
     uint64_t notif_id;
     struct pending_change pending[SANDBOX_MAX_CHANGES];
     unsigned int nr_pending;

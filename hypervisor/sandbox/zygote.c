@@ -29,7 +29,7 @@
 
 #include "sandbox.h"
 
-#define NOBODY 65534
+#define NOBODY      65534
 #define REQUEST_FDS 4 /* in the order of the stub's numbers from EPOLL on */
 
 struct request {
@@ -54,8 +54,8 @@ static ssize_t send_with_fds(int sock, const void *data, size_t n,
         struct cmsghdr align;
         char space[CMSG_SPACE(REQUEST_FDS * sizeof(int))];
     } control;
-    struct iovec iov = {(void *)(uintptr_t)data, n};
-    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct iovec iov = { (void *)(uintptr_t)data, n };
+    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
     struct cmsghdr *c;
 
     memset(&control, 0, sizeof(control));
@@ -79,11 +79,11 @@ static ssize_t recv_with_fds(int sock, void *data, size_t n, int *fds,
         struct cmsghdr align;
         char space[CMSG_SPACE(REQUEST_FDS * sizeof(int))];
     } control;
-    struct iovec iov = {data, n};
-    struct msghdr m = {.msg_iov = &iov,
-                       .msg_iovlen = 1,
-                       .msg_control = &control,
-                       .msg_controllen = sizeof(control)};
+    struct iovec iov = { data, n };
+    struct msghdr m = { .msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = &control,
+                        .msg_controllen = sizeof(control) };
     struct cmsghdr *c;
     ssize_t got;
 
@@ -110,8 +110,8 @@ struct zygote {
 static void become_stub(const struct zygote *z, const int *fds, char *offset)
 {
     char name[] = "ringside-guest";
-    char *argv[] = {name, offset, NULL};
-    char *envp[] = {NULL};
+    char *argv[] = { name, offset, NULL };
+    char *envp[] = { NULL };
     sigset_t none;
 
     for (int i = 0; i < REQUEST_FDS; i++)
@@ -128,7 +128,7 @@ static void become_stub(const struct zygote *z, const int *fds, char *offset)
 
 static void serve_spawn(const struct zygote *z)
 {
-    struct answer a = {.kind = ANSWER_SPAWNED};
+    struct answer a = { .kind = ANSWER_SPAWNED };
     int fds[REQUEST_FDS], pidfd = -1;
     struct request rq;
     char offset[24];
@@ -155,7 +155,7 @@ static void serve_spawn(const struct zygote *z)
 
 static void serve_ends(const struct zygote *z)
 {
-    struct answer a = {.kind = ANSWER_ENDED};
+    struct answer a = { .kind = ANSWER_ENDED };
     struct signalfd_siginfo si;
 
     while (read(z->sigfd, &si, sizeof(si)) > 0)
@@ -181,9 +181,9 @@ static bool become_nobody(void)
  * like an ordinary user, which is what it is outside. */
 static bool drop_capabilities(void)
 {
-    struct __user_cap_header_struct h = {.version =
-                                             _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    struct __user_cap_header_struct h = { .version =
+                                              _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
 
     return !syscall(SYS_capset, &h, none);
 }
@@ -205,8 +205,8 @@ static void shed_rights(unsigned int flags)
 /* Closes all but these, which go to the last numbers below SANDBOX_FDS. */
 static void keep_only(struct zygote *z)
 {
-    int *keep[3] = {&z->sock, &z->boot_fd, &z->stub_fd};
-    struct rlimit rl = {0, 0};
+    int *keep[3] = { &z->sock, &z->boot_fd, &z->stub_fd };
+    struct rlimit rl = { 0, 0 };
     int away = 3;
 
     if (!getrlimit(RLIMIT_NOFILE, &rl)) {
@@ -232,7 +232,7 @@ static void keep_only(struct zygote *z)
 
 static void limit(int what, rlim_t max)
 {
-    struct rlimit rl = {max, max};
+    struct rlimit rl = { max, max };
 
     if (setrlimit(what, &rl))
         _exit(8);
@@ -264,8 +264,8 @@ static _Noreturn void zygote_main(struct zygote z, unsigned int flags)
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     z.sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    p[0] = (struct pollfd){.fd = z.sock, .events = POLLIN};
-    p[1] = (struct pollfd){.fd = z.sigfd, .events = POLLIN};
+    p[0] = (struct pollfd){ .fd = z.sock, .events = POLLIN };
+    p[1] = (struct pollfd){ .fd = z.sigfd, .events = POLLIN };
     for (;;) {
         if (poll(p, 2, -1) < 0 && errno != EINTR)
             _exit(9);
@@ -297,8 +297,7 @@ static int stub_file(void)
 static int take_answer(struct sandbox_host *s, struct answer *a, int *pidfd,
                        int flags)
 {
-    ssize_t n =
-        recv_with_fds(s->zygote_fd, a, sizeof(*a), pidfd, 1, flags);
+    ssize_t n = recv_with_fds(s->zygote_fd, a, sizeof(*a), pidfd, 1, flags);
 
     if (n == (ssize_t)sizeof(*a))
         return 0;
@@ -331,8 +330,8 @@ static void zygote_ready(void *data, uint32_t events)
 int zygote_spawn(struct sandbox_host *s, int ram_fd, int epoll_fd,
                  int socket_fd, uint64_t page_offset, int *pidfd)
 {
-    struct request rq = {page_offset};
-    int fds[3] = {epoll_fd, ram_fd, socket_fd};
+    struct request rq = { page_offset };
+    int fds[3] = { epoll_fd, ram_fd, socket_fd };
     struct answer a;
     int err;
 
@@ -352,7 +351,7 @@ int zygote_spawn(struct sandbox_host *s, int ram_fd, int epoll_fd,
 
 int zygote_open(struct sandbox_host *s)
 {
-    struct zygote z = {.boot_fd = s->boot_fd};
+    struct zygote z = { .boot_fd = s->boot_fd };
     int sp[2];
 
     z.stub_fd = stub_file();

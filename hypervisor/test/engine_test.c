@@ -64,7 +64,7 @@ static void free_domain(struct domain *d)
 static int port_attach(struct domain *d, evtchn_port_t port, int rx, int tx)
 {
     struct test_domain *t = d->engine;
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u32 = port};
+    struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u32 = port };
 
     (void)tx;
     return epoll_ctl(t->epfd, EPOLL_CTL_ADD, rx, &ev) ? -errno : 0;

@@ -23,10 +23,10 @@
 extern "C" {
 #endif
 
-#define RS_DOMID_DRIVER 1 /* the driver domain keeps this domid */
+#define RS_DOMID_DRIVER      1 /* the driver domain keeps this domid */
 #define RS_DOMID_FIRST_GUEST 2
-#define RS_NAME_MAX 64     /* with the final NUL */
-#define RS_CMDLINE_MAX 1024
+#define RS_NAME_MAX          64 /* with the final NUL */
+#define RS_CMDLINE_MAX       1024
 
 struct rs_host;
 
@@ -43,7 +43,7 @@ struct rs_host_config {
     void (*domain_event)(void *data, uint16_t domid);
     void *data;
 };
-#define RS_HOST_NO_NAMESPACES 1u /* do not try user namespaces */
+#define RS_HOST_NO_NAMESPACES  1u /* do not try user namespaces */
 #define RS_HOST_NO_USERFAULTFD 2u
 
 /* Makes a host. -ENOSYS or -EPERM: the engine cannot run on this machine. */
@@ -81,13 +81,14 @@ struct rs_domain_config {
     void (*console)(void *data, const char *bytes, size_t n);
     void *data;
 };
-#define RS_DOMAIN_STORE 1u   /* store ring and port for domain 0 */
+#define RS_DOMAIN_STORE   1u /* store ring and port for domain 0 */
 #define RS_DOMAIN_CONSOLE 2u /* console ring and port for the driver domain */
 
 /* Creates a paused domain and returns its domid (> 0) or -errno:
  * -EEXIST name in use, -ENOEXEC not a bootable image, -ENOMEM over budget or
  * image larger than its memory, -EINVAL. */
-int rs_domain_create(struct rs_host *host, const struct rs_domain_config *config);
+int rs_domain_create(struct rs_host *host,
+                     const struct rs_domain_config *config);
 
 /* Pauses nest. After rs_domain_pause() returns no vCPU runs. -ESRCH. */
 int rs_domain_pause(struct rs_host *host, uint16_t domid);
@@ -98,9 +99,9 @@ int rs_domain_destroy(struct rs_host *host, uint16_t domid);
 
 enum rs_domain_state {
     RS_DOMAIN_PAUSED,
-    RS_DOMAIN_RUNNING, /* or blocked */
+    RS_DOMAIN_RUNNING,  /* or blocked */
     RS_DOMAIN_SHUTDOWN, /* stopped; kept for its reason until destroyed */
-    RS_DOMAIN_DYING,   /* destroyed; other domains still map its pages */
+    RS_DOMAIN_DYING,    /* destroyed; other domains still map its pages */
 };
 
 struct rs_domain_info {

@@ -2,8 +2,8 @@
  * The guest's carrier: hypercalls through the hypercall page.
  *
  * Calling convention of Xen on x86-64 (<xen/arch-x86/xen-x86_64.h>): number
- * times 32 into the page, arguments in rdi rsi rdx r10 r8, result in rax; rcx and
- * r11 are clobbered. Also here: the hypercalls that only a guest can do.
+ * times 32 into the page, arguments in rdi rsi rdx r10 r8, result in rax; rcx
+ * and r11 are clobbered. Also here: the hypercalls that only a guest can do.
  */
 #ifndef RINGSIDE_GUEST_CARRIER_H
 #define RINGSIDE_GUEST_CARRIER_H
@@ -67,10 +67,11 @@ static inline long hypercall_set_trap_table(const struct trap_info *table)
                       0, 0);
 }
 
-static inline long hypercall_set_event_callback(void (*fn)(struct cpu_user_regs *))
+static inline long
+hypercall_set_event_callback(void (*fn)(struct cpu_user_regs *))
 {
-    struct callback_register op = {.type = CALLBACKTYPE_event,
-                                   .address = (unsigned long)fn};
+    struct callback_register op = { .type = CALLBACKTYPE_event,
+                                    .address = (unsigned long)fn };
 
     return hypercall_op(__HYPERVISOR_callback_op, CALLBACKOP_register, &op,
                         sizeof(op));
@@ -89,13 +90,14 @@ static inline long hypercall_set_fs_base(unsigned long base)
 
 static inline long hypercall_vcpu_op(int cmd, unsigned int vcpu, void *arg)
 {
-    return hypercall5(__HYPERVISOR_vcpu_op, cmd, vcpu, (unsigned long)arg, 0, 0);
+    return hypercall5(__HYPERVISOR_vcpu_op, cmd, vcpu, (unsigned long)arg, 0,
+                      0);
 }
 
 /* Ends this domain: SHUTDOWN_... and the program's exit status (0..255). */
 static inline long hypercall_shutdown(unsigned int reason, unsigned int status)
 {
-    struct sched_shutdown op = {.reason = reason | (status & 0xff) << 8};
+    struct sched_shutdown op = { .reason = reason | (status & 0xff) << 8 };
 
     return hypercall_op(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &op,
                         sizeof(op));

@@ -163,9 +163,9 @@ static long callback_op(unsigned long cmd, unsigned long arg)
 /* ---- the address space ---- */
 
 #define PTE_PRESENT 1ull
-#define PTE_WRITE 2ull
-#define PTE_NX (1ull << 63)
-#define PTE_FRAME 0x000ffffffffff000ull
+#define PTE_WRITE   2ull
+#define PTE_NX      (1ull << 63)
+#define PTE_FRAME   0x000ffffffffff000ull
 
 static long update_va_mapping(unsigned long va, uint64_t pte)
 {

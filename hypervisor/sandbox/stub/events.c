@@ -27,8 +27,8 @@ uint64_t stub_now(void)
         xen_rmb();
         __asm__ __volatile__("rdtsc" : "=a"(lo), "=d"(hi));
         delta = ((uint64_t)hi << 32 | lo) - t->tsc_timestamp;
-        delta = t->tsc_shift >= 0 ? delta << t->tsc_shift
-                                  : delta >> -t->tsc_shift;
+        delta =
+            t->tsc_shift >= 0 ? delta << t->tsc_shift : delta >> -t->tsc_shift;
         ns = t->system_time +
              (uint64_t)((unsigned __int128)delta * t->tsc_to_system_mul >> 32);
         xen_rmb();
@@ -56,7 +56,7 @@ static long collect(struct __kernel_timespec *timeout)
 
 void stub_harvest(void)
 {
-    struct __kernel_timespec zero = {0, 0};
+    struct __kernel_timespec zero = { 0, 0 };
 
     for (int i = 0; i < ROUNDS && collect(&zero) == BATCH; i++)
         ;
@@ -85,13 +85,13 @@ void stub_deliver(struct cpu_user_regs *regs)
 
 static struct __kernel_timespec timespec_of(uint64_t ns)
 {
-    return (struct __kernel_timespec){(long long)(ns / NS),
-                                      (long long)(ns % NS)};
+    return (struct __kernel_timespec){ (long long)(ns / NS),
+                                       (long long)(ns % NS) };
 }
 
 void stub_arm_tick(void)
 {
-    struct __kernel_itimerspec its = {{0, 0}, {0, 0}};
+    struct __kernel_itimerspec its = { { 0, 0 }, { 0, 0 } };
     uint64_t now = stub_now(), ns = SANDBOX_TICK_NS;
 
     if (stub.deadline && stub.deadline < now + ns)

@@ -15,8 +15,8 @@
 
 struct stub stub;
 
-#define SOL_SOCKET 1
-#define SCM_RIGHTS 1
+#define SOL_SOCKET      1
+#define SCM_RIGHTS      1
 #define CLOCK_MONOTONIC 1
 
 static void need(bool ok, int step)
@@ -72,8 +72,8 @@ static void map_memory(uint64_t page_offset)
 
 static void make_tick(void)
 {
-    struct sigevent ev = {.sigev_signo = SIGALRM,
-                          .sigev_notify = SIGEV_THREAD_ID};
+    struct sigevent ev = { .sigev_signo = SIGALRM,
+                           .sigev_notify = SIGEV_THREAD_ID };
     int id = -1;
 
     ev._sigev_un._tid = (int)sys3(__NR_gettid, 0, 0, 0);
@@ -100,7 +100,7 @@ struct message {
     struct {
         void *base;
         size_t len;
-    } *iov;
+    } * iov;
     size_t iovlen;
     void *control;
     size_t controllen;
@@ -114,16 +114,16 @@ static void send_listener(long listener)
     struct {
         void *base;
         size_t len;
-    } iov = {&byte, 1};
+    } iov = { &byte, 1 };
     struct {
         size_t len;
         int level, type;
         int fd, pad;
-    } control = {20, SOL_SOCKET, SCM_RIGHTS, (int)listener, 0};
-    struct message m = {.iov = (void *)&iov,
-                        .iovlen = 1,
-                        .control = &control,
-                        .controllen = sizeof(control)};
+    } control = { 20, SOL_SOCKET, SCM_RIGHTS, (int)listener, 0 };
+    struct message m = { .iov = (void *)&iov,
+                         .iovlen = 1,
+                         .control = &control,
+                         .controllen = sizeof(control) };
 
     need(sys3(__NR_sendmsg, SANDBOX_FD_SOCKET, (long)&m, 0) == 1, 17);
 }

@@ -16,7 +16,7 @@
 #include "../layout.h"
 #include "xen_compat.h"
 
-#define NS 1000000000ull
+#define NS    1000000000ull
 #define TRAPS 32
 
 /* Nothing here is seen from outside, so nothing needs a relocation. */

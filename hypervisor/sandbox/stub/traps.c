@@ -15,8 +15,8 @@
 #include "stub.h"
 
 #define VECTOR_INVALID_OPCODE 6
-#define VECTOR_PROTECTION 13
-#define VECTOR_PAGE_FAULT 14
+#define VECTOR_PROTECTION     13
+#define VECTOR_PAGE_FAULT     14
 
 struct kernel_sigaction {
     void (*handler)(int, siginfo_t *, struct ucontext *);
@@ -28,12 +28,28 @@ struct kernel_sigaction {
 static void to_xen(struct cpu_user_regs *r, const struct sigcontext *c)
 {
     *r = (struct cpu_user_regs){
-        .r15 = c->r15, .r14 = c->r14, .r13 = c->r13, .r12 = c->r12,
-        .rbp = c->rbp, .rbx = c->rbx, .r11 = c->r11, .r10 = c->r10,
-        .r9 = c->r9, .r8 = c->r8, .rax = c->rax, .rcx = c->rcx,
-        .rdx = c->rdx, .rsi = c->rsi, .rdi = c->rdi, .rip = c->rip,
-        .rflags = c->eflags, .rsp = c->rsp, .cs = c->cs, .ss = c->ss,
-        .error_code = (uint32_t)c->err, .entry_vector = (uint32_t)c->trapno,
+        .r15 = c->r15,
+        .r14 = c->r14,
+        .r13 = c->r13,
+        .r12 = c->r12,
+        .rbp = c->rbp,
+        .rbx = c->rbx,
+        .r11 = c->r11,
+        .r10 = c->r10,
+        .r9 = c->r9,
+        .r8 = c->r8,
+        .rax = c->rax,
+        .rcx = c->rcx,
+        .rdx = c->rdx,
+        .rsi = c->rsi,
+        .rdi = c->rdi,
+        .rip = c->rip,
+        .rflags = c->eflags,
+        .rsp = c->rsp,
+        .cs = c->cs,
+        .ss = c->ss,
+        .error_code = (uint32_t)c->err,
+        .entry_vector = (uint32_t)c->trapno,
         .saved_upcall_mask = stub.vcpu->evtchn_upcall_mask,
     };
 }
@@ -136,9 +152,9 @@ static void install(int sig, void (*fn)(int, siginfo_t *, struct ucontext *))
 
 void stub_install_signals(void)
 {
-    static const int traps[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
-    stack_t ss = {.ss_sp = (void *)stub.page->stack,
-                  .ss_size = stub.page->stack_size};
+    static const int traps[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
+    stack_t ss = { .ss_sp = (void *)stub.page->stack,
+                   .ss_size = stub.page->stack_size };
 
     sys3(__NR_sigaltstack, (long)&ss, 0, 0);
     for (unsigned int i = 0; i < sizeof(traps) / sizeof(traps[0]); i++)
