@@ -132,8 +132,9 @@ static const char *model_do(struct model *m, const struct op *o, char *text)
     case READ:
         if (!there)
             return "ENOENT";
-        sprintf(text, m->item[o->path].value ? "%d" : "",
-                m->item[o->path].value);
+        text[0] = '\0';
+        if (m->item[o->path].value)
+            sprintf(text, "%d", m->item[o->path].value);
         return text;
     case LIST:
         return there ? model_list(m, o->path, text) : "ENOENT";
