@@ -165,10 +165,16 @@ static int check_forward(struct forward *f)
     return 0;
 }
 
+static bool is_any(const struct forward *f)
+{
+    return strcmp(f->host_addr, "0.0.0.0") == 0;
+}
+
 static bool same_port(const struct forward *a, const struct forward *b)
 {
     return a->udp == b->udp && a->host_port == b->host_port &&
-           a->host_port != 0 && strcmp(a->host_addr, b->host_addr) == 0;
+           a->host_port != 0 &&
+           (is_any(a) || is_any(b) || strcmp(a->host_addr, b->host_addr) == 0);
 }
 
 static int check_forwards_differ(const struct guest_config *c,

@@ -51,7 +51,7 @@ ok 'with its nodes' test "$(nodes)" -lt "$before"
 # The backend knows better than the checks beforehand.
 before=$(nodes)
 out=$(timeout 30 "$ringside" create --kernel "$guest" --name net \
-    --vif type=nat,mtu=68 -- wait 2>&1)
+    --vif type=nat,mtu=65535 -- wait 2>&1)
 is 'a backend refuses: status' $? 1
 like 'a backend refuses: one line' "$out" '^ringside: vif 0: [^
 ]*mtu[^
@@ -88,11 +88,22 @@ timeout 60 "$ringside" run -q --kernel "$guest" --name last -- wait \
     </dev/null >"$tmp/out" 2>&1 &
 run=$!
 until_true 10 said waiting "$tmp/out"
+guests=$(for name in $(names); do
+    "$ringside" info --json "$name" | grep -o '"pid":[0-9]*' | cut -d: -f2
+done)
+is '(three guests)' "$(echo "$guests" | wc -l)" 3
 kill -9 "$host"
 wait $run
 is 'run ends with its host' $? 1
 like 'and says why' "$(tail -n1 "$tmp/out")" 'ringside: the host of last is gone'
-nobody() { [ -z "$(ours '^ringside')" ]; }
+nobody()
+{
+    local pid
+    for pid in $guests; do
+        [ ! -e "/proc/$pid" ] || return 1
+    done
+    [ -z "$(ours '^ringside')" ]
+}
 ok 'no process is left' until_true 10 nobody
 timeout 30 "$ringside" create -q --kernel "$guest" --name again -- wait
 is 'a new host takes its place' $? 0

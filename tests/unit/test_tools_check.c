@@ -234,6 +234,13 @@ static void ports(void **state)
     config_add_vif(&c, "--vif", spec);
     check(&c, "forwarded twice");
     c.nr_vifs = 0;
+    config_add_vif(&c, "--vif", "forward=udp:0:80");
+    check(&c, NULL);
+    snprintf(spec, sizeof(spec), "forward=udp:0.0.0.0:%u:80",
+             c.vifs[0].forwards[0].host_port);
+    config_add_vif(&c, "--vif", spec);
+    check(&c, "forwarded twice");
+    c.nr_vifs = 0;
     config_add_vif(&c, "--vif", "forward=tcp:192.0.2.1:8080:80");
     check(&c, "cannot use tcp port 8080 of 192.0.2.1");
     c.nr_vifs = 0;
