@@ -32,8 +32,9 @@ void console_drain(void);
  * width and zero padding.
  */
 void console_report(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void console_report_va(const char *fmt, va_list ap)
-    __attribute__((format(printf, 1, 0)));
+/* A whole line at once, so that no other output falls into it. */
+void console_report_line(const char *before, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 void console_init(const struct start_info *si);
 

@@ -89,15 +89,23 @@ static void put_format(struct line *l, const char *fmt, va_list *ap)
             put_char(l, *fmt);
 }
 
-void console_report_va(const char *fmt, va_list ap)
+static void report(const char *before, const char *fmt, va_list ap,
+                   const char *after)
 {
     struct line l = { .n = 0 };
     va_list copy;
 
+    put_string(&l, before);
     va_copy(copy, ap);
     put_format(&l, fmt, &copy);
     va_end(copy);
+    put_string(&l, after);
     hypercall_console_write(l.text, l.n);
+}
+
+void console_report_line(const char *before, const char *fmt, va_list ap)
+{
+    report(before, fmt, ap, "\n");
 }
 
 void console_report(const char *fmt, ...)
@@ -105,6 +113,6 @@ void console_report(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    console_report_va(fmt, ap);
+    report("", fmt, ap, "");
     va_end(ap);
 }

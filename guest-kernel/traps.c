@@ -184,11 +184,9 @@ _Noreturn void kernel_panic(const char *fmt, ...)
     va_list ap;
 
     begin_crash();
-    console_report("guest panic: ");
     va_start(ap, fmt);
-    console_report_va(fmt, ap);
+    console_report_line("guest panic: ", fmt, ap);
     va_end(ap);
-    console_report("\n");
     report_backtrace((uintptr_t)__builtin_frame_address(0));
     crash();
 }
