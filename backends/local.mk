@@ -104,3 +104,8 @@ tests_fuzz_fuzz_blkback_LDADD = $(EVENT_LIBS)
 
 dist_man_MANS += docs/man/ringside-driverd.8
 system_tests += tests/system/driverd.sh
+
+unit_tests += tests/unit/test_netback
+tests_unit_test_netback_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_netback_SOURCES = tests/unit/test_netback.c $(fake_host)
+tests_unit_test_netback_LDADD = $(fake_host_LDADD) $(SLIRP_LIBS)
