@@ -11,8 +11,6 @@
  * The caller of every function has the core lock. The network thread sleeps
  * until the next timeout; a timeout that another thread makes wakes it.
  */
-#include <stdlib.h>
-
 #include "lwip/opt.h"
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -37,6 +35,13 @@ struct timeout {
     void *arg;
 };
 
+/*
+ * The stack itself has four at most; the rest is for programs on lwIP's raw
+ * API. No heap: timeouts must work when memory is short, then most of all.
+ */
+#define TIMEOUTS_MAX 64
+
+static struct timeout pool[TIMEOUTS_MAX];
 static struct timeout *timeouts; /* by due time */
 static bool tcp_running, tick_running, dhcp_running;
 static unsigned int quiet_ticks;
@@ -56,11 +61,12 @@ void sys_timeouts_init(void)
 
 void sys_timeout(u32_t ms, sys_timeout_handler fn, void *arg)
 {
-    struct timeout *t = malloc(sizeof(*t));
-    struct timeout **at = &timeouts;
+    struct timeout **at = &timeouts, *t = pool;
 
-    if (!t)
-        kernel_panic("no memory for a network timeout");
+    while (t < pool + TIMEOUTS_MAX && t->fn)
+        t++;
+    if (t == pool + TIMEOUTS_MAX)
+        kernel_panic("more than %d network timeouts", TIMEOUTS_MAX);
     *t = (struct timeout){ .due = sys_now() + ms, .fn = fn, .arg = arg };
     while (*at && !is_before(t->due, (*at)->due))
         at = &(*at)->next;
@@ -78,7 +84,7 @@ void sys_untimeout(sys_timeout_handler fn, void *arg)
         if (t->fn != fn || t->arg != arg)
             continue;
         *at = t->next;
-        free(t);
+        t->fn = NULL;
         return;
     }
 }
@@ -92,7 +98,7 @@ void sys_check_timeouts(void)
         struct timeout copy = *t;
 
         timeouts = t->next;
-        free(t);
+        t->fn = NULL;
         copy.fn(copy.arg);
     }
 }

@@ -68,6 +68,25 @@ clients()
 ok "200 requests over 20 connections at once" clients
 is "the server is still there" "$(status "$url/f1")" 200
 
+# Sixty clients that ask for much and read nothing: more than memory holds.
+ask_and_wait()
+{
+    local fds=() fd
+    for i in $(seq 60); do
+        exec {fd}<>"/dev/tcp/127.0.0.1/$port" || return 1
+        printf 'GET /f52428800 HTTP/1.1\r\n\r\n' >&"$fd"
+        fds+=("$fd")
+    done
+    sleep 2
+    for fd in "${fds[@]}"; do exec {fd}>&-; done
+}
+answers()
+{
+    fetch "$url/f4097" "$site/f4097" 2>/dev/null
+}
+ok "sixty clients that do not read" ask_and_wait
+ok "do no lasting harm" until_true 30 answers
+
 taken()
 {
     "$ringside" create --quiet --kernel "$server" --name other \
@@ -80,10 +99,6 @@ like "a port that is taken is named" "$(taken)" "$port .*is taken"
 driverd()
 {
     pgrep -f "ringside-driverd --rundir $RINGSIDE_RUNDIR"
-}
-answers()
-{
-    fetch "$url/f4097" "$site/f4097" 2>/dev/null
 }
 ok "the driver domain is killed" kill -9 "$(driverd)"
 ok "the guest is back on the network" until_true 30 answers

@@ -79,16 +79,16 @@
 
 /*
  * TCP for throughput on links without loss and with an MTU of up to 64 KiB:
- * windows of half a MiB, segments of four pages. Larger ones are no faster, and
- * a peer with 64 KiB of window that tells of room only in steps of two
+ * windows of a quarter MiB, segments of four pages. Larger ones are no faster,
+ * and a peer with 64 KiB of window that tells of room only in steps of two
  * segments (libslirp) could leave less than one and never tell: a segment must
  * be smaller than a third of its window.
  */
 #define TCP_MSS                  (4 * 4096 - 54)
-#define TCP_WND                  (512 * 1024)
-#define TCP_SND_BUF              (512 * 1024)
+#define TCP_WND                  (256 * 1024)
+#define TCP_SND_BUF              (256 * 1024)
 #define LWIP_WND_SCALE           1
-#define TCP_RCV_SCALE            4
+#define TCP_RCV_SCALE            3
 #define TCP_SND_QUEUELEN         1500
 #define TCP_OVERSIZE             1460
 #define TCP_WND_UPDATE_THRESHOLD (16 * 1024)
