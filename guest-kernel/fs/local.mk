@@ -1,10 +1,11 @@
 # guest-kernel/fs: file systems, part of the guest kernel's library.
 
 guest_kernel_libringside_guest_a_SOURCES += %D%/tar.c %D%/tar.h \
-	%D%/tar_format.c %D%/tar_index.h %D%/tar_scan.c \
+	%D%/tar_extended.c %D%/tar_format.c %D%/tar_index.h \
+	%D%/tar_scan.c %D%/tar_scan.h \
 	%D%/tarfs.c %D%/tarfs.h %D%/tarfs_file.c %D%/dirent.c
 
-tar_parser = %D%/tar.c %D%/tar_format.c %D%/tar_scan.c
+tar_parser = %D%/tar.c %D%/tar_extended.c %D%/tar_format.c %D%/tar_scan.c
 
 unit_tests += tests/unit/test_tar
 tests_unit_test_tar_CPPFLAGS = $(HOST_CPPFLAGS)

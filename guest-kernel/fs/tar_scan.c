@@ -11,32 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tar_index.h"
+#include "tar_scan.h"
 
-/* What extended headers say about the next member. */
-struct override {
-    char *path, *link;
-    uint64_t size;
-    int64_t mtime;
-    bool has_size, has_mtime;
-};
-
-#define SCAN_BLOCKS 32
-
-struct scan {
-    tar_read_t *read;
-    void *ctx;
-    struct tar *tar;
-    uint64_t size, at;  /* of the archive; of the next header */
-    uint64_t buffer_at; /* what buffer holds: */
-    size_t buffer_len;
-    struct override next;
-    char *why;
-    size_t why_len;
-    char buffer[SCAN_BLOCKS * TAR_BLOCK];
-};
-
-static int scan_fail(struct scan *s, int err, const char *what)
+int tar_scan_fail_(struct tar_scan *s, int err, const char *what)
 {
     if (s->why && s->why_len)
         snprintf(s->why, s->why_len, "tar: %s at byte %llu", what,
@@ -44,8 +21,7 @@ static int scan_fail(struct scan *s, int err, const char *what)
     return err;
 }
 
-/* The block at offset `at`, valid until the next call; NULL with *err. */
-static const char *scan_block(struct scan *s, uint64_t at, int *err)
+const char *tar_scan_block_(struct tar_scan *s, uint64_t at, int *err)
 {
     if (at < s->buffer_at || at - s->buffer_at >= s->buffer_len) {
         uint64_t len = s->size - at;
@@ -55,7 +31,7 @@ static const char *scan_block(struct scan *s, uint64_t at, int *err)
         s->buffer_len = 0;
         *err = s->read(s->ctx, at, s->buffer, len);
         if (*err) {
-            scan_fail(s, *err, "cannot read the disk");
+            tar_scan_fail_(s, *err, "cannot read the disk");
             return NULL;
         }
         s->buffer_at = at;
@@ -65,13 +41,13 @@ static const char *scan_block(struct scan *s, uint64_t at, int *err)
 }
 
 /* Adds a member that owns path and target, which are freed on failure. */
-static int add_member(struct scan *s, struct tar_member m)
+static int add_member(struct tar_scan *s, struct tar_member m)
 {
     struct tar *t = s->tar;
     int err = 0;
 
     if (t->count == TAR_MEMBERS_MAX) {
-        err = scan_fail(s, -E2BIG, "more members than the limit");
+        err = tar_scan_fail_(s, -E2BIG, "more members than the limit");
         goto out;
     }
     if (t->count == t->room) {
@@ -94,7 +70,7 @@ out:
     return err;
 }
 
-static int add_directory(struct scan *s, const char *path, size_t len)
+static int add_directory(struct tar_scan *s, const char *path, size_t len)
 {
     struct tar_member m = { .type = TAR_DIRECTORY, .mode = 0755 };
 
@@ -104,14 +80,14 @@ static int add_directory(struct scan *s, const char *path, size_t len)
     return add_member(s, m);
 }
 
-static void forget_overrides(struct scan *s)
+static void forget_overrides(struct tar_scan *s)
 {
     free(s->next.path);
     free(s->next.link);
     memset(&s->next, 0, sizeof(s->next));
 }
 
-static char *member_path(const struct scan *s, const struct tar_header *h)
+static char *member_path(const struct tar_scan *s, const struct tar_header *h)
 {
     char buf[sizeof(h->prefix) + 1 + sizeof(h->name) + 1];
     bool prefixed = memcmp(h->magic, "ustar", 6) == 0 && h->prefix[0];
@@ -124,7 +100,7 @@ static char *member_path(const struct scan *s, const struct tar_header *h)
     return strdup(buf);
 }
 
-static char *member_link(const struct scan *s, const struct tar_header *h)
+static char *member_link(const struct tar_scan *s, const struct tar_header *h)
 {
     if (s->next.link)
         return strdup(s->next.link);
@@ -132,7 +108,7 @@ static char *member_link(const struct scan *s, const struct tar_header *h)
 }
 
 /* What kind of member the header makes; 1: none that is kept. */
-static int member_kind(struct scan *s, char type, struct tar_member *m,
+static int member_kind(struct tar_scan *s, char type, struct tar_member *m,
                        bool slash)
 {
     m->type = slash ? TAR_DIRECTORY : TAR_FILE;
@@ -151,20 +127,20 @@ static int member_kind(struct scan *s, char type, struct tar_member *m,
         m->type = TAR_DIRECTORY;
         break;
     case 'S':
-        return scan_fail(s, -EINVAL, "a sparse member, which is not read");
+        return tar_scan_fail_(s, -EINVAL, "a sparse member, which is not read");
     default:
         return 1; /* devices, pipes, volume labels */
     }
     if (m->type == TAR_DIRECTORY)
         m->size = 0;
     else if (!m->path[0])
-        return scan_fail(s, -EINVAL, "a member without a name");
+        return tar_scan_fail_(s, -EINVAL, "a member without a name");
     if (m->type == TAR_HARDLINK && !tar_path_clean_(m->target))
-        return scan_fail(s, -EINVAL, "a link leaves the archive");
+        return tar_scan_fail_(s, -EINVAL, "a link leaves the archive");
     return 0;
 }
 
-static int scan_member(struct scan *s, const struct tar_header *h,
+static int scan_member(struct tar_scan *s, const struct tar_header *h,
                        uint64_t size)
 {
     struct tar_member m = { .offset = s->at + TAR_BLOCK, .size = size };
@@ -175,7 +151,7 @@ static int scan_member(struct scan *s, const struct tar_header *h,
 
     if (tar_number_(h->mode, sizeof(h->mode), &mode) ||
         tar_number_(h->mtime, sizeof(h->mtime), &mtime))
-        return scan_fail(s, -EINVAL, "a broken number");
+        return tar_scan_fail_(s, -EINVAL, "a broken number");
     m.mode = mode & 07777;
     m.mtime = s->next.has_mtime ? s->next.mtime : (int64_t)mtime;
     m.path = member_path(s, h);
@@ -186,11 +162,11 @@ static int scan_member(struct scan *s, const struct tar_header *h,
     len = strlen(m.path);
     slash = len && m.path[len - 1] == '/';
     if (len >= TAR_PATH_MAX || strlen(m.target) >= TAR_PATH_MAX) {
-        err = scan_fail(s, -E2BIG, "a name over the limit");
+        err = tar_scan_fail_(s, -E2BIG, "a name over the limit");
         goto out;
     }
     if (!tar_path_clean_(m.path)) {
-        err = scan_fail(s, -EINVAL, "a name leaves the archive");
+        err = tar_scan_fail_(s, -EINVAL, "a name leaves the archive");
         goto out;
     }
     err = member_kind(s, h->type, &m, slash);
@@ -202,118 +178,6 @@ out:
     return err < 0 ? err : 0;
 }
 
-/* The bytes of an extended header, with a NUL behind them; to be freed. */
-static int read_extended(struct scan *s, uint64_t size, char **out)
-{
-    char *data;
-    int err;
-
-    if (size > TAR_EXTENDED_MAX)
-        return scan_fail(s, -E2BIG, "an extended header over the limit");
-    data = malloc(size + 1);
-    if (!data)
-        return -ENOMEM;
-    for (uint64_t done = 0; done < size; done += TAR_BLOCK) {
-        const char *b = scan_block(s, s->at + TAR_BLOCK + done, &err);
-        uint64_t n = size - done < TAR_BLOCK ? size - done : TAR_BLOCK;
-
-        if (!b) {
-            free(data);
-            return err;
-        }
-        memcpy(data + done, b, n);
-    }
-    data[size] = '\0';
-    *out = data;
-    return 0;
-}
-
-static int set_string(char **to, const char *from, size_t len)
-{
-    free(*to);
-    *to = strndup(from, len);
-    return *to ? 0 : -ENOMEM;
-}
-
-/* One "key=value" of a pax header; keys that do not matter are passed by. */
-static int pax_record(struct scan *s, const char *key, size_t key_len,
-                      const char *value, size_t len)
-{
-    struct override *o = &s->next;
-    char number[32], *end;
-
-    if (key_len == 4 && !memcmp(key, "path", 4))
-        return set_string(&o->path, value, len);
-    if (key_len == 8 && !memcmp(key, "linkpath", 8))
-        return set_string(&o->link, value, len);
-    if (key_len >= 11 && !memcmp(key, "GNU.sparse.", 11))
-        return scan_fail(s, -EINVAL, "a sparse member, which is not read");
-    if (key_len < 4 || len == 0 || len >= sizeof(number))
-        return 0;
-    memcpy(number, value, len);
-    number[len] = '\0';
-    errno = 0;
-    if (key_len == 4 && !memcmp(key, "size", 4)) {
-        o->size = strtoull(number, &end, 10);
-        o->has_size = true;
-        if (errno || *end || number[0] < '0' || number[0] > '9')
-            return scan_fail(s, -EINVAL, "a broken pax size");
-    } else if (key_len == 5 && !memcmp(key, "mtime", 5)) {
-        o->mtime = strtoll(number, &end, 10);
-        o->has_mtime = !errno && (*end == '\0' || *end == '.');
-    }
-    return 0;
-}
-
-/* Records are "LENGTH key=value\n", LENGTH counting all of it in decimal. */
-static int pax_parse(struct scan *s, const char *p, size_t n)
-{
-    while (n) {
-        size_t len = 0, digits = 0;
-        const char *key, *eq;
-        int err;
-
-        for (; digits < n && digits < 6; digits++) {
-            if (p[digits] < '0' || p[digits] > '9')
-                break;
-            len = len * 10 + (size_t)(p[digits] - '0');
-        }
-        if (!digits || len > n || len < digits + 3 || p[digits] != ' ' ||
-            p[len - 1] != '\n')
-            return scan_fail(s, -EINVAL, "a broken pax record");
-        key = p + digits + 1;
-        eq = memchr(key, '=', (size_t)(p + len - 1 - key));
-        if (!eq)
-            return scan_fail(s, -EINVAL, "a broken pax record");
-        err = pax_record(s, key, (size_t)(eq - key), eq + 1,
-                         (size_t)(p + len - 1 - (eq + 1)));
-        if (err)
-            return err;
-        p += len;
-        n -= len;
-    }
-    return 0;
-}
-
-static int scan_extended(struct scan *s, char type, uint64_t size)
-{
-    char *data = NULL;
-    int err = 0;
-
-    if (type == 'g')
-        return 0; /* global: comments, and defaults that nobody uses */
-    err = read_extended(s, size, &data);
-    if (err)
-        return err;
-    if (type == 'x')
-        err = pax_parse(s, data, size);
-    else
-        err = set_string(type == 'L' ? &s->next.path : &s->next.link, data,
-                         strlen(data));
-    free(data);
-    return err;
-}
-
 static bool all_zero(const char *block)
 {
     for (size_t i = 0; i < TAR_BLOCK; i++)
@@ -323,7 +187,7 @@ static bool all_zero(const char *block)
 }
 
 /* One header and what belongs to it; 1 at the end of the archive. */
-static int scan_step(struct scan *s)
+static int scan_step(struct tar_scan *s)
 {
     struct tar_header h;
     const char *block;
@@ -332,26 +196,27 @@ static int scan_step(struct scan *s)
 
     if (s->size - s->at < TAR_BLOCK)
         return 1;
-    block = scan_block(s, s->at, &err);
+    block = tar_scan_block_(s, s->at, &err);
     if (!block)
         return err;
     if (all_zero(block))
         return 1;
     memcpy(&h, block, sizeof(h));
     if (!tar_checksum_ok_(&h))
-        return scan_fail(s, -EINVAL,
-                         s->at ? "a broken header" : "not a tar archive");
+        return tar_scan_fail_(s, -EINVAL,
+                              s->at ? "a broken header" : "not a tar archive");
     if (tar_number_(h.size, sizeof(h.size), &size))
-        return scan_fail(s, -EINVAL, "a broken size");
+        return tar_scan_fail_(s, -EINVAL, "a broken size");
     if (s->next.has_size && !strchr("xgLK", h.type))
         size = s->next.size;
     if (h.type == '1')
         size = 0; /* a link has no data, whatever its size says */
     if (size > s->size - s->at - TAR_BLOCK)
-        return scan_fail(s, -EINVAL, "a member that the archive cuts short");
+        return tar_scan_fail_(s, -EINVAL,
+                              "a member that the archive cuts short");
 
     if (h.type && strchr("xgLK", h.type)) {
-        err = scan_extended(s, h.type, size);
+        err = tar_scan_extended_(s, h.type, size);
     } else {
         err = scan_member(s, &h, size);
         forget_overrides(s);
@@ -395,7 +260,7 @@ static void sort_members(struct tar *t)
 }
 
 /* Adds the directories that members lie in but nobody named. */
-static int make_parents(struct scan *s)
+static int make_parents(struct tar_scan *s)
 {
     struct tar *t = s->tar;
     size_t named = t->count;
@@ -423,7 +288,7 @@ static int make_parents(struct scan *s)
 }
 
 /* A file may not also be a directory that others lie in. */
-static int check_parents(struct scan *s)
+static int check_parents(struct tar_scan *s)
 {
     const struct tar *t = s->tar;
 
@@ -433,13 +298,14 @@ static int check_parents(struct scan *s)
 
         if (t->members[i - 1].type != TAR_DIRECTORY &&
             !strncmp(t->members[i - 1].path, path, len) && path[len] == '/')
-            return scan_fail(s, -EINVAL, "a file that is also a directory");
+            return tar_scan_fail_(s, -EINVAL,
+                                  "a file that is also a directory");
     }
     return 0;
 }
 
 /* Gives hard links the place and size of the file they name. */
-static int resolve_links(struct scan *s)
+static int resolve_links(struct tar_scan *s)
 {
     for (size_t i = 0; i < s->tar->count; i++) {
         struct tar_member *m = &s->tar->members[i];
@@ -448,7 +314,7 @@ static int resolve_links(struct scan *s)
         for (int n = 0; to && to->type == TAR_HARDLINK; n++)
             to = n < TAR_LINKS_MAX ? tar_find_(s->tar, to->target) : NULL;
         if (!to || (to != m && to->type != TAR_FILE))
-            return scan_fail(s, -EINVAL, "a hard link to no file");
+            return tar_scan_fail_(s, -EINVAL, "a hard link to no file");
         m->offset = to->offset;
         m->size = to->size;
     }
@@ -468,7 +334,7 @@ static int resolve_links(struct scan *s)
 int tar_open(tar_read_t *read, void *ctx, uint64_t size, struct tar **out,
              char *why, size_t n)
 {
-    struct scan *s = calloc(1, sizeof(*s));
+    struct tar_scan *s = calloc(1, sizeof(*s));
     struct tar *t = calloc(1, sizeof(*t));
     int err = -ENOMEM;
 
@@ -481,7 +347,7 @@ int tar_open(tar_read_t *read, void *ctx, uint64_t size, struct tar **out,
     s->why = why;
     s->why_len = n;
     if (!s->size) {
-        err = scan_fail(s, -EINVAL, "not a tar archive");
+        err = tar_scan_fail_(s, -EINVAL, "not a tar archive");
         goto out;
     }
     err = add_directory(s, "", 0);
