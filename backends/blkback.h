@@ -1,6 +1,6 @@
 /*
  * Between the files of the block backend: blkback.c speaks with the store,
- * blkback_ring.c serves a connected ring.
+ * blkback_connect.c maps rings, blkback_ring.c serves them.
  */
 #ifndef RINGSIDE_BACKENDS_BLKBACK_H
 #define RINGSIDE_BACKENDS_BLKBACK_H

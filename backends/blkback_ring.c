@@ -4,8 +4,8 @@
  * A request is copied from the ring once, checked (blk_request.c), its pages
  * are looked up or mapped (grant_pool.c), and the disk reads into or
  * writes from them. Responses are pushed in batches. The frontend is asked for
- * an event only before the ring goes to sleep (poll.c), and gets one only if it
- * asked.
+ * an event only before the ring goes to sleep (ring_poll.c), and gets one only
+ * if it asked.
  *
  * A write barrier waits until everything before it is done, while nothing
  * behind it is taken from the ring; then flush, write, flush.
@@ -17,56 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blk_request.h"
-#include "blkback.h"
-#include "grant_pool.h"
-#include "host.h"
-#include "hypercall.h"
-#include "ring_poll.h"
+#include "blkback_ring.h"
 
-#define MAX_RING_PAGES (1 << BLKBACK_MAX_RING_ORDER)
-#define SERVICE_BATCH  64   /* requests per turn */
-#define PUSH_BATCH     8    /* responses that may wait for the end of a turn */
-#define MAX_PERSISTENT 2048 /* pages kept per ring without use: 8 MiB */
-
-enum barrier_step { STEP_NONE, STEP_FLUSH_BEFORE, STEP_WRITE, STEP_FLUSH };
-
-/* A request in flight. */
-struct blk_job {
-    struct disk_io io;
-    struct blk_ring *ring;
-    struct list link; /* free list */
-    struct blk_request req;
-    enum barrier_step step;
-    unsigned int n_pages; /* grants held in page[] */
-    unsigned int room;    /* entries of the arrays below */
-    struct blk_segment *seg;
-    struct grant_page **page;
-    struct iovec *iov;
-    grant_ref_t *ref;
-};
-
-struct blk_ring {
-    struct xenbus_device *dev;
-    struct disk *disk;
-    struct blk_limits limits;
-    struct grant_pool *grants;
-
-    blkif_back_ring_t back; /* sring is the first page */
-    struct grant_mapping maps[MAX_RING_PAGES];
-    unsigned int n_pages;
-
-    evtchn_port_t port;
-    bool bound;
-    struct ring_poll poll;
-
-    struct blk_job *jobs; /* one per slot */
-    struct list free_jobs;
-    unsigned int running;    /* jobs that the disk works on */
-    unsigned int unpushed;   /* responses written but not yet visible */
-    struct blk_job *barrier; /* waits for the others, or runs alone */
-    bool in_service, closing;
-};
+#define SERVICE_BATCH 64 /* requests per turn */
+#define PUSH_BATCH    8  /* responses that may wait for the end of a turn */
 
 /* ---- the shared ring ---- */
 
@@ -120,7 +74,7 @@ static void respond(struct blk_ring *r, const struct blk_request *req, int err)
 
 /* ---- jobs ---- */
 
-static void job_free_arrays(struct blk_job *job)
+void blk_job_free_arrays_(struct blk_job *job)
 {
     free(job->seg);
     free(job->page);
@@ -140,13 +94,13 @@ static int job_reserve(struct blk_job *job, unsigned int n)
         return 0;
     if (n < BLKIF_MAX_SEGMENTS_PER_REQUEST)
         n = BLKIF_MAX_SEGMENTS_PER_REQUEST;
-    job_free_arrays(job);
+    blk_job_free_arrays_(job);
     job->seg = calloc(n, sizeof(*job->seg));
     job->page = calloc(n, sizeof(*job->page));
     job->iov = calloc(n, sizeof(*job->iov));
     job->ref = calloc(n, sizeof(*job->ref));
     if (!job->seg || !job->page || !job->iov || !job->ref) {
-        job_free_arrays(job);
+        blk_job_free_arrays_(job);
         return -ENOMEM;
     }
     job->room = n;
@@ -237,8 +191,6 @@ static struct blk_job *job_get(struct blk_ring *r)
     return container_of(first, struct blk_job, link);
 }
 
-static void ring_free(struct blk_ring *r);
-
 /* The end of a job: answer it, and let what waited for it go on. */
 static void job_end(struct blk_job *job, int err)
 {
@@ -312,7 +264,7 @@ static void barrier_advance(struct blk_ring *r, int err)
         ring_poll_kick(&r->poll);
 }
 
-static void io_done(struct disk_io *io, int err)
+void blk_job_done_(struct disk_io *io, int err)
 {
     struct blk_job *job = container_of(io, struct blk_job, io);
     struct blk_ring *r = job->ring;
@@ -327,7 +279,7 @@ static void io_done(struct disk_io *io, int err)
     if (r->closing && !r->running) {
         struct xenbus_device *dev = r->dev;
 
-        ring_free(r);
+        blk_ring_free_(r);
         xenbus_backend_disconnected(dev);
     }
 }
@@ -358,7 +310,7 @@ static void job_start(struct blk_ring *r, const struct blkif_request *slot)
     barrier_advance(r, 0);
 }
 
-static unsigned int ring_service(struct ring_poll *p)
+unsigned int blk_ring_service_(struct ring_poll *p)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
     RING_IDX prod = READ_ONCE(r->back.sring->req_prod);
@@ -384,7 +336,7 @@ static unsigned int ring_service(struct ring_poll *p)
     return n;
 }
 
-static bool ring_arm(struct ring_poll *p)
+bool blk_ring_arm_(struct ring_poll *p)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
     bool more;
@@ -394,123 +346,4 @@ static bool ring_arm(struct ring_poll *p)
     /* Partner: RING_PUSH_REQUESTS_AND_CHECK_NOTIFY in the frontend. */
     RING_FINAL_CHECK_FOR_REQUESTS(&r->back, more);
     return more;
-}
-
-/* ---- connecting ---- */
-
-static int map_ring(struct blk_ring *r, const struct blk_ring_config *config)
-{
-    int n = grant_map_range(r->dev->frontend_id, config->refs, config->n_refs,
-                            false, r->maps);
-
-    if (n < 0)
-        return n;
-    r->n_pages = config->n_refs;
-    for (unsigned int i = 0; i < r->n_pages; i++) {
-        if (r->maps[i].status != GNTST_okay) {
-            dev_log(r->dev, "ring page %u (reference %u) is not granted: %d", i,
-                    config->refs[i], r->maps[i].status);
-            return -EFAULT;
-        }
-    }
-    BACK_RING_INIT(&r->back, (blkif_sring_t *)r->maps[0].addr,
-                   r->n_pages * PAGE_SIZE);
-    return 0;
-}
-
-static int make_jobs(struct blk_ring *r)
-{
-    r->jobs = calloc(r->back.nr_ents, sizeof(*r->jobs));
-    if (!r->jobs)
-        return -ENOMEM;
-    for (unsigned int i = 0; i < r->back.nr_ents; i++) {
-        r->jobs[i].ring = r;
-        r->jobs[i].io.done = io_done;
-        list_add_tail(&r->free_jobs, &r->jobs[i].link);
-    }
-    return 0;
-}
-
-static int bind_port(struct blk_ring *r, evtchn_port_t remote)
-{
-    int rx, tx, err;
-
-    err = (int)hypercall_evtchn_bind_interdomain(r->dev->frontend_id, remote,
-                                                 &r->port);
-    if (err)
-        return err;
-    r->bound = true;
-    err = evtchn_port_fds(r->port, &rx, &tx);
-    if (err)
-        return err;
-    return ring_poll_bind(&r->poll, rx);
-}
-
-static void unmap_ring(struct blk_ring *r)
-{
-    for (unsigned int i = 0; i < r->n_pages; i++) {
-        if (r->maps[i].status == GNTST_okay)
-            grant_unmap_range(&r->maps[i], 1);
-    }
-}
-
-static void ring_free(struct blk_ring *r)
-{
-    ring_poll_remove(&r->poll);
-    if (r->bound)
-        hypercall_evtchn_close(r->port);
-    grant_pool_free(r->grants);
-    unmap_ring(r);
-    for (unsigned int i = 0; r->jobs && i < r->back.nr_ents; i++)
-        job_free_arrays(&r->jobs[i]);
-    free(r->jobs);
-    free(r);
-}
-
-int blk_ring_connect(struct xenbus_device *dev, struct disk *disk,
-                     unsigned int max_indirect,
-                     const struct blk_ring_config *config,
-                     struct blk_ring **out)
-{
-    struct blk_ring *r = calloc(1, sizeof(*r));
-    int err;
-
-    if (!r)
-        return -ENOMEM;
-    r->dev = dev;
-    r->disk = disk;
-    r->limits.sectors = disk->sectors;
-    r->limits.read_only = disk->read_only;
-    r->limits.can_discard = disk->can_discard;
-    r->limits.max_indirect = max_indirect;
-    list_init(&r->free_jobs);
-    ring_poll_init(dev->driver->poll, &r->poll);
-    r->poll.service = ring_service;
-    r->poll.arm = ring_arm;
-    err = grant_pool_new(dev->frontend_id, config->persistent, MAX_PERSISTENT,
-                         &r->grants);
-    if (!err)
-        err = map_ring(r, config);
-    if (!err)
-        err = make_jobs(r);
-    if (!err)
-        err = bind_port(r, config->port);
-    if (err) {
-        ring_free(r);
-        return err;
-    }
-    /* Requests that came before we had the port have notified nobody. */
-    ring_poll_kick(&r->poll);
-    *out = r;
-    return 0;
-}
-
-int blk_ring_disconnect(struct blk_ring *r)
-{
-    r->closing = true;
-    ring_poll_remove(&r->poll);
-    if (r->running)
-        return -EINPROGRESS;
-    ring_free(r);
-    return 0;
 }

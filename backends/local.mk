@@ -17,7 +17,8 @@ noinst_LIBRARIES += %D%/libdriver.a
 	%D%/xenbus_backend.c %D%/xenbus_backend.h \
 	%D%/xenbus_scan.c %D%/xenbus_room.h \
 	%D%/grant_pool.c %D%/grant_pool.h \
-	%D%/blkback.c %D%/blkback.h %D%/blkback_ring.c \
+	%D%/blkback.c %D%/blkback.h %D%/blkback_connect.c \
+	%D%/blkback_ring.c %D%/blkback_ring.h \
 	%D%/blk_request.c %D%/blk_request.h \
 	%D%/disk.h %D%/disk_file.c %D%/disk_io.c %D%/disk_io.h \
 	%D%/disk_threads.c %D%/disk_uring.c \
@@ -98,7 +99,8 @@ fuzz_tests += tests/fuzz/fuzz_blkback
 tests_fuzz_fuzz_blkback_CPPFLAGS = $(driver_CPPFLAGS) \
 	-I$(top_srcdir)/tests/unit -DFAKE_PAGES=16
 tests_fuzz_fuzz_blkback_SOURCES = tests/fuzz/fuzz_blkback.c $(fuzz_main) \
-	$(fake_host) %D%/blkback_ring.c %D%/blk_request.c %D%/grant_pool.c
+	$(fake_host) %D%/blkback_connect.c %D%/blkback_ring.c \
+	%D%/blk_request.c %D%/grant_pool.c
 tests_fuzz_fuzz_blkback_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_blkback_LDADD = $(EVENT_LIBS)
 

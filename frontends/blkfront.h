@@ -1,7 +1,8 @@
 /*
  * Between the files of the block frontend: blkfront.c moves requests over a
- * ring, blkfront_xenbus.c makes and loses connections. The API is
- * <ringside/blk.h>.
+ * ring, blkfront_sync.c waits for them, blkfront_buffer.c has memory that need
+ * not be copied, blkfront_xenbus.c makes and loses connections,
+ * blkfront_names.c knows the names. The API is <ringside/blk.h>.
  */
 #ifndef RINGSIDE_FRONTENDS_BLKFRONT_H
 #define RINGSIDE_FRONTENDS_BLKFRONT_H
@@ -102,6 +103,11 @@ void blkfront_fail_all(struct blk *b, int err);
 void blkfront_event(evtchn_port_t port, void *arg);
 bool blkfront_poll(void *arg);
 bool blkfront_arm(void *arg);
+
+/* ---- blkfront_names.c ---- */
+
+/* The virtual device that a name or number means. -EINVAL. */
+int blkfront_devid(const char *name, unsigned int *devid);
 
 /* ---- blkfront_buffer.c ---- */
 

@@ -1,0 +1,66 @@
+/*
+ * One connected block ring, between blkback_ring.c (serving it) and
+ * blkback_connect.c (making and ending it). Nobody else looks inside.
+ */
+#ifndef RINGSIDE_BACKENDS_BLKBACK_RING_H
+#define RINGSIDE_BACKENDS_BLKBACK_RING_H
+
+#include "blk_request.h"
+#include "blkback.h"
+#include "grant_pool.h"
+#include "host.h"
+#include "ring_poll.h"
+
+#define MAX_RING_PAGES (1 << BLKBACK_MAX_RING_ORDER)
+
+enum barrier_step { STEP_NONE, STEP_FLUSH_BEFORE, STEP_WRITE, STEP_FLUSH };
+
+/* A request in flight. */
+struct blk_job {
+    struct disk_io io;
+    struct blk_ring *ring;
+    struct list link; /* free list */
+    struct blk_request req;
+    enum barrier_step step;
+    unsigned int n_pages; /* grants held in page[] */
+    unsigned int room;    /* entries of the arrays below */
+    struct blk_segment *seg;
+    struct grant_page **page;
+    struct iovec *iov;
+    grant_ref_t *ref;
+};
+
+struct blk_ring {
+    struct xenbus_device *dev;
+    struct disk *disk;
+    struct blk_limits limits;
+    struct grant_pool *grants;
+
+    blkif_back_ring_t back; /* sring is the first page */
+    struct grant_mapping maps[MAX_RING_PAGES];
+    unsigned int n_pages;
+
+    evtchn_port_t port;
+    bool bound;
+    struct ring_poll poll;
+
+    struct blk_job *jobs; /* one per slot */
+    struct list free_jobs;
+    unsigned int running;    /* jobs that the disk works on */
+    unsigned int unpushed;   /* responses written but not yet visible */
+    struct blk_job *barrier; /* waits for the others, or runs alone */
+    bool in_service, closing;
+};
+
+/* For struct ring_poll. */
+unsigned int blk_ring_service_(struct ring_poll *p);
+bool blk_ring_arm_(struct ring_poll *p);
+
+/* For struct disk_io. */
+void blk_job_done_(struct disk_io *io, int err);
+void blk_job_free_arrays_(struct blk_job *job);
+
+/* Unmaps everything and frees the ring; nothing runs. */
+void blk_ring_free_(struct blk_ring *r);
+
+#endif
