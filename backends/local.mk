@@ -111,3 +111,5 @@ unit_tests += tests/unit/test_netback
 tests_unit_test_netback_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_netback_SOURCES = tests/unit/test_netback.c $(fake_host)
 tests_unit_test_netback_LDADD = $(fake_host_LDADD) $(SLIRP_LIBS)
+system_tests += tests/system/disk.sh tests/system/disk_api.sh
+guest_programs += tests/system/disk_guest.elf

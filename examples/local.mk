@@ -14,7 +14,6 @@ noinst_PROGRAMS += %D%/embed/embed
 %C%_embed_embed_SOURCES = %D%/embed/embed.c
 %C%_embed_embed_LDADD = hypervisor/libringside.a $(SECCOMP_LIBS)
 system_tests += tests/system/embed.sh
-system_tests += tests/system/disk.sh
 
 guest_programs += %D%/webserver/webserver.elf
 EXTRA_DIST += %D%/webserver/README.md %D%/webserver/site
