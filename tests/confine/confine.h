@@ -71,6 +71,9 @@ const char *confine_proc(int pid, const char *name);
 unsigned int confine_count_processes(struct confined *c);
 unsigned int confine_count_fds(void);
 
+/* Root that may become another user (not everywhere in containers). */
+bool confine_can_be_nobody(void);
+
 /* Runs the tests; as root also once more, in a process of its own, as an
  * ordinary user. */
 int confine_main(int argc, char **argv, int (*run)(void));

@@ -143,7 +143,7 @@ static void test_status(void **state)
     int pid = confine_info(c, boot_sleeper(c)).pid;
     unsigned int uid, euid, suid, fsuid, want = geteuid();
 
-    if (want == 0)
+    if (want == 0 && confine_can_be_nobody())
         want = 65534;
     assert_int_equal(sscanf(status_of(pid, "Uid"), "%u %u %u %u", &uid, &euid,
                             &suid, &fsuid),
@@ -152,8 +152,9 @@ static void test_status(void **state)
     assert_int_equal(sscanf(status_of(pid, "Gid"), "%u %u %u %u", &uid, &euid,
                             &suid, &fsuid),
                      4);
-    assert_true(uid == euid && uid == suid && uid == fsuid && uid != 0);
-    if (geteuid() == 0)
+    assert_true(uid == euid && uid == suid && uid == fsuid);
+    assert_true(uid != 0 || want == 0);
+    if (want == 65534)
         assert_string_equal(status_of(pid, "Groups"), "");
     assert_string_equal(status_of(pid, "CapInh"), "0000000000000000");
     assert_string_equal(status_of(pid, "CapPrm"), "0000000000000000");
@@ -201,12 +202,12 @@ static bool namespaces_work(void)
     int status;
     pid_t pid = fork();
 
-    if (pid == 0)
-        _exit(geteuid() == 0 && setresuid(65534, 65534, 65534)
-                  ? 1
-                  : unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC |
-                            CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP) !=
-                        0);
+    if (pid == 0) {
+        if (geteuid() == 0 && setresuid(65534, 65534, 65534))
+            errno = 0; /* the root of a container: it stays what it is */
+        _exit(unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC |
+                      CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP) != 0);
+    }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return status == 0;
 }
