@@ -259,6 +259,16 @@ static void limit(int what, rlim_t max)
 /* The stub needs a few hundred bytes; the rest would be the guest's, unpaid. */
 #define STACK_BYTES 131072
 
+/* By the system call: the C library hides the signals 32 and 33, which what
+   was started by posix_spawn (make's children) ignores. */
+static void default_signals(void)
+{
+    static const unsigned long none[4];
+
+    for (int sig = 1; sig <= 64; sig++)
+        syscall(SYS_rt_sigaction, sig, none, NULL, 8);
+}
+
 static _Noreturn void zygote_main(struct zygote z, unsigned int flags)
 {
     struct pollfd p[2];
@@ -267,8 +277,7 @@ static _Noreturn void zygote_main(struct zygote z, unsigned int flags)
     setsid(); /* a terminal's Ctrl-C is not for us */
     sigfillset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
-    for (int sig = 1; sig < 32; sig++)
-        signal(sig, SIG_DFL);
+    default_signals();
     keep_only(&z);
     limit(RLIMIT_NOFILE, SANDBOX_FDS);
     limit(RLIMIT_CORE, 0);
