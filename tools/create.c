@@ -37,6 +37,7 @@ static enum guest_end wait_end(struct guest *g, struct hypercall_info *info)
     };
     enum guest_end end;
 
+    guest_watch(g); /* paused guests are not watched yet */
     while ((end = guest_look(g, info)) == GUEST_LIVES) {
         poll(p, 2, LOOK_MS);
         guest_drain(g);

@@ -20,6 +20,8 @@
 #define BACKENDS_READY_MS 5000
 #define BACKENDS_CLOSE_MS 2000
 #define RESTART_MIN_MS    1000
+#define QUICK_LOOKS       20
+#define QUICK_NS          100000
 #define LOOK_AGAIN_MS     250 /* should the store's news be lost */
 
 /* ---- waiting for news of the store ---- */
@@ -38,6 +40,9 @@ int guest_watch(struct guest *g)
 {
     char path[100], token[16];
 
+    if (g->watched)
+        return 0;
+    g->watched = true;
     /* Several guests may be watched over one connection. */
     snprintf(token, sizeof(token), "end-%u", g->d.domid);
     if (!xs_watch(g->host->xs, "@releaseDomain", token))
@@ -54,6 +59,9 @@ void guest_unwatch(struct guest *g)
 {
     char path[100], token[16];
 
+    if (!g->watched)
+        return;
+    g->watched = false;
     snprintf(token, sizeof(token), "end-%u", g->d.domid);
     xs_unwatch(g->host->xs, "@releaseDomain", token);
     for (int i = 0; i < NR_WATCHED; i++) {
@@ -123,9 +131,15 @@ static int backend_ready(void *arg, const char *dir, const char *type,
     return state < XenbusStateInitWait;
 }
 
+/*
+ * They are ready so soon that looking a few times is quicker than a watch, for
+ * which libxenstore starts a thread.
+ */
 static int wait_backends(struct guest *g)
 {
+    const struct timespec quick = { .tv_nsec = QUICK_NS };
     uint64_t until = now_ms() + BACKENDS_READY_MS;
+    int look = 0;
 
     for (;;) {
         int ret =
@@ -140,7 +154,12 @@ static int wait_backends(struct guest *g)
             return complain("the driver domain did not make the devices ready "
                             "in %d seconds; see its log in %s/log",
                             BACKENDS_READY_MS / 1000, g->host->rundir);
-        guest_wait(g, LOOK_AGAIN_MS);
+        if (look++ < QUICK_LOOKS)
+            nanosleep(&quick, NULL);
+        else if (guest_watch(g) != 0)
+            return -EINVAL;
+        else
+            guest_wait(g, LOOK_AGAIN_MS);
     }
 }
 
@@ -265,9 +284,7 @@ int guest_create(struct guest *g, struct host *h, struct guest_config *c,
         hypercall_domain_destroy((domid_t)g->d.domid);
         return err;
     }
-    err = guest_watch(g);
-    if (err == 0)
-        err = wait_backends(g);
+    err = wait_backends(g);
     if (err != 0)
         guest_remove(g, NULL, NULL);
     return err;
@@ -277,9 +294,9 @@ int guest_start(struct guest *g)
 {
     int err = hypercall_domain_unpause((domid_t)g->d.domid);
 
-    return err == 0 ? 0
-                    : complain("cannot start %s: %s", g->config->name,
-                               strerror(-err));
+    if (err != 0)
+        return complain("cannot start %s: %s", g->config->name, strerror(-err));
+    return guest_watch(g);
 }
 
 /* ---- the end ---- */

@@ -21,6 +21,7 @@ struct guest {
     const struct guest_config *config;
     struct hypercall_created d;
     char tty[64]; /* its console */
+    bool watched; /* guest_watch() */
 };
 
 /*
@@ -63,8 +64,8 @@ enum end_action guest_action(const struct guest_config *c, enum guest_end end,
 bool guest_connected(const struct guest *g);
 
 /*
- * From here poll() of xs_fileno(h->xs) tells when guest_look() or
- * guest_connected() may have changed; guest_drain() after each.
+ * Done by guest_start(). From here poll() of xs_fileno(h->xs) tells when
+ * guest_look() or guest_connected() may have changed; guest_drain() after each.
  */
 int guest_watch(struct guest *g);
 void guest_unwatch(struct guest *g);

@@ -5,6 +5,7 @@
  * the hypervisor can read them without trust in this process or in whatever
  * file system they came from.
  */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,14 +31,43 @@ static long ask(enum control_type type, const void *out, size_t out_size,
     return ret >= 0 && r.size != in_size ? -EPROTO : ret;
 }
 
-static int copy_file(int to, int from)
+/*
+ * How much of a file is worth sending: of an ELF file what its program headers
+ * name, and not the debug information that follows; of others all.
+ */
+static off_t useful_size(int fd, off_t size)
+{
+    Elf64_Ehdr eh;
+    Elf64_Phdr ph;
+    off_t end = sizeof(eh);
+
+    if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) ||
+        memcmp(eh.e_ident, ELFMAG, SELFMAG) ||
+        eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_phentsize != sizeof(ph))
+        return size;
+    for (unsigned int i = 0; i < eh.e_phnum; i++) {
+        off_t at = (off_t)(eh.e_phoff + i * sizeof(ph));
+
+        if (pread(fd, &ph, sizeof(ph), at) != sizeof(ph) ||
+            ph.p_offset > (uint64_t)size ||
+            ph.p_filesz > (uint64_t)size - ph.p_offset)
+            return size; /* the hypervisor says what is wrong with it */
+        if (at + (off_t)sizeof(ph) > end)
+            end = at + (off_t)sizeof(ph);
+        if ((off_t)(ph.p_offset + ph.p_filesz) > end)
+            end = (off_t)(ph.p_offset + ph.p_filesz);
+    }
+    return end;
+}
+
+static int copy_file(int to, int from, off_t size)
 {
     ssize_t n;
     off_t at = 0;
 
     do {
-        n = sendfile(to, from, &at, 1 << 30);
-    } while (n > 0 || (n < 0 && errno == EINTR));
+        n = sendfile(to, from, &at, (size_t)(size - at));
+    } while ((n > 0 && at < size) || (n < 0 && errno == EINTR));
     return n < 0 ? -errno : 0;
 }
 
@@ -53,7 +83,7 @@ static int seal_image(int from, const char *what)
     int to = memfd_create(what, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (to < 0)
         return -errno;
-    int err = copy_file(to, from);
+    int err = copy_file(to, from, useful_size(from, st.st_size));
     if (!err && fcntl(to, F_ADD_SEALS, IMAGE_SEALS))
         err = -errno;
     if (err) {
