@@ -14,7 +14,7 @@ int bench_hypercall(const struct bench_options *o)
     struct bench_series ours = { .n = 0 }, native = { .n = 0 };
     struct bench_session s;
     double ns = 0;
-    int err = session_open(&s);
+    int err = session_open(&s, BENCH_ONE_CPU);
 
     for (unsigned int i = 0; i < o->runs && !err; i++) {
         bench_add(&native, native_syscall());
@@ -77,7 +77,7 @@ int bench_event(const struct bench_options *o)
     struct bench_series ours = { .n = 0 }, native = { .n = 0 };
     struct bench_session s;
     double ns = 0;
-    int err = session_open(&s);
+    int err = session_open(&s, BENCH_ONE_CPU);
 
     if (!err)
         err = measure_send(&s, o);

@@ -65,7 +65,7 @@ int bench_blk(const struct bench_options *o)
     if (fd < 0)
         return fd;
     snprintf(disk, sizeof(disk), "%s,raw,xvda,w", path);
-    err = session_open(&s);
+    err = session_open(&s, BENCH_FREE);
     if (!err)
         err = random_reads(&s, o, fd, disk, 1, "blk.randread4k_qd1");
     if (!err)
@@ -111,7 +111,7 @@ int bench_net(const struct bench_options *o)
     struct bench_guest g;
     double gbits = 0, unused;
     char job[32];
-    int err = session_open(&s);
+    int err = session_open(&s, BENCH_FREE);
 
     snprintf(job, sizeof(job), "serve %u", TCP_BYTES);
     if (!err)

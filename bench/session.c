@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,29 @@
 
 #define PATIENCE_MS 60000
 
-int session_open(struct bench_session *s)
+/* The first processor that we may use, or all that we might when we began. */
+static void place(enum bench_placement placement)
+{
+    static cpu_set_t all;
+    cpu_set_t one;
+    int cpu = 0;
+
+    if (CPU_COUNT(&all) == 0)
+        sched_getaffinity(0, sizeof(all), &all);
+    while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &all))
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof(all), placement == BENCH_FREE ? &all : &one);
+}
+
+int session_open(struct bench_session *s, enum bench_placement placement)
 {
     struct hypercall_host_info info;
-    int err = host_open_private(&s->host, NULL);
+    int err;
+
+    place(placement);
+    err = host_open_private(&s->host, NULL);
 
     if (err)
         return err;
@@ -69,6 +89,7 @@ int session_start(struct bench_session *s, const struct bench_options *o,
         return err;
     }
     g->console = ends[0];
+    g->began_ns = bench_now();
     err = guest_create(&g->guest, &s->host, &g->config, ends[1]);
     close(ends[1]);
     if (!err)

@@ -20,13 +20,21 @@ struct bench_session {
 struct bench_guest {
     struct guest guest;
     struct guest_config config;
-    int console; /* our end of the pipe that it writes to */
+    uint64_t began_ns; /* CLOCK_MONOTONIC: the toolstack's first step */
+    int console;       /* our end of the pipe that it writes to */
     char text[4096];
     size_t len, taken;
 };
 
-/* Starts a host and pins it: -EINVAL after a complaint. */
-int session_open(struct bench_session *s);
+/*
+ * How the processes of a session, and the native baselines beside it, are
+ * placed: all on one processor (wake-ups across processors cost more than what
+ * they wake, and vary), or free, where both sides of a ring are to run.
+ */
+enum bench_placement { BENCH_ONE_CPU, BENCH_FREE };
+
+/* Places this process and starts a host: -EINVAL after a complaint. */
+int session_open(struct bench_session *s, enum bench_placement placement);
 void session_close(struct bench_session *s);
 
 /*

@@ -39,7 +39,9 @@ struct rs_host_config {
     unsigned int flags;  /* RS_HOST_... */
     /* Receives the host's log: one line, no newline. */
     void (*log)(void *data, enum rs_log_level level, const char *line);
-    /* A domain shut down, crashed or was destroyed; see rs_domain_info(). */
+    /* A domain shut down, crashed or was destroyed; see rs_domain_info(). Like
+     * log, it is called under the host's lock: it must not call the library,
+     * but for rs_host_stop(). */
     void (*domain_event)(void *data, uint16_t domid);
     void *data;
 };
