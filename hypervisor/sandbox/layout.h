@@ -28,11 +28,11 @@
 
 /* Hypercall nr is system call SANDBOX_BASE + nr; the engine's own follow. */
 #define SANDBOX_BASE        0x5000u
-#define SANDBOX_CALL_FINISH (SANDBOX_BASE + 64) /* changes were carried out */
+#define SANDBOX_CALL_FINISH (SANDBOX_BASE + 64) /* changes are carried out */
 #define SANDBOX_CALL_START  (SANDBOX_BASE + 65) /* ready to enter the guest */
-#define SANDBOX_CALL_CRASH  (SANDBOX_BASE + 66) /* vector, rip, address, error \
-                                                 */
-#define SANDBOX_CALLS 67u
+/* Trap without handler: vector, rip, address, error code. */
+#define SANDBOX_CALL_CRASH (SANDBOX_BASE + 66)
+#define SANDBOX_CALLS      67u
 
 #define SANDBOX_TICK_NS 4000000u
 
