@@ -259,14 +259,21 @@ static void limit(int what, rlim_t max)
 /* The stub needs a few hundred bytes; the rest would be the guest's, unpaid. */
 #define STACK_BYTES 131072
 
-/* By the system call: the C library hides the signals 32 and 33, which what
-   was started by posix_spawn (make's children) ignores. */
+/*
+ * The C library hides the signals 32 and 33, which what was started by
+ * posix_spawn (make's children) ignores. If it handles them itself, they stay.
+ */
 static void default_signals(void)
 {
     static const unsigned long none[4];
+    unsigned long now[4]; /* as the kernel has it: the handler comes first */
 
-    for (int sig = 1; sig <= 64; sig++)
-        syscall(SYS_rt_sigaction, sig, none, NULL, 8);
+    for (int sig = 1; sig < 32; sig++)
+        signal(sig, SIG_DFL);
+    for (int sig = 32; sig <= 64; sig++)
+        if (!syscall(SYS_rt_sigaction, sig, NULL, now, 8) &&
+            now[0] == (unsigned long)SIG_IGN)
+            syscall(SYS_rt_sigaction, sig, none, NULL, 8);
 }
 
 static _Noreturn void zygote_main(struct zygote z, unsigned int flags)

@@ -173,7 +173,7 @@ static void test_reopen(void)
 {
     struct rs_usage before, after;
     static char buf[BLK_SECTOR];
-    struct blk *b, *same;
+    struct blk *b, *same = NULL;
     bool good = true;
 
     good &= blk_open("xvdb", &b) == 0 && blk_open("xvdb", &same) == 0;
