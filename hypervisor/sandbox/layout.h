@@ -34,6 +34,10 @@
 #define SANDBOX_CALL_CRASH (SANDBOX_BASE + 66)
 #define SANDBOX_CALLS      67u
 
+/* What the stub exits with when the first filter is refused: seccomp gives a
+ * process one listener, which a sandbox around us may have. */
+#define SANDBOX_NO_LISTENER 18
+
 #define SANDBOX_TICK_NS 4000000u
 
 #define SANDBOX_MAX_CHANGES  48

@@ -280,6 +280,9 @@ static void report_end(struct domain *d, int status)
     else if (WIFSIGNALED(status))
         domain_crash(d, "its process was killed by signal %d (%s)",
                      WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status) == SANDBOX_NO_LISTENER)
+        domain_crash(d, "its filter was refused: is there a sandbox around "
+                        "this host that holds the seccomp listener?");
     else
         domain_crash(d, "its process could not start: step %d failed",
                      WEXITSTATUS(status));

@@ -153,7 +153,7 @@ _Noreturn void stub_start(long *sp)
     listener = install_filter(boot, 0,
                               SECCOMP_FILTER_FLAG_NEW_LISTENER |
                                   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-    need(listener >= 0, 18);
+    need(listener >= 0, SANDBOX_NO_LISTENER);
     send_listener(listener);
     close_rest();
     need(install_filter(boot, 1, 0) == 0, 19);
