@@ -65,7 +65,7 @@ int main(void)
         chain = next;
     }
     again = take_all(&chain);
-    point(again == n, "as many fit a second time");
+    point(again >= n, "as many fit a second time: %u", (unsigned int)again);
     point(rs_pages_alloc(1u << 30) == NULL, "too many pages are NULL");
     return done();
 }
