@@ -2,6 +2,8 @@
 ringside_SOURCES += \
 	%D%/bench.h %D%/verb.c %D%/report.c %D%/native.c \
 	%D%/session.h %D%/session.c %D%/calls.c %D%/boot.c %D%/io.c
-ringside_CPPFLAGS += -DBENCH_GUEST='"$(pkglibexecdir)/bench-guest.elf"'
+ringside_CPPFLAGS += -DBENCH_GUEST='"$(benchdir)/guest.elf"'
 guest_programs += %D%/guest.elf
+benchdir = $(pkglibexecdir)/bench
+bench_DATA = %D%/guest.elf
 system_tests += tests/system/bench.sh
