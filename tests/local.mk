@@ -25,10 +25,13 @@
 include tests/unit/local.mk
 include tests/confine/local.mk
 
+system_tests += %D%/system/sdk.sh
+
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
 TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
 
-EXTRA_DIST += $(system_tests) %D%/fuzz/replay.c %D%/run-host %D%/run-guest %D%/run-suite \
+EXTRA_DIST += $(system_tests) %D%/fuzz/replay.c %D%/run-host \
+	%D%/run-guest %D%/run-suite \
 	%D%/fuzz/corpus
 
 # libFuzzer brings its own main().
