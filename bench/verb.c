@@ -2,6 +2,7 @@
  * `ringside bench`: groups of figures, each beside what the machine does
  * without us, taken in the same run.
  */
+#include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -61,20 +62,31 @@ static int find_guest(char *path, size_t n)
     return complain("the bench guest is not there: %s", path);
 }
 
-static int run_group(const char *name, const struct bench_options *o)
+static const struct group *find_group(const char *name)
 {
-    bool all = !name, found = all;
+    for (size_t i = 0; i < NR_GROUPS; i++)
+        if (!strcmp(groups[i].name, name))
+            return &groups[i];
+    complain("no bench '%s'; there are boot, hypercall, event, blk and net",
+             name);
+    return NULL;
+}
+
+/* Those named, or all; a wrong name is told before anything is measured. */
+static int run_groups(char **names, int n, const struct bench_options *o)
+{
     int err = 0;
 
-    for (size_t i = 0; i < NR_GROUPS && !err; i++)
-        if (all || !strcmp(groups[i].name, name)) {
-            found = true;
-            err = groups[i].run(o);
-        }
-    if (!found)
-        return complain("no bench '%s'; there are boot, hypercall, event, blk "
-                        "and net",
-                        name);
+    for (int i = 0; i < n; i++)
+        if (!find_group(names[i]))
+            return -EINVAL;
+    if (!o->json)
+        printf("%-26s %10s %-7s %10s  %8s  baseline is\n", "figure", "median",
+               "", "baseline", "ratio");
+    for (int i = 0; i < n && !err; i++)
+        err = find_group(names[i])->run(o);
+    for (size_t i = 0; n == 0 && i < NR_GROUPS && !err; i++)
+        err = groups[i].run(o);
     return err;
 }
 
@@ -96,12 +108,6 @@ int verb_bench(int argc, char **argv)
     if (err)
         return EXIT_FAILURE;
     o.guest = guest;
-    if (!o.json)
-        printf("%-26s %10s %-7s %10s  %8s  baseline is\n", "figure", "median",
-               "", "baseline", "ratio");
-    if (rest == argc)
-        err = run_group(NULL, &o);
-    for (int i = rest; i < argc && !err; i++)
-        err = run_group(argv[i], &o);
+    err = run_groups(argv + rest, argc - rest, &o);
     return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

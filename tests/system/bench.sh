@@ -25,7 +25,7 @@ for name in $names; do
 done
 [ "$(wc -l <"$out")" = "$(wc -w <<<"$names")" ]
 ok $? "nothing else is printed"
-"$ringside" bench nonsense >/dev/null 2>"$out"
+"$ringside" bench hypercall nonsense >"$out" 2>&1
 [ $? = 1 ] && [ "$(wc -l <"$out")" = 1 ]
 ok $? "an unknown bench is one line"
 echo "1..$n"
