@@ -11,7 +11,8 @@ noinst_LIBRARIES += %D%/libxenstored.a
 %C%_libxenstored_a_CPPFLAGS = $(xenstore_CPPFLAGS)
 %C%_libxenstored_a_SOURCES = \
 	%D%/conn.c %D%/conn.h %D%/conn_ring.c %D%/conn_ring.h \
-	%D%/control.c %D%/domain.c %D%/domain.h %D%/hash.c %D%/hash.h \
+	%D%/control.c %D%/control.h %D%/control_log.c \
+	%D%/control_quota.c %D%/domain.c %D%/domain.h %D%/hash.c %D%/hash.h \
 	%D%/hv.h %D%/hv_none.c %D%/kids.c %D%/kids.h %D%/kids_big.c \
 	%D%/kids_big.h %D%/log.c %D%/log.h %D%/node.c %D%/node.h %D%/ops.c \
 	%D%/ops.h %D%/outq.c %D%/outq.h %D%/path.c %D%/path.h %D%/perms.c \

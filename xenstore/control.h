@@ -1,0 +1,27 @@
+/*
+ * The commands of CONTROL, for control.c's table and nobody else.
+ *
+ * Each gets the `n` strings that follow its name, and answers as every handler
+ * of a request does (request.h).
+ */
+#ifndef XS_CONTROL_H
+#define XS_CONTROL_H
+
+#include "request.h"
+
+/* A text that grows, at most one payload with its NUL. */
+struct text {
+    char s[XENSTORE_PAYLOAD_MAX];
+    size_t len;
+};
+
+void text_add(struct text *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+int control_log(struct request *rq, int n, const char *arg[]);
+int control_logfile(struct request *rq, int n, const char *arg[]);
+int control_memreport(struct request *rq, int n, const char *arg[]);
+int control_quota(struct request *rq, int n, const char *arg[]);
+int control_quota_soft(struct request *rq, int n, const char *arg[]);
+
+#endif

@@ -1,0 +1,79 @@
+/* CONTROL log, logfile and memreport; see control.h. */
+#include "control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int control_log(struct request *rq, int n, const char *arg[])
+{
+    if (n > 1)
+        return -EINVAL;
+    if (n == 1) {
+        if (strcmp(arg[0], "on") && strcmp(arg[0], "off"))
+            return -EINVAL;
+        log_set_trace(!strcmp(arg[0], "on"));
+    }
+    return reply_ack(rq);
+}
+
+/* A file that the daemon may open for its client. */
+static int check_file(const struct request *rq, const char *file)
+{
+    if (!rq->s->may_open_files)
+        return -EACCES;
+    return file[0] == '/' ? 0 : -EINVAL;
+}
+
+int control_logfile(struct request *rq, int n, const char *arg[])
+{
+    int err = n == 1 ? check_file(rq, arg[0]) : -EINVAL;
+
+    if (!err)
+        err = log_open(arg[0]);
+    return err ? err : reply_ack(rq);
+}
+
+static void report(const struct store *s, FILE *f)
+{
+    struct list *pos;
+
+    fprintf(f, "nodes %llu bytes %llu\n", (unsigned long long)node_stats.nodes,
+            (unsigned long long)node_stats.bytes);
+    fprintf(f, "watches %u transactions %u\n", s->watches.count, s->open_txns);
+    fprintf(f, "requests %llu events %llu commits %llu conflicts %llu\n",
+            (unsigned long long)s->requests, (unsigned long long)s->events,
+            (unsigned long long)s->commits, (unsigned long long)s->conflicts);
+    list_for_each(pos, &s->domain_list) {
+        const struct domain *d = domain_of(pos);
+
+        fprintf(f,
+                "domain %u: nodes %lld watches %lld transactions %lld "
+                "unread %lld bytes %lld\n",
+                d->domid, (long long)d->used[QUOTA_NODES],
+                (long long)d->used[QUOTA_WATCHES],
+                (long long)d->used[QUOTA_TXNS],
+                (long long)d->used[QUOTA_OUTSTANDING],
+                (long long)d->used[QUOTA_MEMORY]);
+    }
+}
+
+/* To a file, or as the answer as far as it fits. */
+int control_memreport(struct request *rq, int n, const char *arg[])
+{
+    char text[XENSTORE_PAYLOAD_MAX] = "";
+    int err = n ? -EINVAL : 0;
+    FILE *f;
+
+    if (n == 1)
+        err = check_file(rq, arg[0]);
+    if (err)
+        return err;
+    f = n ? fopen(arg[0], "ae") : fmemopen(text, sizeof(text), "w");
+    if (!f)
+        return -errno;
+    report(rq->s, f);
+    fclose(f);
+    text[sizeof(text) - 1] = '\0';
+    return n ? reply_ack(rq) : reply_string(rq, text);
+}
