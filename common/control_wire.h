@@ -32,6 +32,7 @@ enum control_type {
     CONTROL_PAUSE,        /* control_domain → nothing; likewise: */
     CONTROL_UNPAUSE,
     CONTROL_DESTROY,
+    CONTROL_RENEW, /* nothing, and slot 0 as in HELLO → control_welcome */
     CONTROL_TYPES
 };
 

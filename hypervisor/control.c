@@ -33,6 +33,7 @@ static const struct {
 } requests[CONTROL_TYPES] = {
     [CONTROL_HELLO] = { control_hello, sizeof(struct control_hello), 1, 0,
                         false },
+    [CONTROL_RENEW] = { control_renew, 0, 1, ROLE_STORE, false },
     [CONTROL_HYPERCALL] = { control_hypercall, sizeof(struct control_hypercall),
                             0, ROLES_DOMAIN, true },
     [CONTROL_WINDOW_FILE] = { control_window_file,

@@ -4,7 +4,7 @@
  * structs.
  *
  *   control.c          the socket: who comes, messages in and out, who goes
- *   control_peer.c     HELLO; the process behind a client; its end
+ *   control_peer.c     HELLO, RENEW; the process behind a client; its end
  *   control_call.c     hypercalls and grant windows of process domains
  *   control_domain.c   what the toolstack asks
  *   control_console.c  a domain's emergency console, to a tool's descriptor
@@ -87,7 +87,7 @@ struct request {
 
 typedef long control_fn(struct request *rq);
 
-control_fn control_hello, control_hypercall, control_window_file,
+control_fn control_hello, control_renew, control_hypercall, control_window_file,
     control_window_open, control_window_close, control_host_info,
     control_create, control_list, control_info, control_pause, control_unpause,
     control_destroy;

@@ -195,10 +195,22 @@ static int join(struct request *rq, enum control_role role)
     return 0;
 }
 
+static void say_welcome(struct request *rq)
+{
+    const struct client *c = rq->client;
+    struct control_welcome *welcome = rq->reply;
+
+    *welcome = (struct control_welcome){
+        .version = CONTROL_VERSION,
+        .domid = c->domain ? c->domain->domid : DOMID_INVALID,
+        .strict = windows_strict(&c->windows),
+    };
+    rq->reply_size = sizeof(*welcome);
+}
+
 long control_hello(struct request *rq)
 {
     const struct control_hello *hello = rq->payload;
-    struct control_welcome *welcome = rq->reply;
     struct client *c = rq->client;
     int err = 0;
 
@@ -212,11 +224,25 @@ long control_hello(struct request *rq)
         return err;
     c->greeted = true;
     c->role = hello->role;
-    *welcome = (struct control_welcome){
-        .version = CONTROL_VERSION,
-        .domid = c->domain ? c->domain->domid : DOMID_INVALID,
-        .strict = windows_strict(&c->windows),
-    };
-    rq->reply_size = sizeof(*welcome);
+    say_welcome(rq);
+    return 0;
+}
+
+/*
+ * The process runs another program now (execve), with new memory, of which it
+ * gives us the userfaultfd. Only the store may: closing the old userfaultfd
+ * would open to a dishonest process what it said it had unmapped.
+ */
+long control_renew(struct request *rq)
+{
+    struct client *c = rq->client;
+
+    if (!windows_none(&c->windows))
+        return -EBUSY;
+    windows_free(&c->windows);
+    open_windows(rq);
+    say_welcome(rq);
+    host_log(rq->host, RS_LOG_INFO, "domain %u (%s): process %d goes on",
+             c->domain->domid, c->domain->name, (int)c->pid);
     return 0;
 }

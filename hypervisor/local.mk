@@ -90,6 +90,12 @@ tests_unit_test_control_window_SOURCES = tests/unit/test_control_window.c \
 tests_unit_test_control_window_CPPFLAGS = $(control_test_CPPFLAGS)
 tests_unit_test_control_window_LDADD = $(control_test_LDADD)
 
+unit_tests += tests/unit/test_control_renew
+tests_unit_test_control_renew_SOURCES = tests/unit/test_control_renew.c \
+	$(control_test_fixture)
+tests_unit_test_control_renew_CPPFLAGS = $(control_test_CPPFLAGS)
+tests_unit_test_control_renew_LDADD = $(control_test_LDADD)
+
 unit_tests += tests/unit/test_control_hostile
 tests_unit_test_control_hostile_SOURCES = \
 	tests/unit/test_control_hostile.c $(control_test_fixture)

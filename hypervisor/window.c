@@ -244,6 +244,11 @@ int window_close(struct window_set *s, const struct control_window *w)
     return shown;
 }
 
+bool windows_none(const struct window_set *s)
+{
+    return list_empty(&s->list);
+}
+
 bool windows_dropped(struct window_set *s)
 {
     struct list *pos;

@@ -61,6 +61,9 @@ int window_open(struct window_set *s, struct domain *granter,
  */
 int window_close(struct window_set *s, const struct control_window *w);
 
+/* There is no window. */
+bool windows_none(const struct window_set *s);
+
 /*
  * Makes page gfn of `granter` visible, at the latest with the next
  * window_flush(), and tells where. -ENXIO: there is no window.

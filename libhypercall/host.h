@@ -36,6 +36,15 @@ enum hypercall_role {
 int hypercall_connect(const char *path, enum hypercall_role role);
 void hypercall_disconnect(void);
 
+/*
+ * A process of role store may run another program (execve) and keep its
+ * connection. Before, it unmaps all grants, and sees to it that the descriptor
+ * hypercall_fd() and those of its ports survive. The new program takes the
+ * first by hypercall_adopt() and each port by evtchn_adopt(). On failure `fd`
+ * is still the caller's. -EBUSY: grants are still mapped.
+ */
+int hypercall_adopt(int fd);
+
 /* The descriptor that becomes readable (EOF) when the hypervisor is gone. */
 int hypercall_fd(void);
 domid_t hypercall_domid(void);
@@ -49,6 +58,12 @@ domid_t hypercall_domid(void);
  * hypercall_evtchn_close(). tx is -1 for a VIRQ. -ENOENT: no such port.
  */
 int evtchn_port_fds(evtchn_port_t port, int *rx, int *tx);
+
+/*
+ * Takes over the descriptors of a port that was bound before execve() (see
+ * hypercall_adopt()); tx may be -1. On failure they are closed.
+ */
+int evtchn_adopt(evtchn_port_t port, int rx, int tx);
 
 /* Sends on a port without a hypercall: one write. Never blocks. */
 int evtchn_notify(evtchn_port_t port);

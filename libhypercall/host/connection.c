@@ -148,15 +148,16 @@ static int make_userfaultfd(enum hypercall_role role)
                    O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 }
 
-static int say_hello(enum hypercall_role role)
+/* HELLO or RENEW, with a userfaultfd of this program's memory. */
+static int introduce(enum control_type type, enum hypercall_role role,
+                     const void *payload, size_t size)
 {
-    struct control_hello hello = { CONTROL_VERSION, role };
     struct control_welcome welcome = { 0 };
-    struct control_message m = CONTROL_MESSAGE(&hello, sizeof(hello));
+    struct control_message m = CONTROL_MESSAGE(payload, size);
     struct control_reply r = CONTROL_REPLY(&welcome, sizeof(welcome));
 
     m.fds[0] = make_userfaultfd(role);
-    long err = control_exchange(CONTROL_HELLO, &m, &r);
+    long err = control_exchange(type, &m, &r);
     if (m.fds[0] >= 0)
         close(m.fds[0]);
     if (err)
@@ -166,6 +167,13 @@ static int say_hello(enum hypercall_role role)
     conn.domid = welcome.domid;
     conn.strict = welcome.strict;
     return 0;
+}
+
+static int say_hello(enum hypercall_role role)
+{
+    struct control_hello hello = { CONTROL_VERSION, role };
+
+    return introduce(CONTROL_HELLO, role, &hello, sizeof(hello));
 }
 
 int hypercall_connect(const char *path, enum hypercall_role role)
@@ -185,6 +193,17 @@ int hypercall_connect(const char *path, enum hypercall_role role)
         err = say_hello(role);
     if (err)
         hypercall_disconnect();
+    return err;
+}
+
+int hypercall_adopt(int fd)
+{
+    if (conn.fd >= 0)
+        return -EISCONN;
+    conn.fd = fd;
+    int err = introduce(CONTROL_RENEW, HYPERCALL_ROLE_STORE, NULL, 0);
+    if (err)
+        conn.fd = -1;
     return err;
 }
 

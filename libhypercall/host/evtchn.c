@@ -86,6 +86,11 @@ int evtchn_port_fds(evtchn_port_t port, int *rx, int *tx)
     return 0;
 }
 
+int evtchn_adopt(evtchn_port_t port, int rx, int tx)
+{
+    return ports_add(port, rx, tx);
+}
+
 int evtchn_notify(evtchn_port_t port)
 {
     const uint64_t one = 1;
