@@ -45,6 +45,7 @@ int bench_hypercall(const struct bench_options *o);
 int bench_event(const struct bench_options *o);
 int bench_blk(const struct bench_options *o);
 int bench_net(const struct bench_options *o);
+int bench_xenstore(const struct bench_options *o);
 
 /* ---- native.c: what the machine does without us ---- */
 

@@ -22,7 +22,7 @@ static const struct group {
 } groups[] = {
     { "boot", bench_boot },   { "hypercall", bench_hypercall },
     { "event", bench_event }, { "blk", bench_blk },
-    { "net", bench_net },
+    { "net", bench_net },     { "xenstore", bench_xenstore },
 };
 #define NR_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
@@ -67,7 +67,8 @@ static const struct group *find_group(const char *name)
     for (size_t i = 0; i < NR_GROUPS; i++)
         if (!strcmp(groups[i].name, name))
             return &groups[i];
-    complain("no bench '%s'; there are boot, hypercall, event, blk and net",
+    complain("no bench '%s'; there are boot, hypercall, event, blk, net and "
+             "xenstore",
              name);
     return NULL;
 }

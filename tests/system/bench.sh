@@ -6,6 +6,12 @@ ringside=$abs_top_builddir/ringside
 names="boot.create_to_main boot.create_to_connected boot.kib_per_guest
 hypercall.trap event.send event.pingpong blk.randread4k_qd1
 blk.randread4k_qd32 net.tcp_nat"
+for load in read write directory100 mkdir; do
+    for clients in 1 8 64; do
+        name=xenstore.${load}_$clients
+        names="$names $name ${name}_cpu_us"
+    done
+done
 n=0
 
 ok()
