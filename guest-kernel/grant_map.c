@@ -1,5 +1,6 @@
 /*
- * Pages of other domains, mapped side by side into the aperture. See grants.h.
+ * Pages of other domains, mapped side by side into the aperture, or copied by
+ * the hypervisor. See grants.h.
  *
  * The aperture's frames up to nr_pages + 127 belong to the kernel (grant table,
  * shared pages); the rest is handed out here, one bit per frame.
@@ -121,4 +122,55 @@ void grant_unmap(struct grant_map *map)
     unmap_frames((unsigned int)frame, map->n, map->handles);
     free(map->handles);
     *map = (struct grant_map){ 0 };
+}
+
+/* ---- copies ---- */
+
+/* One piece of ours, which ends with its page, and the granted page. */
+static void piece(struct gnttab_copy_ptr *theirs, struct gnttab_copy_ptr *ours,
+                  domid_t remote, grant_ref_t ref, unsigned int offset,
+                  const void *addr)
+{
+    theirs->u.ref = ref;
+    theirs->domid = remote;
+    theirs->offset = (uint16_t)offset;
+    ours->u.gmfn = page_gfn(addr);
+    ours->domid = DOMID_SELF;
+    ours->offset = (uint16_t)((uintptr_t)addr & (PAGE_SIZE - 1));
+}
+
+static int copy(domid_t remote, grant_ref_t ref, unsigned int offset,
+                const void *addr, unsigned int n, uint16_t flags)
+{
+    if (offset > PAGE_SIZE || n > PAGE_SIZE - offset)
+        return -EINVAL;
+    for (unsigned int done = 0, len; done < n; done += len) {
+        const char *at = (const char *)addr + done;
+        struct gnttab_copy op = { .flags = flags };
+        bool in = flags & GNTCOPY_source_gref;
+        long err;
+
+        piece(in ? &op.source : &op.dest, in ? &op.dest : &op.source, remote,
+              ref, offset + done, at);
+        len = PAGE_SIZE - ((uintptr_t)at & (PAGE_SIZE - 1));
+        if (len > n - done)
+            len = n - done;
+        op.len = (uint16_t)len;
+        err = hypercall_grant_copy(&op, 1);
+        if (err || op.status)
+            return err ? errno_from_xen(err) : error_of(op.status);
+    }
+    return 0;
+}
+
+int grant_copy_from(domid_t remote, grant_ref_t ref, unsigned int offset,
+                    void *to, unsigned int n)
+{
+    return copy(remote, ref, offset, to, n, GNTCOPY_source_gref);
+}
+
+int grant_copy_to(domid_t remote, grant_ref_t ref, unsigned int offset,
+                  const void *from, unsigned int n)
+{
+    return copy(remote, ref, offset, from, n, GNTCOPY_dest_gref);
 }

@@ -60,6 +60,17 @@ int grant_map(domid_t remote, const grant_ref_t *refs, unsigned int n,
               bool read_only, struct grant_map *out);
 void grant_unmap(struct grant_map *map);
 
+/*
+ * Copies n bytes between our memory and a page that `remote` granted us,
+ * without mapping it: from its offset to `to`, or from `from` to its offset.
+ * -EINVAL: not granted (so), or beyond the page; -ESRCH: no such domain. May be
+ * called from event handlers, but our memory must not be on their stack.
+ */
+int grant_copy_from(domid_t remote, grant_ref_t ref, unsigned int offset,
+                    void *to, unsigned int n);
+int grant_copy_to(domid_t remote, grant_ref_t ref, unsigned int offset,
+                  const void *from, unsigned int n);
+
 int grants_init(uint64_t nr_pages);
 
 #endif

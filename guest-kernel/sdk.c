@@ -225,6 +225,18 @@ int rs_grant_end(uint32_t ref)
     return grant_end(ref);
 }
 
+int rs_grant_read(unsigned int domid, uint32_t ref, unsigned int offset,
+                  void *to, unsigned int n)
+{
+    return grant_copy_from((domid_t)domid, ref, offset, to, n);
+}
+
+int rs_grant_write(unsigned int domid, uint32_t ref, unsigned int offset,
+                   const void *from, unsigned int n)
+{
+    return grant_copy_to((domid_t)domid, ref, offset, from, n);
+}
+
 int rs_map(unsigned int domid, const uint32_t *refs, unsigned int n,
            bool read_only, struct rs_mapping **out)
 {

@@ -89,6 +89,18 @@ static evtchn_port_t port_given(const struct domain *d, unsigned int nr,
     return 0;
 }
 
+/* All turns of a call at once: what came with it is never much. */
+static long dispatch(struct vcpu *v, unsigned int nr, uint64_t args[6])
+{
+    long ret;
+
+    do {
+        ret = hypercall_dispatch(v, nr, args);
+        memcpy(args, v->again_args, sizeof(v->again_args));
+    } while (v->again);
+    return ret;
+}
+
 long control_hypercall(struct request *rq)
 {
     struct domain *d = rq->client->domain;
@@ -108,7 +120,7 @@ long control_hypercall(struct request *rq)
     v->space = space;
     v->space_size = rq->size - sizeof(*call);
     if (may_call(call->nr))
-        ret = hypercall_dispatch(v, call->nr, args);
+        ret = dispatch(v, call->nr, args);
     v->space = NULL;
     v->space_size = 0;
     if (window_flush(&rq->client->windows))

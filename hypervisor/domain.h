@@ -35,7 +35,11 @@ struct vcpu {
     struct list timer_link;
     struct vcpu_runstate_info runstate;
     uint64_t hypercalls;
-    bool in_multicall; /* batches are shorter then */
+
+    /* A call that is done in turns (hypercall.h). */
+    unsigned int work; /* done in this turn */
+    bool again;        /* it goes on with the arguments again_args */
+    uint64_t again_args[3];
 
     /* A process's call: its arguments' bytes; a guest address is an offset
      * into them. NULL: addresses are in the domain's memory. */

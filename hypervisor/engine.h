@@ -49,14 +49,16 @@ struct engine_ops {
     void (*port_detach)(struct domain *d, evtchn_port_t port, int rx, int tx);
 
     /*
-     * Shows `file` at `offset` (bytes) at frame gfn of the calling vCPU's
-     * domain, or removes what is there (file -1). Complete only when
+     * Shows `pages` pages of `file` from `offset` (bytes) at frame gfn of the
+     * calling vCPU's domain, or removes what is there (file -1). At least
+     * HYPERCALL_TURN / HYPERCALL_CHANGE times a turn; complete only when
      * `done(v, arg)` is called, which may be before the return or at the
      * vCPU's next call: until then the page may still be reachable. `done` may
      * be NULL.
      */
-    int (*physmap_set)(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
-                       int writable, void (*done)(struct vcpu *v, uint64_t arg),
+    int (*physmap_set)(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
+                       uint64_t offset, int writable,
+                       void (*done)(struct vcpu *v, uint64_t arg),
                        uint64_t arg);
 
     /*

@@ -26,7 +26,7 @@ static uint32_t *head_of(grant_entry_v1_t *e)
     return (uint32_t *)(void *)e;
 }
 
-static int set_frames(struct domain *d, uint32_t nr)
+int grant_grow(struct domain *d, uint32_t nr)
 {
     struct grant_table *t = &d->grants;
     struct grant_active *active;
@@ -47,7 +47,7 @@ static int set_frames(struct domain *d, uint32_t nr)
 
 int grant_init(struct domain *d)
 {
-    return d->is_process ? 0 : set_frames(d, 1);
+    return d->is_process ? 0 : grant_grow(d, 1);
 }
 
 void grant_destroy(struct domain *d)
@@ -66,29 +66,30 @@ void grant_seed(struct domain *d, grant_ref_t ref, domid_t domid, xen_pfn_t gfn)
     __atomic_store_n(&e->flags, GTF_permit_access, __ATOMIC_RELEASE);
 }
 
-int grant_ensure_frame(struct domain *d, uint32_t index)
-{
-    return set_frames(d, index + 1);
-}
+/* A guest that changes its entry all the time does not keep us: as Xen, we
+ * look five times. */
+#define MARK_TRIES 5
 
 /*
  * Checks the entry and marks it in use, in one step: between the check and
  * the mark the guest cannot change who may access.
  */
-static int16_t mark(grant_entry_v1_t *e, domid_t mapper, bool readonly)
+static int16_t mark(grant_entry_v1_t *e, domid_t user, bool readonly)
 {
     uint32_t *head = head_of(e);
     uint32_t old = __atomic_load_n(head, __ATOMIC_ACQUIRE);
     uint32_t use = GTF_reading | (readonly ? 0 : GTF_writing);
 
-    do {
-        if ((old & GTF_type_mask) != GTF_permit_access || old >> 16 != mapper)
+    for (int i = 0; i < MARK_TRIES; i++) {
+        if ((old & GTF_type_mask) != GTF_permit_access || old >> 16 != user)
             return GNTST_general_error;
         if (!readonly && (old & GTF_readonly))
             return GNTST_general_error;
-    } while (!__atomic_compare_exchange_n(head, &old, old | use, false,
-                                          __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE));
-    return GNTST_okay;
+        if (__atomic_compare_exchange_n(head, &old, old | use, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+            return GNTST_okay;
+    }
+    return GNTST_general_error;
 }
 
 static void unmark(grant_entry_v1_t *e, uint16_t bits)
@@ -134,59 +135,85 @@ struct grant_map *grant_map_of(struct domain *d, grant_handle_t handle)
 
 /* ---- taking and releasing ---- */
 
-/* The first mapping of an entry decides its frame; later ones share it. */
-static int16_t pin(struct domain *g, grant_entry_v1_t *e,
-                   struct grant_active *a, domid_t mapper)
+static bool in_use(const struct grant_active *a)
 {
-    xen_pfn_t gfn;
+    return a->readers || a->writers;
+}
 
-    if (a->readers || a->writers)
-        return GNTST_okay;
-    gfn = __atomic_load_n(&e->frame, __ATOMIC_RELAXED);
-    if (memory_pin(g, gfn))
-        return GNTST_bad_page;
-    a->gfn = gfn;
-    a->domid = mapper;
+/*
+ * The entry's word counts when a frame is pinned, and when the first writer
+ * comes: what the granter writes between does not concern those who are there
+ * (as in Xen).
+ */
+int16_t grant_acquire(struct domain *g, grant_ref_t ref, domid_t user,
+                      bool readonly, xen_pfn_t *gfn)
+{
+    int16_t status = GNTST_okay;
+    struct grant_active *a;
+    grant_entry_v1_t *e;
+
+    if (ref >= g->grants.nr_frames * GRANT_PER_FRAME)
+        return GNTST_bad_gntref;
+    e = entry_of(g, ref);
+    a = &g->grants.active[ref];
+    /* The granter may not hand an entry on while it is used. */
+    if (in_use(a) && a->domid != user)
+        return GNTST_general_error;
+    if (!in_use(a) || (!readonly && !a->writers))
+        status = mark(e, user, readonly);
+    if (status)
+        return status;
+    if (!in_use(a)) {
+        a->gfn = __atomic_load_n(&e->frame, __ATOMIC_RELAXED);
+        a->domid = user;
+        if (memory_pin(g, a->gfn)) {
+            unmark(e, GTF_reading | GTF_writing);
+            return GNTST_bad_page;
+        }
+    }
+    a->readers += readonly;
+    a->writers += !readonly;
+    *gfn = a->gfn;
     return GNTST_okay;
+}
+
+void grant_release(struct domain *g, grant_ref_t ref, bool readonly)
+{
+    struct grant_active *a = &g->grants.active[ref];
+    uint16_t bits = 0;
+
+    if (readonly)
+        a->readers--;
+    else if (--a->writers == 0)
+        bits |= GTF_writing;
+    if (!in_use(a)) {
+        bits |= GTF_reading;
+        memory_unpin(g, a->gfn);
+    }
+    /* A dying granter's table pages are gone; nobody reads the bits. */
+    if (bits && !g->dying)
+        unmark(entry_of(g, ref), bits);
 }
 
 int16_t grant_take_map(struct domain *d, domid_t granter, grant_ref_t ref,
                        bool readonly, uint64_t host_addr,
                        grant_handle_t *handle, xen_pfn_t *gfn)
 {
-    struct domain *g = domain_lookup(d, granter);
-    struct grant_active *a;
-    grant_entry_v1_t *e;
+    struct domain *g = host_domain(d->host, granter);
     int16_t status;
 
-    if (!g || g->is_process)
+    if (!g || g->dying)
         return GNTST_bad_domain;
-    if (ref >= g->grants.nr_frames * GRANT_PER_FRAME)
-        return GNTST_bad_gntref;
     status = handle_alloc(&d->grants, handle);
+    if (!status)
+        status = grant_acquire(g, ref, d->domid, readonly, gfn);
     if (status)
         return status;
-    e = entry_of(g, ref);
-    a = &g->grants.active[ref];
-    /* The granter may not hand an entry on while it is mapped. */
-    if ((a->readers || a->writers) && a->domid != d->domid)
-        return GNTST_general_error;
-    status = mark(e, d->domid, readonly);
-    if (status)
-        return status;
-    status = pin(g, e, a, d->domid);
-    if (status) {
-        unmark(e, GTF_reading | GTF_writing);
-        return status;
-    }
-    a->readers += readonly;
-    a->writers += !readonly;
-    *gfn = a->gfn;
     d->grants.maps[*handle] = (struct grant_map){ .used = true,
                                                   .readonly = readonly,
-                                                  .granter = g->domid,
+                                                  .granter = granter,
                                                   .ref = ref,
-                                                  .owner_gfn = a->gfn,
+                                                  .owner_gfn = *gfn,
                                                   .host_addr = host_addr };
     d->grants.used_maps++;
     return GNTST_okay;
@@ -196,20 +223,8 @@ void grant_release_map(struct domain *d, grant_handle_t handle)
 {
     struct grant_map *m = grant_map_of(d, handle);
     struct domain *g = host_domain(d->host, m->granter);
-    struct grant_active *a = &g->grants.active[m->ref];
-    uint16_t bits = 0;
 
-    if (m->readonly)
-        a->readers--;
-    else if (--a->writers == 0)
-        bits |= GTF_writing;
-    if (!a->readers && !a->writers) {
-        bits |= GTF_reading;
-        memory_unpin(g, a->gfn);
-    }
-    /* A dying granter's table pages are gone; nobody reads the bits. */
-    if (bits && !g->dying)
-        unmark(entry_of(g, m->ref), bits);
+    grant_release(g, m->ref, m->readonly);
     memset(m, 0, sizeof(*m));
     d->grants.used_maps--;
     if (g != d)
@@ -223,198 +238,22 @@ void grant_unmap_all(struct domain *d)
             grant_release_map(d, h);
 }
 
-/* ---- map and unmap ---- */
-
-/* The mapper chose a frame of its aperture. */
-static int16_t show_at_frame(struct vcpu *v, const struct grant_map *m)
+int16_t grant_swap(struct domain *d, grant_ref_t ref_a, grant_ref_t ref_b)
 {
-    struct domain *d = v->domain;
-    struct domain *g = host_domain(d->host, m->granter);
-    xen_pfn_t gfn = m->host_addr >> PAGE_SHIFT;
+    const struct grant_table *t = &d->grants;
+    uint32_t nr = t->nr_frames * GRANT_PER_FRAME;
+    grant_entry_v1_t *a, *b, old;
 
-    if (memory_set_foreign(d, gfn, m->granter, m->owner_gfn, m->readonly))
-        return GNTST_bad_virt_addr;
-    if (d->ops->physmap_set(v, gfn, g->memory.fd, m->owner_gfn << PAGE_SHIFT,
-                            !m->readonly, NULL, 0)) {
-        memory_clear(d, gfn);
-        return GNTST_no_device_space;
-    }
+    if (ref_a >= nr || ref_b >= nr)
+        return GNTST_bad_gntref;
+    if (ref_a == ref_b)
+        return GNTST_okay;
+    if (in_use(&t->active[ref_a]) || in_use(&t->active[ref_b]))
+        return GNTST_eagain;
+    a = entry_of(d, ref_a);
+    b = entry_of(d, ref_b);
+    old = *a;
+    *a = *b;
+    *b = old;
     return GNTST_okay;
-}
-
-static void map_one(struct vcpu *v, struct gnttab_map_grant_ref *op)
-{
-    struct domain *d = v->domain;
-    bool readonly = op->flags & GNTMAP_readonly;
-    struct grant_map *m;
-    grant_handle_t handle;
-    xen_pfn_t gfn;
-
-    op->handle = ~0u;
-    op->dev_bus_addr = 0;
-    if ((op->flags & ~(uint32_t)GNTMAP_readonly) != GNTMAP_host_map) {
-        op->status = GNTST_general_error;
-        return;
-    }
-    if (!d->ops->grant_open &&
-        ((op->host_addr & ~PAGE_MASK) ||
-         !memory_is_free(d, op->host_addr >> PAGE_SHIFT))) {
-        op->status = GNTST_bad_virt_addr;
-        return;
-    }
-    op->status = grant_take_map(d, op->dom, op->ref, readonly, op->host_addr,
-                                &handle, &gfn);
-    if (op->status)
-        return;
-    m = grant_map_of(d, handle);
-    if (!d->ops->grant_open)
-        op->status = show_at_frame(v, m);
-    else if (d->ops->grant_open(v, host_domain(d->host, m->granter), gfn,
-                                readonly, &op->dev_bus_addr))
-        op->status = GNTST_no_device_space;
-    if (op->status)
-        grant_release_map(d, handle);
-    else
-        op->handle = handle;
-}
-
-/* The engine has certainly removed the page: the grant may be ended. */
-static void gone(struct vcpu *v, uint64_t handle)
-{
-    struct grant_map *m = grant_map_of(v->domain, (grant_handle_t)handle);
-
-    memory_clear(v->domain, m->host_addr >> PAGE_SHIFT);
-    grant_release_map(v->domain, (grant_handle_t)handle);
-}
-
-static void unmap_one(struct vcpu *v, struct gnttab_unmap_grant_ref *op)
-{
-    struct domain *d = v->domain;
-    struct grant_map *m = grant_map_of(d, op->handle);
-
-    op->status = GNTST_okay;
-    if (!m || m->closing) {
-        op->status = GNTST_bad_handle;
-    } else if (d->ops->grant_close) {
-        if (d->ops->grant_close(v, host_domain(d->host, m->granter),
-                                m->owner_gfn, m->readonly))
-            op->status = GNTST_general_error;
-        else
-            grant_release_map(d, op->handle);
-    } else if (op->host_addr != m->host_addr) {
-        op->status = GNTST_bad_virt_addr;
-    } else {
-        m->closing = true;
-        if (d->ops->physmap_set(v, m->host_addr >> PAGE_SHIFT, -1, 0, 0, gone,
-                                op->handle)) {
-            m->closing = false;
-            op->status = GNTST_general_error;
-        }
-    }
-}
-
-/* ---- the hypercall ---- */
-
-#define BATCH_MAX        4096u
-#define BATCH_MAX_NESTED 64u
-
-static long op_map(struct vcpu *v, guest_addr_t at, uint32_t count)
-{
-    struct gnttab_map_grant_ref op;
-
-    for (uint32_t i = 0; i < count; i++) {
-        guest_addr_t a = guest_elem(at, i, sizeof(op));
-
-        if (copy_from_guest(v, &op, a, sizeof(op)))
-            return -EFAULT;
-        map_one(v, &op);
-        if (copy_to_guest(v, a, &op, sizeof(op)))
-            return -EFAULT;
-    }
-    return 0;
-}
-
-static long op_unmap(struct vcpu *v, guest_addr_t at, uint32_t count)
-{
-    struct gnttab_unmap_grant_ref op;
-
-    for (uint32_t i = 0; i < count; i++) {
-        guest_addr_t a = guest_elem(at, i, sizeof(op));
-
-        if (copy_from_guest(v, &op, a, sizeof(op)))
-            return -EFAULT;
-        unmap_one(v, &op);
-        if (copy_to_guest(v, a, &op, sizeof(op)))
-            return -EFAULT;
-    }
-    return 0;
-}
-
-/*
- * The frames are shown by XENMEM_add_to_physmap, so the list that is answered
- * has no numbers of an autotranslated guest's own: -1 each, as Xen's for
- * frames that are not in the physmap.
- */
-static long op_setup(struct vcpu *v, guest_addr_t at, uint32_t count)
-{
-    const xen_pfn_t none = ~(xen_pfn_t)0;
-    struct gnttab_setup_table op;
-
-    if (count != 1)
-        return -EINVAL;
-    if (copy_from_guest(v, &op, at, sizeof(op)))
-        return -EFAULT;
-    op.status = GNTST_okay;
-    if (op.dom != DOMID_SELF && op.dom != v->domain->domid)
-        op.status = GNTST_permission_denied;
-    else if (op.nr_frames > GRANT_MAX_FRAMES || v->domain->is_process ||
-             set_frames(v->domain, op.nr_frames))
-        op.status = GNTST_general_error;
-    for (uint32_t i = 0; !op.status && i < op.nr_frames; i++)
-        if (copy_to_guest(v,
-                          guest_elem(guest_addr((uintptr_t)op.frame_list.p), i,
-                                     sizeof(none)),
-                          &none, sizeof(none)))
-            op.status = GNTST_bad_virt_addr;
-    return copy_to_guest(v, at, &op, sizeof(op)) ? -EFAULT : 0;
-}
-
-static long op_query(struct vcpu *v, guest_addr_t at, uint32_t count)
-{
-    struct gnttab_query_size op;
-
-    if (count != 1)
-        return -EINVAL;
-    if (copy_from_guest(v, &op, at, sizeof(op)))
-        return -EFAULT;
-    if (op.dom != DOMID_SELF && op.dom != v->domain->domid) {
-        op.status = GNTST_permission_denied;
-    } else {
-        op.nr_frames = v->domain->grants.nr_frames;
-        op.max_nr_frames = GRANT_MAX_FRAMES;
-        op.status = GNTST_okay;
-    }
-    return copy_to_guest(v, at, &op, sizeof(op)) ? -EFAULT : 0;
-}
-
-/* HYPERVISOR_grant_table_op(cmd, array, count). */
-long do_grant_table_op(struct vcpu *v, const uint64_t args[6])
-{
-    guest_addr_t at = guest_addr(args[1]);
-    uint32_t count = (uint32_t)args[2];
-
-    if (count > (v->in_multicall ? BATCH_MAX_NESTED : BATCH_MAX))
-        return -EINVAL;
-    switch (args[0]) {
-    case GNTTABOP_map_grant_ref:
-        return op_map(v, at, count);
-    case GNTTABOP_unmap_grant_ref:
-        return op_unmap(v, at, count);
-    case GNTTABOP_setup_table:
-        return op_setup(v, at, count);
-    case GNTTABOP_query_size:
-        return op_query(v, at, count);
-    default:
-        return -ENOSYS;
-    }
 }

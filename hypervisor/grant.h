@@ -52,12 +52,24 @@ void grant_destroy(struct domain *d); /* frees; after grant_unmap_all() */
 /* Ends every mapping that d holds; after nothing of d runs any more. */
 void grant_unmap_all(struct domain *d);
 
-/* Makes grant frame `index` exist; -EINVAL beyond the limit. */
-int grant_ensure_frame(struct domain *d, uint32_t index);
+/* Makes the table have nr frames at least; -EINVAL beyond the limit. */
+int grant_grow(struct domain *d, uint32_t nr);
 
 /* Writes entry `ref` of d as its builder does: domid may access gfn. */
 void grant_seed(struct domain *d, grant_ref_t ref, domid_t domid,
                 xen_pfn_t gfn);
+
+/*
+ * Takes entry `ref` of g for one use by domain `user`: checks it, marks it,
+ * pins its frame, told in *gfn. The first use decides the frame, later ones
+ * share it. GNTST_okay or an error; each use ends by grant_release().
+ */
+int16_t grant_acquire(struct domain *g, grant_ref_t ref, domid_t user,
+                      bool readonly, xen_pfn_t *gfn);
+void grant_release(struct domain *g, grant_ref_t ref, bool readonly);
+
+/* Exchanges two entries of which none is in use. GNTST_... */
+int16_t grant_swap(struct domain *d, grant_ref_t a, grant_ref_t b);
 
 /*
  * Takes a mapping of (granter, ref) for d: checks, pins, records. Returns

@@ -20,7 +20,7 @@ static const struct {
                                         "event_channel_op" },
 };
 
-long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
+static long call(struct vcpu *v, unsigned int nr, const uint64_t args[6])
 {
     v->hypercalls++;
     if (nr >= HYPERCALL_MAX || !table[nr].fn)
@@ -28,54 +28,82 @@ long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
     return table[nr].fn(v, args);
 }
 
+long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
+{
+    v->work = 0;
+    v->again = false;
+    return call(v, nr, args);
+}
+
 const char *hypercall_name(unsigned int nr)
 {
     return nr < HYPERCALL_MAX ? table[nr].name : NULL;
 }
 
-/* One call may hold the hypervisor for this many others. */
-#define MULTICALL_MAX 256u
+/* ---- turns ---- */
 
-static long run_batch(struct vcpu *v, const uint64_t args[6])
+bool hypercall_turn_over(struct vcpu *v, unsigned int cost)
+{
+    v->work += cost;
+    return v->work > HYPERCALL_TURN;
+}
+
+long hypercall_continue(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    v->again = true;
+    v->again_args[0] = a0;
+    v->again_args[1] = a1;
+    v->again_args[2] = a2;
+    return 0;
+}
+
+/* ---- multicall ---- */
+
+/* Does the entry at `at`. If it goes on in the next turn, the entry is what is
+ * left of it. */
+static long run_entry(struct vcpu *v, guest_addr_t at)
 {
     struct multicall_entry e;
+    uint64_t args[6];
 
-    for (uint64_t i = 0; i < args[1]; i++) {
-        guest_addr_t at = guest_elem(guest_addr(args[0]), i, sizeof(e));
-        uint64_t a[6];
-
-        if (copy_from_guest(v, &e, at, sizeof(e)))
-            return -EFAULT;
-        for (unsigned int k = 0; k < 6; k++)
-            a[k] = e.args[k];
-        /* No nesting: a batch inside a batch would not be bounded. (The
-         * number has 64 bits here, and must not lose the upper half.) */
-        if (e.op >= HYPERCALL_MAX || e.op == __HYPERVISOR_multicall)
-            e.result = (xen_ulong_t)-ENOSYS;
-        else
-            e.result =
-                (xen_ulong_t)hypercall_dispatch(v, (unsigned int)e.op, a);
-        if (copy_to_guest(v, at, &e, sizeof(e)))
-            return -EFAULT;
-        if (v->domain->shut_down)
-            return 0;
-    }
-    return 0;
+    if (copy_from_guest(v, &e, at, sizeof(e)))
+        return -EFAULT;
+    for (unsigned int i = 0; i < 6; i++)
+        args[i] = e.args[i];
+    /* The number has 64 bits here, and must not lose the upper half. */
+    if (e.op == __HYPERVISOR_multicall)
+        e.result = (xen_ulong_t)-EINVAL;
+    else
+        e.result =
+            (xen_ulong_t)call(v, e.op < HYPERCALL_MAX ? e.op : ~0u, args);
+    for (unsigned int i = 0; v->again && i < 3; i++)
+        e.args[i] = v->again_args[i];
+    if (!copy_to_guest(v, at, &e, sizeof(e)))
+        return 0;
+    v->again = false;
+    return -EFAULT;
 }
 
 /*
  * HYPERVISOR_multicall(entries, n): each entry is copied in, done, and its
- * result copied out, in order. Xen bounds a batch by preemption, we by its
- * length, and by that of the batches in it (v->in_multicall).
+ * result copied out, in order. Batches do not nest.
  */
 long do_multicall(struct vcpu *v, const uint64_t args[6])
 {
-    long ret;
+    guest_addr_t at = guest_addr(args[0]);
+    uint32_t n = (uint32_t)args[1];
 
-    if (args[1] > MULTICALL_MAX)
-        return -EINVAL;
-    v->in_multicall = true;
-    ret = run_batch(v, args);
-    v->in_multicall = false;
-    return ret;
+    for (uint32_t i = 0; i < n && !v->domain->shut_down; i++) {
+        guest_addr_t e = guest_elem(at, i, sizeof(struct multicall_entry));
+        long err;
+
+        if (i && hypercall_turn_over(v, 1))
+            return hypercall_continue(v, e.value, n - i, 0);
+        err = run_entry(v, e);
+        if (err)
+            return err;
+        if (v->again)
+            return hypercall_continue(v, e.value, n - i, 0);
+    }
+    return 0;
 }

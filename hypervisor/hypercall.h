@@ -8,6 +8,7 @@
 #ifndef RINGSIDE_HYPERCALL_TABLE_H
 #define RINGSIDE_HYPERCALL_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vcpu;
@@ -16,9 +17,24 @@ struct vcpu;
 
 typedef long hypercall_fn(struct vcpu *v, const uint64_t args[6]);
 
-/* -ENOSYS for what the table lacks. Under the host's lock. */
+/* -ENOSYS for what the table lacks. Under the host's lock. If v->again is set
+ * afterwards, the call is not done: the caller makes it again with
+ * v->again_args[] for its first arguments. */
 long hypercall_dispatch(struct vcpu *v, unsigned int nr,
                         const uint64_t args[6]);
+
+/*
+ * Nobody holds the hypervisor with a long call: it is done in turns. Between
+ * two elements its body asks hypercall_turn_over(), telling what the next one
+ * costs (1: a look at a few words), and if so returns hypercall_continue() with
+ * the arguments of what is left. These are Xen's continuations; a guest
+ * never sees them.
+ */
+#define HYPERCALL_TURN   1024u
+#define HYPERCALL_CHANGE 32u /* the cost of a change of the address space */
+
+bool hypercall_turn_over(struct vcpu *v, unsigned int cost);
+long hypercall_continue(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2);
 
 /* "event_channel_op", or NULL. */
 const char *hypercall_name(unsigned int nr);

@@ -22,7 +22,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/domain.c %D%/domain.h \
 	%D%/engine.h \
 	%D%/evtchn.c %D%/evtchn.h \
-	%D%/grant.c %D%/grant.h \
+	%D%/grant.c %D%/grant.h %D%/grant_op.c \
 	%D%/guest_access.c %D%/guest_access.h \
 	%D%/host.c %D%/host.h \
 	%D%/hypercall.c %D%/hypercall.h \

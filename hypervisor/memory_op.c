@@ -75,7 +75,7 @@ static long own_page(struct domain *d, const struct xen_add_to_physmap *op,
         if (op->idx >= GRANT_MAX_FRAMES)
             return -EINVAL;
         *index = MEMORY_OWN_GRANT + (uint32_t)op->idx;
-        return grant_ensure_frame(d, (uint32_t)op->idx);
+        return grant_grow(d, (uint32_t)op->idx + 1);
     default:
         return -EINVAL;
     }
@@ -100,7 +100,7 @@ static long op_add_to_physmap(struct vcpu *v, guest_addr_t arg)
     if (err)
         return err;
     offset = (uint64_t)(d->memory.nr_pages + index) << PAGE_SHIFT;
-    err = d->ops->physmap_set(v, op.gpfn, d->memory.fd, offset, 1, NULL, 0);
+    err = d->ops->physmap_set(v, op.gpfn, 1, d->memory.fd, offset, 1, NULL, 0);
     if (err)
         memory_clear(d, op.gpfn);
     return err;

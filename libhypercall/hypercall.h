@@ -112,6 +112,13 @@ static inline long hypercall_grant_unmap(struct gnttab_unmap_grant_ref *ops,
                           ops, sizeof(*ops), n);
 }
 
+/* Copies between pages, each named by a grant or as a frame of ours. */
+static inline long hypercall_grant_copy(struct gnttab_copy *ops, unsigned int n)
+{
+    return hypercall_op_n(__HYPERVISOR_grant_table_op, GNTTABOP_copy, ops,
+                          sizeof(*ops), n);
+}
+
 /* Out: nr_frames, max_nr_frames, status. */
 static inline long hypercall_grant_query_size(struct gnttab_query_size *op)
 {

@@ -46,7 +46,7 @@
 
 /* A change of the address space for the stub to carry out by mmap(). */
 struct sandbox_change {
-    uint64_t addr;   /* one page */
+    uint64_t addr, size;
     uint64_t offset; /* in file fd */
     int32_t fd;      /* -1: remove what is there */
     int32_t prot;
@@ -66,7 +66,9 @@ struct sandbox_page {
         uint32_t prot, pad;
     } segment[SANDBOX_MAX_SEGMENTS];
 
-    uint32_t nr_changes, pad;
+    uint32_t nr_changes;
+    uint32_t again; /* the call goes on: make it with these arguments */
+    uint64_t again_args[3];
     struct sandbox_change change[SANDBOX_MAX_CHANGES];
 };
 _Static_assert(sizeof(struct sandbox_page) <= 4096, "one page");

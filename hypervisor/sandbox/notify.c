@@ -72,9 +72,9 @@ static void take_files_back(struct sandbox_domain *sd)
 
 /* ---- changes of the address space ---- */
 
-int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
-                       int writable, void (*done)(struct vcpu *, uint64_t),
-                       uint64_t arg)
+int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
+                       uint64_t offset, int writable,
+                       void (*done)(struct vcpu *, uint64_t), uint64_t arg)
 {
     struct sandbox_domain *sd = v->domain->engine;
     struct sandbox_page *page = sandbox_page_of(v->domain);
@@ -90,6 +90,7 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
     }
     p->change = (struct sandbox_change){
         .addr = gfn << PAGE_SHIFT,
+        .size = (uint64_t)pages << PAGE_SHIFT,
         .offset = file >= 0 ? offset : 0,
         .fd = fd,
         .prot = file < 0   ? PROT_NONE
@@ -110,7 +111,7 @@ static bool is_change(const struct sandbox_change *c, const uint64_t *a)
         c->fd >= 0 ? MAP_SHARED | MAP_FIXED
                    : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
 
-    return a[0] == c->addr && a[1] == PAGE_SIZE && a[2] == (uint64_t)c->prot &&
+    return a[0] == c->addr && a[1] == c->size && a[2] == (uint64_t)c->prot &&
            a[3] == flags && (int32_t)a[4] == c->fd && a[5] == c->offset;
 }
 
@@ -140,8 +141,8 @@ static enum verdict judge_mprotect(struct domain *d, const uint64_t *a)
     return LET_GO;
 }
 
-/* Does /proc/PID/maps show something reachable at addr? */
-static bool maps_show(int pid, uint64_t addr)
+/* Does /proc/PID/maps show something reachable from addr to last? */
+static bool maps_show(int pid, uint64_t addr, uint64_t last)
 {
     unsigned long start, end;
     char path[32], perms[8];
@@ -153,7 +154,7 @@ static bool maps_show(int pid, uint64_t addr)
     if (!f)
         return true;
     while (!found && fscanf(f, "%lx-%lx %7s%*[^\n]", &start, &end, perms) == 3)
-        found = addr >= start && addr < end && strncmp(perms, "---", 3);
+        found = last >= start && addr < end && strncmp(perms, "---", 3);
     fclose(f);
     return found;
 }
@@ -164,20 +165,26 @@ static bool maps_show(int pid, uint64_t addr)
  * fail. So look. (Where ptrace is restricted, reading is refused, maps are
  * not.)
  */
-static bool is_reachable(int pid, uint64_t addr)
+static bool is_reachable(int pid, uint64_t addr, uint64_t size)
 {
     char byte;
-    struct iovec to = { &byte, 1 }, from = { (void *)(uintptr_t)addr, 1 };
 
-    if (process_vm_readv(pid, &to, 1, &from, 1, 0) == 1)
-        return true;
-    return errno != EFAULT && errno != ESRCH && maps_show(pid, addr);
+    for (uint64_t at = addr; at < addr + size; at += PAGE_SIZE) {
+        struct iovec to = { &byte, 1 }, from = { (void *)(uintptr_t)at, 1 };
+
+        if (process_vm_readv(pid, &to, 1, &from, 1, 0) == 1)
+            return true;
+        if (errno != EFAULT)
+            return errno != ESRCH && maps_show(pid, addr, addr + size - 1);
+    }
+    return false;
 }
 
 static bool was_refused(struct sandbox_domain *sd,
                         const struct pending_change *p)
 {
-    return p->change.fd < 0 && is_reachable(sd->domain->pid, p->change.addr);
+    return p->change.fd < 0 &&
+           is_reachable(sd->domain->pid, p->change.addr, p->change.size);
 }
 
 /*
@@ -232,6 +239,19 @@ static void crash(struct domain *d, const uint64_t *a)
                  (unsigned long long)a[2], (unsigned long long)a[3]);
 }
 
+/* What is left of a long call is the stub's to ask for. */
+static int64_t hypercall(struct sandbox_domain *sd, unsigned int nr,
+                         const uint64_t *args)
+{
+    struct sandbox_page *page = sandbox_page_of(sd->domain);
+    struct vcpu *v = &sd->domain->vcpu[0];
+    int64_t value = hypercall_dispatch(v, nr, args);
+
+    page->again = v->again;
+    memcpy(page->again_args, v->again_args, sizeof(page->again_args));
+    return value;
+}
+
 static enum verdict handle(struct sandbox_domain *sd, int nr,
                            const uint64_t *args, int64_t *value)
 {
@@ -257,8 +277,7 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
         sd->parked = true;
         return KEEP;
     default:
-        *value = hypercall_dispatch(&d->vcpu[0],
-                                    (unsigned int)nr - SANDBOX_BASE, args);
+        *value = hypercall(sd, (unsigned int)nr - SANDBOX_BASE, args);
         return ANSWER;
     }
 }

@@ -85,9 +85,9 @@ void notify_listener_ready(void *data, uint32_t events);
 int notify_install_fd(struct sandbox_domain *sd, int fd, int number);
 /* Answers the parked start call: the guest is entered. */
 void notify_start(struct sandbox_domain *sd);
-int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
-                       int writable, void (*done)(struct vcpu *, uint64_t),
-                       uint64_t arg);
+int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
+                       uint64_t offset, int writable,
+                       void (*done)(struct vcpu *, uint64_t), uint64_t arg);
 
 /* ---- sandbox.c ---- */
 

@@ -79,10 +79,11 @@ static void port_detach(struct domain *d, evtchn_port_t port, int rx, int tx)
     epoll_ctl(t->epfd, EPOLL_CTL_DEL, rx, NULL);
 }
 
-static int physmap_set(struct vcpu *v, xen_pfn_t gfn, int file, uint64_t offset,
-                       int writable, void (*done)(struct vcpu *, uint64_t),
-                       uint64_t arg)
+static int physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
+                       uint64_t offset, int writable,
+                       void (*done)(struct vcpu *, uint64_t), uint64_t arg)
 {
+    (void)pages;
     (void)gfn;
     (void)file;
     (void)offset;
@@ -117,6 +118,20 @@ static void harvest(struct domain *d)
         evtchn_bits_raise(si, &si->vcpu_info[0], ev[i].data.u32);
 }
 
+/* All its turns. */
+static long call(struct vcpu *v, unsigned int nr, const uint64_t args[6])
+{
+    long ret = hypercall_dispatch(v, nr, args);
+
+    while (v->again && !v->domain->shut_down) {
+        uint64_t rest[6] = { v->again_args[0], v->again_args[1],
+                             v->again_args[2] };
+
+        ret = hypercall_dispatch(v, nr, rest);
+    }
+    return ret;
+}
+
 long rs_test_hypercall(struct rs_host *h, uint16_t domid, unsigned int nr,
                        const uint64_t args[6])
 {
@@ -126,7 +141,7 @@ long rs_test_hypercall(struct rs_host *h, uint16_t domid, unsigned int nr,
     pthread_mutex_lock(&h->lock);
     d = host_domain(h, domid);
     if (d && !d->dying && d->ops == &engine_test) {
-        ret = d->shut_down ? -EPERM : hypercall_dispatch(&d->vcpu[0], nr, args);
+        ret = d->shut_down ? -EPERM : call(&d->vcpu[0], nr, args);
         harvest(d);
     }
     pthread_mutex_unlock(&h->lock);

@@ -217,6 +217,32 @@ static void grant_call(struct input *in, uint16_t d)
     rs_test_hypercall(host, d, __HYPERVISOR_grant_table_op, args);
 }
 
+/* A copy whose sides mostly exist, or a swap. */
+static void copy_call(struct input *in, uint16_t d)
+{
+    struct gnttab_copy *c = rs_test_memory(host, d, CORE_ARG);
+    struct gnttab_swap_grant_ref *s = (void *)c;
+    uint64_t args[6] = { GNTTABOP_copy, CORE_ARG, 1 };
+    uint8_t how = byte(in);
+
+    if (!c)
+        return;
+    if (how & 4) {
+        args[0] = GNTTABOP_swap_grant_ref;
+        s->ref_a = byte(in);
+        s->ref_b = byte(in);
+    } else {
+        *c = (struct gnttab_copy){ .flags = how & 3,
+                                   .len = (uint16_t)number(in) };
+        c->source.u.gmfn = how & 1 ? byte(in) & 31 : number(in) >> 12;
+        c->source.domid = how & 1 ? guest[byte(in) % GUESTS] : DOMID_SELF;
+        c->source.offset = (uint16_t)(how << 4);
+        c->dest.u.gmfn = how & 2 ? byte(in) & 31 : number(in) >> 12;
+        c->dest.domid = how & 2 ? guest[byte(in) % GUESTS] : DOMID_SELF;
+    }
+    rs_test_hypercall(host, d, __HYPERVISOR_grant_table_op, args);
+}
+
 /* The guest writes a grant entry, or anything anywhere. */
 static void write_memory(struct input *in, uint16_t d)
 {
@@ -278,7 +304,7 @@ static void step(struct input *in)
     uint8_t b = byte(in);
     unsigned int i = b % GUESTS;
 
-    switch (b / GUESTS % 8) {
+    switch (b / GUESTS % 9) {
     case 0:
         plain_call(in, guest[i]);
         break;
@@ -302,6 +328,9 @@ static void step(struct input *in)
         break;
     case 7:
         life(in, i);
+        break;
+    case 8:
+        copy_call(in, guest[i]);
         break;
     }
 }

@@ -63,6 +63,37 @@ static void mapping(char *page)
           "a reference that is free cannot be mapped");
 }
 
+/* Three pages: ours are anywhere in the second and third. */
+static void copying(char *page)
+{
+    domid_t self = own_domid();
+    grant_ref_t ref, ro;
+    char *ours = pages_alloc(2), *across = ours + PAGE_SIZE - 10;
+
+    grant_access(self, page, false, &ref);
+    grant_access(self, page, true, &ro);
+    memset(page, 0, PAGE_SIZE);
+    strcpy(across, "crosses the end of a page");
+    point(grant_copy_to(self, ref, 100, across, 26) == 0 &&
+              strcmp(page + 100, across) == 0,
+          "bytes are copied into a granted page");
+    memset(ours, 1, 2 * PAGE_SIZE);
+    point(grant_copy_from(self, ro, 100, across, 26) == 0 &&
+              strcmp(page + 100, across) == 0 && across[26] == 1,
+          "and out of a read-only one");
+    point(grant_copy_from(self, ref, 0, across, PAGE_SIZE) == 0 &&
+              memcmp(page, across, PAGE_SIZE) == 0,
+          "a page at a time");
+    point(grant_copy_to(self, ro, 0, ours, 1) == -EINVAL,
+          "but not into a read-only one");
+    point(grant_copy_from(self, ref, PAGE_SIZE - 1, ours, 2) == -EINVAL,
+          "nor beyond its end");
+    point(grant_end(ref) == 0 && grant_end(ro) == 0, "nothing is held");
+    point(grant_copy_from(self, ref, 0, ours, 1) == -EINVAL,
+          "what was taken back is not copied");
+    pages_free(ours, 2);
+}
+
 int main(void)
 {
     unsigned int used = grant_used_count();
@@ -70,7 +101,7 @@ int main(void)
     char *page = pages_alloc(1);
     grant_ref_t ref;
 
-    plan(14);
+    plan(21);
     point(grant_access(0, page, true, &ref) == 0 && ref >= 8,
           "a reference above the reserved ones");
     point(!grant_in_use(ref), "nobody has mapped it");
@@ -78,6 +109,7 @@ int main(void)
     point(grant_end(ref) == -EINVAL, "once");
     point(many_references(page), "%d references at a time", MANY);
     mapping(page);
+    copying(page);
     pages_free(page, 1);
     point(grant_used_count() == used && pages_free_count() == pages,
           "no grant and no page is left over");

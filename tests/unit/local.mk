@@ -15,6 +15,10 @@ unit_tests += %D%/test_core_grant
 %C%_test_core_grant_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_grant_LDADD = $(core_test_ldadd)
 
+unit_tests += %D%/test_abi_grant
+%C%_test_abi_grant_CPPFLAGS = $(core_test_cppflags)
+%C%_test_abi_grant_LDADD = $(core_test_ldadd)
+
 unit_tests += %D%/test_core_calls
 %C%_test_core_calls_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_calls_LDADD = $(core_test_ldadd)

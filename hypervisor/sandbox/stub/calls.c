@@ -198,10 +198,37 @@ static void carry_out_changes(void)
                                 : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED |
                                       MAP_NORESERVE;
 
-        sys6(__NR_mmap, (long)c->addr, PAGE_SIZE, c->prot, flags, c->fd,
+        sys6(__NR_mmap, (long)c->addr, (long)c->size, c->prot, flags, c->fd,
              (long)c->offset);
     }
     sys3(SANDBOX_CALL_FINISH, 0, 0, 0);
+}
+
+/*
+ * A call that may change the address space, in as many turns as it takes. An
+ * upcall's own hypercall would make the hypervisor forget what is to be
+ * changed: none comes in between.
+ */
+static long changing_call(unsigned long nr, unsigned long a1, unsigned long a2,
+                          unsigned long a3)
+{
+    const struct sandbox_page *p = stub.page;
+    long ret;
+
+    WRITE_ONCE(stub.changing, true);
+    barrier(); /* partner: the tick handler on this very thread */
+    ret = forward(nr, a1, a2, a3, 0, 0);
+    while (READ_ONCE(p->again)) {
+        a1 = p->again_args[0];
+        a2 = p->again_args[1];
+        a3 = p->again_args[2];
+        carry_out_changes();
+        ret = forward(nr, a1, a2, a3, 0, 0);
+    }
+    carry_out_changes();
+    barrier();
+    WRITE_ONCE(stub.changing, false);
+    return ret;
 }
 
 /* ---- the entry ---- */
@@ -209,8 +236,6 @@ static void carry_out_changes(void)
 static long dispatch(unsigned long nr, unsigned long a1, unsigned long a2,
                      unsigned long a3, unsigned long a4, unsigned long a5)
 {
-    long ret;
-
     switch (nr) {
     case __HYPERVISOR_set_trap_table:
         return set_trap_table(a1);
@@ -233,15 +258,7 @@ static long dispatch(unsigned long nr, unsigned long a1, unsigned long a2,
     case __HYPERVISOR_memory_op:
     case __HYPERVISOR_grant_table_op:
     case __HYPERVISOR_multicall:
-        /* An upcall's own hypercall would make the hypervisor forget what
-         * is to be changed: none comes in between. */
-        WRITE_ONCE(stub.changing, true);
-        barrier(); /* partner: the tick handler on this very thread */
-        ret = forward(nr, a1, a2, a3, a4, a5);
-        carry_out_changes();
-        barrier();
-        WRITE_ONCE(stub.changing, false);
-        return ret;
+        return changing_call(nr, a1, a2, a3);
     default:
         /* The numbers behind the hypercalls are the engine's own. */
         if (nr >= SANDBOX_CALL_FINISH - SANDBOX_BASE)
