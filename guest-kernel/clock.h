@@ -24,6 +24,14 @@ static inline uint64_t clock_deadline_ms(uint64_t ms)
     return clock_now() + ms * NS_PER_MS;
 }
 
+/* When a timeout of so many ns is over; UINT64_MAX stays for ever. */
+static inline uint64_t clock_deadline(uint64_t timeout)
+{
+    uint64_t now = clock_now();
+
+    return timeout < UINT64_MAX - now ? now + timeout : UINT64_MAX;
+}
+
 static inline uint64_t clock_tsc(void)
 {
     uint32_t lo, hi;

@@ -12,7 +12,9 @@ noinst_LIBRARIES += %D%/libringside-guest.a
 	%D%/libc.c %D%/libc.h %D%/libc_lock.c %D%/libc_posix.c %D%/libc_time.c %D%/pages.c \
 	%D%/pages.h %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c \
 	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h \
-	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/xenbus.c %D%/xenbus.h \
+	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/vchan.c %D%/vchan.h \
+	%D%/vchan_ring.c %D%/vchan_ring.h %D%/vchan_setup.c \
+	%D%/xenbus.c %D%/xenbus.h \
 	%D%/xenbus_ring.c %D%/xenbus_ring.h %D%/xenbus_state.c \
 	%D%/xenbus_watch.c \
 	libhypercall/hypercall.h libhypercall/guest/carrier.h
@@ -25,7 +27,7 @@ $(%C%_libringside_guest_a_OBJECTS): override CPPFLAGS =
 $(%C%_libringside_guest_a_OBJECTS): guest-sdk/newlib.stamp \
 	guest-sdk/lwip.stamp
 
-noinst_HEADERS += include/ringside/guest.h
+noinst_HEADERS += include/ringside/guest.h include/ringside/vchan.h
 
 EXTRA_DIST += %D%/guest.lds %D%/ksyms.awk
 
@@ -34,7 +36,7 @@ include guest-kernel/net/local.mk
 
 # Rooms that need no hypervisor are tested on the host.
 unit_tests += tests/unit/test_guest_fs tests/unit/test_guest_pages \
-	tests/unit/test_guest_text
+	tests/unit/test_guest_text tests/unit/test_vchan_ring
 tests_unit_test_guest_fs_SOURCES = tests/unit/test_guest_fs.c %D%/file.c \
 	%D%/fs.c
 tests_unit_test_guest_fs_LDADD = $(CMOCKA_LIBS)
@@ -44,3 +46,6 @@ tests_unit_test_guest_pages_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_guest_text_SOURCES = tests/unit/test_guest_text.c \
 	%D%/cmdline.c %D%/symbols.c
 tests_unit_test_guest_text_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_vchan_ring_SOURCES = tests/unit/test_vchan_ring.c \
+	%D%/vchan_ring.c
+tests_unit_test_vchan_ring_LDADD = $(CMOCKA_LIBS)

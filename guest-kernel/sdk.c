@@ -41,13 +41,6 @@ struct rs_watch {
     void *arg;
 };
 
-static uint64_t deadline_of(uint64_t timeout)
-{
-    uint64_t now = clock_now();
-
-    return timeout < NEVER - now ? now + timeout : NEVER;
-}
-
 uint64_t rs_now(void)
 {
     return clock_now();
@@ -119,7 +112,7 @@ void rs_semaphore_free(struct rs_semaphore *s)
 
 int rs_semaphore_down(struct rs_semaphore *s, uint64_t timeout)
 {
-    return semaphore_down(&s->semaphore, deadline_of(timeout));
+    return semaphore_down(&s->semaphore, clock_deadline(timeout));
 }
 
 void rs_semaphore_up(struct rs_semaphore *s)
@@ -199,7 +192,7 @@ void rs_event_notify(struct rs_event *e)
 
 int rs_event_wait(struct rs_event *e, uint64_t timeout)
 {
-    int err = wait_event(&e->queue, e->pending, deadline_of(timeout));
+    int err = wait_event(&e->queue, e->pending, clock_deadline(timeout));
 
     if (!err)
         e->pending = false;

@@ -57,6 +57,19 @@ int xenbus_rm(xenbus_tx tx, const char *path)
     return path_request(XS_RM, tx, path);
 }
 
+int xenbus_share(xenbus_tx tx, const char *path, domid_t self, domid_t reader)
+{
+    char owner[8], other[8];
+    struct xs_part parts[3];
+
+    snprintf(owner, sizeof(owner), "n%u", self);
+    snprintf(other, sizeof(other), "r%u", reader);
+    parts[0] = xs_string(path);
+    parts[1] = xs_string(owner);
+    parts[2] = xs_string(other);
+    return xs_request(XS_SET_PERMS, tx, parts, 3, NULL, NULL);
+}
+
 /* Turns name NUL name NUL... of len bytes into an array that owns its text. */
 static char **split_names(const char *body, size_t len, size_t *count)
 {

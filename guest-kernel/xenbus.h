@@ -28,6 +28,11 @@ int xenbus_printf(xenbus_tx tx, const char *path, const char *fmt, ...)
 int xenbus_mkdir(xenbus_tx tx, const char *path);
 int xenbus_rm(xenbus_tx tx, const char *path);
 /*
+ * The node belongs to us (`self`, our domid), nobody else may use it but
+ * `reader`, who may read it.
+ */
+int xenbus_share(xenbus_tx tx, const char *path, domid_t self, domid_t reader);
+/*
  * Children of path: *names is one malloc'ed array of *n pointers, freed with
  * one free().
  */
