@@ -29,14 +29,15 @@ bool wire_one_string(const char *data, size_t len)
 
 int wire_strings(const char *data, size_t len, const char *out[], int max)
 {
-    size_t at = 0;
+    const char *end = data + len, *nul;
     int n = 0;
 
-    if (len && data[len - 1])
-        return -EINVAL;
-    for (; at < len; at += strlen(data + at) + 1)
-        if (n++ < max)
-            out[n - 1] = data + at;
+    while (data < end && (nul = memchr(data, '\0', (size_t)(end - data)))) {
+        if (n < max)
+            out[n] = data;
+        n++;
+        data = nul + 1;
+    }
     return n;
 }
 

@@ -29,7 +29,8 @@ bool wire_one_string(const char *data, size_t len);
 
 /*
  * Cuts a payload into strings: fills at most `max` pointers and returns how
- * many there are, or -EINVAL if the last one has no NUL.
+ * many there are. What follows the last NUL is not a string and is ignored,
+ * as the C daemon does.
  */
 int wire_strings(const char *data, size_t len, const char *out[], int max);
 
