@@ -222,18 +222,9 @@ int domain_introduce(struct store *s, unsigned int domid, uint32_t port)
     return 0;
 }
 
-int domain_release(struct store *s, unsigned int domid)
+void domain_release(struct store *s, struct domain *d)
 {
-    struct domain *d = domain_find(s, domid);
-
-    if (domid == 0)
-        return -EINVAL;
-    if (!d)
-        return -ENOENT;
-    if (!d->introduced)
-        return -EINVAL;
     domain_gone(s, d);
-    return 0;
 }
 
 /* Returns whether the plain @releaseDomain is due. */

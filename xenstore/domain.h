@@ -69,9 +69,10 @@ int domain_get(struct store *s, unsigned int domid, struct domain **out);
 /* Whether the log may have one more line about what a guest did wrong. */
 bool domain_may_complain(struct domain *d);
 
-/* INTRODUCE, RELEASE. -errno as docs/xenstore.md says. */
+/* INTRODUCE. 0, or -errno as docs/xenstore.md says. */
 int domain_introduce(struct store *s, unsigned int domid, uint32_t port);
-int domain_release(struct store *s, unsigned int domid);
+/* RELEASE of one that is introduced. */
+void domain_release(struct store *s, struct domain *d);
 
 /* Looks which domains shut down or died; called after VIRQ_DOM_EXC. */
 void domain_check_all(struct store *s);

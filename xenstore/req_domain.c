@@ -7,69 +7,72 @@
 
 #define DOMID_MAX 65535
 
-/* Exactly `n` strings. */
+/* `n` strings or more: what follows them is reserved. */
 static int args(const struct request *rq, const char *arg[], int n)
 {
-    return wire_strings(rq->data, rq->len, arg, n) == n ? 0 : -EINVAL;
+    return wire_strings(rq->data, rq->len, arg, n) < n ? -EINVAL : 0;
 }
 
-/* A payload of one domain id. */
-static int one_domid(const struct request *rq, unsigned int *domid)
+/* A payload of one number that may be a domain id. */
+static int one_domid(const struct request *rq, uint64_t *domid)
 {
-    uint64_t n;
-
-    if (!wire_one_string(rq->data, rq->len) ||
-        wire_number(rq->data, DOMID_MAX, &n))
+    if (!wire_one_string(rq->data, rq->len))
         return -EINVAL;
-    *domid = (unsigned int)n;
-    return 0;
+    return wire_number(rq->data, UINT32_MAX, domid);
 }
 
-/* A domain that is introduced: -ENOENT if unknown, -EINVAL if it is not. */
+/* The introduced domain that `s` names; -ENOENT if there is none. */
 static int introduced(struct request *rq, const char *s, struct domain **d)
 {
     uint64_t domid;
 
-    if (wire_number(s, DOMID_MAX, &domid))
+    if (wire_number(s, UINT32_MAX, &domid))
         return -EINVAL;
     *d = domain_find(rq->s, (unsigned int)domid);
-    if (!*d)
-        return -ENOENT;
-    return (*d)->introduced ? 0 : -EINVAL;
+    return *d && (*d)->introduced ? 0 : -ENOENT;
 }
 
-/* The frame number is not needed: the ring is always grant 1. */
+/* The frame number does not matter: the ring is always grant 1. */
 int req_introduce(struct request *rq)
 {
     const char *arg[3];
-    uint64_t domid, port, gfn;
+    uint64_t domid, port;
     int err = args(rq, arg, 3);
 
     if (err || wire_number(arg[0], DOMID_MAX, &domid) ||
-        wire_number(arg[1], UINT64_MAX, &gfn) ||
         wire_number(arg[2], INT32_MAX, &port) || port == 0)
         return -EINVAL;
     err = domain_introduce(rq->s, (unsigned int)domid, (uint32_t)port);
     return err ? err : reply_ack(rq);
 }
 
-int req_release(struct request *rq)
+/* The payload is one introduced domain other than domain 0. */
+static int one_guest(struct request *rq, struct domain **d)
 {
-    unsigned int domid;
+    uint64_t domid;
     int err = one_domid(rq, &domid);
 
-    if (!err)
-        err = domain_release(rq->s, domid);
-    return err ? err : reply_ack(rq);
+    if (err || domid == 0)
+        return -EINVAL;
+    return introduced(rq, rq->data, d);
+}
+
+int req_release(struct request *rq)
+{
+    struct domain *d;
+    int err = one_guest(rq, &d);
+
+    if (err)
+        return err;
+    domain_release(rq->s, d);
+    return reply_ack(rq);
 }
 
 int req_resume(struct request *rq)
 {
     struct domain *d;
-    int err = wire_one_string(rq->data, rq->len) ? 0 : -EINVAL;
+    int err = one_guest(rq, &d);
 
-    if (!err)
-        err = introduced(rq, rq->data, &d);
     if (err)
         return err;
     d->shutdown = false;
@@ -95,28 +98,27 @@ int req_set_target(struct request *rq)
 int req_is_domain_introduced(struct request *rq)
 {
     const struct domain *d;
-    unsigned int domid;
+    uint64_t domid;
     int err = one_domid(rq, &domid);
 
     if (err)
         return err;
-    d = domain_find(rq->s, domid);
+    d = domain_find(rq->s, (unsigned int)domid);
     if (domid == DOMID_SELF || (d && d->introduced))
         return reply_string(rq, "T");
     return reply_string(rq, "F");
 }
 
+/* Where a domain's home would be; whether there is one is not said. */
 int req_get_domain_path(struct request *rq)
 {
-    unsigned int domid;
+    uint64_t domid;
     char path[32];
     int err = one_domid(rq, &domid);
 
-    if (err)
-        return err;
-    if (domid == DOMID_SELF)
-        domid = rq->c->dom->domid;
-    snprintf(path, sizeof(path), "/local/domain/%u", domid);
+    if (err || domid > DOMID_MAX)
+        return -EINVAL;
+    snprintf(path, sizeof(path), "/local/domain/%u", (unsigned int)domid);
     return reply_string(rq, path);
 }
 
@@ -144,13 +146,14 @@ int req_get_feature(struct request *rq)
 {
     const char *arg[1];
     struct domain *d = rq->c->dom;
+    uint64_t domid = d->domid;
     int n = wire_strings(rq->data, rq->len, arg, 1), err;
 
-    if (n < 0 || n > 1)
+    if (n > 1 || (n && wire_number(arg[0], DOMID_MAX, &domid)))
         return -EINVAL;
-    if (n == 1 && !conn_privileged(rq->c))
+    if (domid != d->domid && !conn_privileged(rq->c))
         return -EACCES;
-    err = n ? living(rq, arg[0], &d) : 0;
+    err = domain_get(rq->s, (unsigned int)domid, &d);
     return err ? err : reply_number(rq, d->features);
 }
 
@@ -202,7 +205,7 @@ int req_get_quota(struct request *rq)
     struct quota *q;
     int n = wire_strings(rq->data, rq->len, arg, 2), which, err;
 
-    if (n < 0 || n > 2)
+    if (n > 2)
         return -EINVAL;
     if (n == 0)
         return reply_quota_names(rq);
