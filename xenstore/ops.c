@@ -10,23 +10,14 @@ static int note(struct request *rq, unsigned int depth, unsigned int flags)
     return rq->t ? txn_note(rq->t, &rq->s->path, depth, flags) : 0;
 }
 
-/*
- * Books nodes on an owner: at once, or with the transaction. A transaction
- * whose books are wrong cannot be committed.
- */
+/* Books nodes on an owner: at once, or with the transaction. */
 static int account(struct request *rq, unsigned int owner, int64_t nodes,
                    int64_t bytes)
 {
-    int err;
-
-    if (!rq->t) {
-        store_account(rq->s, owner, nodes, bytes);
-        return 0;
-    }
-    err = txn_account(rq->t, owner, nodes, bytes);
-    if (err)
-        rq->t->failed = true;
-    return err;
+    if (rq->t)
+        return txn_account(rq->t, owner, nodes, bytes);
+    store_account(rq->s, owner, nodes, bytes);
+    return 0;
 }
 
 /*
@@ -230,11 +221,8 @@ static int remove_node(struct request *rq, struct node *n)
         return err;
     tell(rq, n);
     err = tree_remove(request_root(rq), &rq->s->path, &n);
-    if (err) {
-        if (rq->t)
-            rq->t->failed = true;
+    if (err)
         return err;
-    }
     err = account_gone(rq, n);
     node_unref(n);
     return err;

@@ -5,13 +5,13 @@
 
 #include "request.h"
 
-/* Parses path and token (and depth) of WATCH and UNWATCH. */
+/* Parses path and token of WATCH and UNWATCH, and a depth if one may be. */
 static int watch_args(struct request *rq, const char **token, uint64_t *depth)
 {
     const char *arg[3];
     int n = wire_strings(rq->data, rq->len, arg, 3);
 
-    if (n < 2 || n > 3)
+    if (n < 2 || n > (rq->hdr.type == XS_WATCH ? 3 : 2))
         return -EINVAL;
     *depth = WATCH_ANY_DEPTH;
     if (n == 3 && (!(rq->c->dom->features & XS_FEATURE_WATCH_DEPTH) ||
@@ -83,5 +83,6 @@ int req_transaction_end(struct request *rq)
     if (commit)
         err = txn_commit(rq->t);
     txn_end(rq->t);
+    rq->t = NULL;
     return err ? err : reply_ack(rq);
 }

@@ -118,9 +118,14 @@ static void reply_error(struct request *rq, int err)
         conn_kill(rq->c); /* no memory for an answer: nothing can be told */
 }
 
+/*
+ * A transaction in which something found no room cannot be committed: it may
+ * be half done, or not be in the books.
+ */
 static int request_run(struct request *rq)
 {
     const struct request_type *type = request_type(rq->hdr.type);
+    int err;
 
     if (!type)
         return -ENOSYS;
@@ -134,7 +139,10 @@ static int request_run(struct request *rq)
         if (!rq->t)
             return -ENOENT;
     }
-    return type->serve(rq);
+    err = type->serve(rq);
+    if (rq->t && (err == -ENOSPC || err == -ENOMEM))
+        rq->t->failed = true;
+    return err;
 }
 
 void request_serve(struct conn *c, const struct xsd_sockmsg *hdr,

@@ -57,7 +57,7 @@ struct txn {
     struct list entry; /* conn->txns */
     struct conn *conn;
     uint32_t id;
-    bool failed; /* a change inside failed half way: it cannot be committed */
+    bool failed; /* something inside found no room: it cannot be committed */
     struct node *base, *root;
     struct list touched, apply;
     struct txn_entry **table;

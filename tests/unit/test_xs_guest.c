@@ -329,7 +329,9 @@ static void test_txn_quotas(void **state)
     is(ASK(&t, g, XS_READ, 1, "more\0"), "ENOSPC");
     is(ASK(&t, g, XS_WRITE, 1, "more\0v"), "ENOSPC");
     is(ASK(&t, g, XS_READ, 1, "r7\0"), "ENOENT");
-    is(ASK(&t, g, XS_TRANSACTION_END, 1, "T\0"), "OK|");
+    is(ASK(&t, g, XS_TRANSACTION_END, 1, "T\0"), "ENOMEM");
+    is(ASK(&t, g, XS_WRITE, 2, "r7\0v"), "OK|");
+    is(ASK(&t, g, XS_TRANSACTION_END, 2, "T\0"), "OK|");
     is(G(XS_TRANSACTION_START, ""), "11|");
 }
 

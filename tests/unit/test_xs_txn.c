@@ -331,7 +331,6 @@ static void test_commit_quota(void **state)
     x = start(g);
     is(ASK(&t, g, XS_WRITE, x, "a\0"), "OK|");
     is(ASK(&t, g, XS_WRITE, x, "b\0"), "OK|");
-    is(ASK(&t, g, XS_WRITE, x, "c\0"), "ENOSPC");
     is(ASK(&t, g, XS_WRITE, 0, "e\0"), "OK|");
     is(ASK(&t, g, XS_TRANSACTION_END, x, "T\0"), "ENOSPC");
     is(ASK(&t, g, XS_DIRECTORY, 0, "/local/domain/5\0"), "h|e|");
