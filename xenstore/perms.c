@@ -148,7 +148,7 @@ int perm_parse(const char *s, size_t len, struct perm *e)
             return -EINVAL;
         id = id * 10 + (unsigned int)(s[i] - '0');
         if (id > UINT16_MAX)
-            return -EINVAL;
+            return -ERANGE;
     }
     e->domid = (uint16_t)id;
     e->bits = (uint16_t)(l - letters);

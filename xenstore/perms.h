@@ -63,7 +63,10 @@ unsigned int perms_rights(const struct perms *p, unsigned int domid,
 /* Removes a dead domain's entries from every list that exists. */
 void perms_strip(unsigned int domid);
 
-/* One "r12" of len characters into *e; -EINVAL. */
+/*
+ * One "r12" of len characters into *e. 0, -EINVAL, or -ERANGE for a number
+ * that is no domain's.
+ */
 int perm_parse(const char *s, size_t len, struct perm *e);
 /* Writes "r12" and a NUL; returns the length with the NUL. */
 size_t perm_format(const struct perm *e, char out[PERM_STR_MAX]);

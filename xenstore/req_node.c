@@ -86,16 +86,17 @@ static size_t list_part(const struct node *dir, uint32_t off, char *out,
 
 int req_directory_part(struct request *rq)
 {
+    const char *offset;
     size_t rest, len;
     uint64_t off;
     struct node *n;
     char *out;
     int err = first_path(rq, false, &rest);
 
-    if (!err && !wire_one_string(rq->data + rest, rq->len - rest))
+    if (!err && wire_strings(rq->data + rest, rq->len - rest, &offset, 1) != 1)
         err = -EINVAL;
     if (!err)
-        err = wire_number(rq->data + rest, UINT32_MAX, &off);
+        err = wire_number(offset, UINT64_MAX, &off);
     if (!err)
         err = op_node(rq, PERM_READ, TXN_LIST, &n);
     if (err)
@@ -147,14 +148,17 @@ int req_rm(struct request *rq)
 
 /* ---- permissions ---- */
 
-/* The list of a special path, to those who may read it. */
+/*
+ * The list of a special path, to those who have these rights. Names that do
+ * not exist are as if below the root.
+ */
 static int special_perms(struct request *rq, unsigned int rights, int *which)
 {
     const struct domain *d = rq->c->dom;
 
     *which = store_special(&rq->s->path);
     if (*which < 0)
-        return *which;
+        return conn_rights(rq->c, rq->s->root) & rights ? *which : -EACCES;
     if (domain_privileged(d) ||
         (perms_rights(rq->s->special[*which], d->domid, d->target) & rights) ==
             rights)
@@ -245,8 +249,8 @@ static int parse_perms(struct request *rq, size_t rest, struct perms **out)
         return -ENOSPC;
     for (int i = 0; i < n; i++) {
         err = perm_parse(str[i], strlen(str[i]), &e[i]);
-        if (err)
-            return err;
+        if (err) /* an owner out of range is one that is unknown */
+            return err == -ERANGE && i == 0 ? -ENOENT : -EINVAL;
     }
     err = check_domains(rq, e, n);
     if (err)

@@ -214,7 +214,8 @@ static void test_perms(void **state)
     is(A(XS_SET_PERMS, "/p\0x0\0"), "EINVAL");
     is(A(XS_SET_PERMS, "/p\0n\0"), "EINVAL");
     is(A(XS_SET_PERMS, "/p\0n0x\0"), "EINVAL");
-    is(A(XS_SET_PERMS, "/p\0n65536\0"), "EINVAL");
+    is(A(XS_SET_PERMS, "/p\0n65536\0"), "ENOENT");
+    is(A(XS_SET_PERMS, "/p\0n0\0r65536\0"), "EINVAL");
     is(A(XS_SET_PERMS, "/p\0n7\0"), "ENOENT");     /* no domain 7 */
     is(A(XS_SET_PERMS, "/p\0n32757\0"), "ENOENT"); /* nor DOMID_ANY */
     is(A(XS_SET_PERMS, "/p\0n0\0r32757\0"), "OK|");
