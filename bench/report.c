@@ -52,7 +52,7 @@ void bench_report(const struct bench_options *o, const char *name,
     if (o->json) {
         report_json(name, s, unit, baseline);
     } else {
-        printf("%-26s %10.4g %-7s", name, bench_median(s), unit);
+        printf("%-32s %10.4g %-7s", name, bench_median(s), unit);
         if (baseline)
             printf(" %10.4g  %6.2f x  %s", bench_median(baseline),
                    bench_median(s) / bench_median(baseline), what);

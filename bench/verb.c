@@ -82,7 +82,7 @@ static int run_groups(char **names, int n, const struct bench_options *o)
         if (!find_group(names[i]))
             return -EINVAL;
     if (!o->json)
-        printf("%-26s %10s %-7s %10s  %8s  baseline is\n", "figure", "median",
+        printf("%-32s %10s %-7s %10s  %8s  baseline is\n", "figure", "median",
                "", "baseline", "ratio");
     for (int i = 0; i < n && !err; i++)
         err = find_group(names[i])->run(o);

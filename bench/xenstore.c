@@ -106,6 +106,12 @@ static int measure_all(struct xb_pair *b)
 
     if (!err)
         err = measure_loads(b);
+    if (!err)
+        err = xb_measure_txn(b);
+    if (!err)
+        err = xb_measure_many(b);
+    if (!err)
+        err = xb_measure_watch(b);
     return err;
 }
 

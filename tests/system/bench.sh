@@ -6,11 +6,20 @@ ringside=$abs_top_builddir/ringside
 names="boot.create_to_main boot.create_to_connected boot.kib_per_guest
 hypercall.trap event.send event.pingpong blk.randread4k_qd1
 blk.randread4k_qd32 net.tcp_nat"
-for load in read write directory100 mkdir; do
+for load in read write directory100 mkdir txn_private; do
     for clients in 1 8 64; do
         name=xenstore.${load}_$clients
         names="$names $name ${name}_cpu_us"
     done
+done
+for load in shared siblings count; do
+    name=xenstore.txn_${load}_8
+    names="$names $name ${name}_cpu_us ${name}_eagain"
+done
+for name in mkdir_8_last bytes_per_node bytes_per_sibling rm_100000_ms \
+    rm_100000_cpu_ms rm_100000_stall_ms watch_latency_us watch_events_64 \
+    watch_events_64_cpu_us; do
+    names="$names xenstore.$name"
 done
 n=0
 
