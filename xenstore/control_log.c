@@ -44,6 +44,8 @@ static void report(const struct store *s, FILE *f)
     fprintf(f, "requests %llu events %llu commits %llu conflicts %llu\n",
             (unsigned long long)s->requests, (unsigned long long)s->events,
             (unsigned long long)s->commits, (unsigned long long)s->conflicts);
+    if (s->saver)
+        s->saver->report(s->saver, f);
     list_for_each(pos, &s->domain_list) {
         const struct domain *d = domain_of(pos);
 

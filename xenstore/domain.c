@@ -32,6 +32,7 @@ static int domain_new(struct store *s, unsigned int domid, uint64_t birth,
     d->write_credit = WRITE_BURST * 1000;
     s->domains[domid] = d;
     list_add_tail(&s->domain_list, &d->entry);
+    s->domain_changes++;
     *out = d;
     return 0;
 }
@@ -49,6 +50,13 @@ int domain_get(struct store *s, unsigned int domid, struct domain **out)
         (s->hv->query(s->hv_ctx, domid, &info) || info.state == HV_DYING))
         return -ENOENT;
     return domain_new(s, domid, info.birth, out);
+}
+
+int domain_remember(struct store *s, unsigned int domid, uint64_t birth)
+{
+    struct domain *d;
+
+    return domain_find(s, domid) ? -EEXIST : domain_new(s, domid, birth, &d);
 }
 
 bool domain_fits(const struct domain *d, enum quota_id q, int64_t more)
@@ -178,6 +186,7 @@ static void domain_gone(struct store *s, struct domain *d)
             domain_of(pos)->target = -1;
     s->domains[domid] = NULL;
     list_del(&d->entry);
+    s->domain_changes++;
     free(d);
     log_trace("domain %u is gone", domid);
     if (introduced)

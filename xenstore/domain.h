@@ -66,6 +66,12 @@ struct domain *domain_find(struct store *s, unsigned int domid);
  */
 int domain_get(struct store *s, unsigned int domid, struct domain **out);
 
+/*
+ * Makes the record of a domain that was there before a restart. Whether it
+ * still lives, domain_check_all() finds out. 0, -EEXIST, -ENOMEM.
+ */
+int domain_remember(struct store *s, unsigned int domid, uint64_t birth);
+
 /* Whether the log may have one more line about what a guest did wrong. */
 bool domain_may_complain(struct domain *d);
 

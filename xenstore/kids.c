@@ -276,6 +276,12 @@ struct node *kids_next(struct kids_iter *it)
     return flat_of(it->kids)->node[it->at++];
 }
 
+void kids_skip_same(struct kids_iter *a, struct kids_iter *b)
+{
+    if (a->kids && b->kids && !a->kids->cap && !b->kids->cap)
+        kids_big_skip_same(a, b);
+}
+
 uint32_t kids_seek(struct kids_iter *it, const struct kids *k, uint32_t off)
 {
     kids_iterate(it, k);

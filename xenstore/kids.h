@@ -79,6 +79,13 @@ void kids_iterate(struct kids_iter *it, const struct kids *k);
 struct node *kids_next(struct kids_iter *it);
 
 /*
+ * Moves two iterators past children that their containers share, as far as
+ * that can be told without looking at each; both must be at a child that is
+ * not yet taken. What is left to compare is what may differ.
+ */
+void kids_skip_same(struct kids_iter *a, struct kids_iter *b);
+
+/*
  * Positions the iterator at the child whose name covers byte `off` of the
  * listing (off < kids_bytes()) and returns how far into the name that is.
  */

@@ -415,6 +415,44 @@ struct node *kids_big_next(struct kids_iter *it)
     return NULL;
 }
 
+/*
+ * The level of the largest piece that begins at slot `at` in both and is the
+ * same piece; -1: there is none.
+ */
+static int same_level(const struct big *a, const struct big *b, uint32_t at)
+{
+    const struct vec *va = a->vec, *vb = b->vec;
+    unsigned int la = a->levels, lb = b->levels;
+
+    while (la > lb)
+        va = va->p[vec_index(at, --la)];
+    while (lb > la)
+        vb = vb->p[vec_index(at, --lb)];
+    while (la-- > 0) {
+        if (va == vb && !(at & ((1u << ((la + 1) * VEC_BITS)) - 1)))
+            return (int)la;
+        if (la) {
+            va = va->p[vec_index(at, la)];
+            vb = vb->p[vec_index(at, la)];
+        }
+    }
+    return -1;
+}
+
+void kids_big_skip_same(struct kids_iter *a, struct kids_iter *b)
+{
+    const struct big *ba = big_of(a->kids), *bb = big_of(b->kids);
+    int level;
+
+    while (a->at == b->at && a->at < ba->next && a->at < bb->next) {
+        level = same_level(ba, bb, a->at);
+        if (level < 0)
+            return;
+        a->at += 1u << ((unsigned int)(level + 1) * VEC_BITS);
+        b->at = a->at;
+    }
+}
+
 uint32_t kids_big_seek(struct kids_iter *it, uint32_t off)
 {
     const struct big *b = big_of(it->kids);

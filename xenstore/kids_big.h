@@ -19,6 +19,7 @@ void kids_big_free(struct kids *k, void (*drop)(struct node *, void *),
 /* Many slots are empty: the caller should rebuild the container. */
 bool kids_big_sparse(const struct kids *k);
 struct node *kids_big_next(struct kids_iter *it);
+void kids_big_skip_same(struct kids_iter *a, struct kids_iter *b);
 uint32_t kids_big_seek(struct kids_iter *it, uint32_t off);
 
 #endif

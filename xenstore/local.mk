@@ -5,14 +5,15 @@
 
 xenstore_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
 	-I$(top_srcdir)/libhypercall/host -I$(top_srcdir)/xenstore \
-	$(EVENT_CFLAGS)
+	$(EVENT_CFLAGS) $(SQLITE_CFLAGS)
 
 noinst_LIBRARIES += %D%/libxenstored.a
 %C%_libxenstored_a_CPPFLAGS = $(xenstore_CPPFLAGS)
 %C%_libxenstored_a_SOURCES = \
 	%D%/conn.c %D%/conn.h %D%/conn_ring.c %D%/conn_ring.h \
 	%D%/control.c %D%/control.h %D%/control_log.c \
-	%D%/control_quota.c %D%/domain.c %D%/domain.h %D%/hash.c %D%/hash.h \
+	%D%/control_quota.c %D%/db.c %D%/db.h %D%/db_file.c %D%/db_file.h %D%/db_load.c \
+	%D%/diff.c %D%/diff.h %D%/domain.c %D%/domain.h %D%/hash.c %D%/hash.h \
 	%D%/hv.h %D%/hv_none.c %D%/kids.c %D%/kids.h %D%/kids_big.c \
 	%D%/kids_big.h %D%/log.c %D%/log.h %D%/node.c %D%/node.h %D%/ops.c \
 	%D%/ops.h %D%/outq.c %D%/outq.h %D%/path.c %D%/path.h %D%/perms.c \
@@ -27,7 +28,7 @@ ringside_xenstored_SOURCES = \
 	%D%/conn_socket.c %D%/conn_socket.h %D%/hv_ringside.c \
 	%D%/hv_ringside.h %D%/options.c %D%/options.h %D%/xenstored.c
 ringside_xenstored_LDADD = %D%/libxenstored.a \
-	libhypercall/libhypercall-host.a $(EVENT_LIBS)
+	libhypercall/libhypercall-host.a $(EVENT_LIBS) $(SQLITE_LIBS)
 
 # Tests: a whole store in memory (tests/unit/xs_session.h) under each of them.
 xs_test_CPPFLAGS = $(xenstore_CPPFLAGS) -I$(top_srcdir)/tests/unit
@@ -41,7 +42,8 @@ tests_unit_libxs_session_a_SOURCES = \
 unit_tests += tests/unit/test_xs_tree tests/unit/test_xs_wire \
 	tests/unit/test_xs_session tests/unit/test_xs_txn \
 	tests/unit/test_xs_watch tests/unit/test_xs_guest \
-	tests/unit/test_xs_ring tests/unit/test_xs_model
+	tests/unit/test_xs_ring tests/unit/test_xs_model tests/unit/test_xs_db \
+	tests/unit/test_xs_db_file
 tests_unit_test_xs_tree_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_tree_SOURCES = tests/unit/test_xs_tree.c
 tests_unit_test_xs_tree_LDADD = $(xs_test_LDADD)
@@ -60,6 +62,12 @@ tests_unit_test_xs_watch_LDADD = $(xs_test_LDADD)
 tests_unit_test_xs_guest_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_guest_SOURCES = tests/unit/test_xs_guest.c
 tests_unit_test_xs_guest_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_db_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_db_SOURCES = tests/unit/test_xs_db.c
+tests_unit_test_xs_db_LDADD = $(xs_test_LDADD) $(SQLITE_LIBS)
+tests_unit_test_xs_db_file_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_db_file_SOURCES = tests/unit/test_xs_db_file.c
+tests_unit_test_xs_db_file_LDADD = $(xs_test_LDADD) $(SQLITE_LIBS)
 tests_unit_test_xs_model_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_model_SOURCES = tests/unit/test_xs_model.c
 tests_unit_test_xs_model_LDADD = $(xs_test_LDADD)

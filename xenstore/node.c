@@ -73,6 +73,13 @@ int node_set_value(struct node **place, const void *value, size_t len)
     return 0;
 }
 
+bool node_same(const struct node *a, const struct node *b)
+{
+    return a->value_len == b->value_len &&
+           !memcmp(node_value(a), node_value(b), a->value_len) &&
+           perms_equal(a->perms, b->perms);
+}
+
 struct node *node_ref(struct node *n)
 {
     n->refs++;

@@ -57,6 +57,9 @@ struct node *node_copy(const struct node *n);
 /* Replaces the value of a node that has one reference; it may move. */
 int node_set_value(struct node **n, const void *value, size_t len);
 
+/* Value and permissions are equal. */
+bool node_same(const struct node *a, const struct node *b);
+
 struct node *node_ref(struct node *n);
 /* Never recurses, however deep the node's subtree is. NULL is allowed. */
 void node_unref(struct node *n);

@@ -16,6 +16,7 @@ enum {
     OPT_SOCKET = 256,
     OPT_RUNDIR,
     OPT_HYPERVISOR,
+    OPT_DB,
     OPT_LOG,
     OPT_PID,
     OPT_READY,
@@ -28,6 +29,7 @@ static const struct option long_options[] = {
     { "socket", required_argument, NULL, OPT_SOCKET },
     { "rundir", required_argument, NULL, OPT_RUNDIR },
     { "hypervisor", required_argument, NULL, OPT_HYPERVISOR },
+    { "db", required_argument, NULL, OPT_DB },
     { "log", required_argument, NULL, OPT_LOG },
     { "pid-file", required_argument, NULL, OPT_PID },
     { "ready-fd", required_argument, NULL, OPT_READY },
@@ -48,6 +50,8 @@ static const char usage[] =
     "  --socket PATH       listen here (DIR/xenstored.sock)\n"
     "  --hypervisor PATH   connect to this (DIR/hypervisor.sock); \"none\":\n"
     "                      a store without guests\n"
+    "  --db FILE           keep the tree in this file: it survives the "
+    "daemon\n"
     "  -F, --foreground    stay in the foreground\n"
     "  --log FILE          write the log here instead of stderr\n"
     "  --pid-file FILE     write the process id here\n"
@@ -156,6 +160,9 @@ static void take(struct options *o, struct paths *p, int c)
         break;
     case OPT_HYPERVISOR:
         p->hypervisor = optarg;
+        break;
+    case OPT_DB:
+        o->db = optarg;
         break;
     case OPT_LOG:
         o->log = optarg;

@@ -9,6 +9,7 @@
 struct options {
     char *socket;     /* path */
     char *hypervisor; /* path, or NULL: none */
+    const char *db;   /* NULL: none */
     const char *log;  /* NULL: stderr */
     const char *pid_file;
     bool foreground;

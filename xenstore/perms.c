@@ -13,6 +13,8 @@
 /* Lists are as few as there are domains and roles; the table never grows. */
 static struct perms *perms_table[PERMS_BUCKETS];
 
+uint64_t perms_strips;
+
 static struct perms **perms_bucket(uint32_t hash)
 {
     return &perms_table[hash % PERMS_BUCKETS];
@@ -32,7 +34,8 @@ struct perms *perms_get(const struct perm *e, unsigned int n)
         return NULL;
     p->refs = 1;
     p->hash = hash;
-    p->n = n;
+    p->n = (uint16_t)n;
+    p->stripped = false;
     memcpy(p->e, e, size);
     p->next = *head;
     *head = p;
@@ -99,7 +102,8 @@ static void perms_strip_one(struct perms *p, unsigned int domid)
     for (unsigned int i = 1; i < p->n; i++)
         if (p->e[i].domid != domid)
             p->e[n++] = p->e[i];
-    p->n = n;
+    p->n = (uint16_t)n;
+    p->stripped = true;
 }
 
 static bool perms_name(const struct perms *p, unsigned int domid)
@@ -125,6 +129,7 @@ void perms_strip(unsigned int domid)
             changed = p;
         }
     }
+    perms_strips += changed != NULL;
     while ((p = changed)) {
         changed = p->next;
         perms_strip_one(p, domid);
@@ -133,6 +138,13 @@ void perms_strip(unsigned int domid)
         p->next = *at;
         *at = p;
     }
+}
+
+void perms_settle(void)
+{
+    for (unsigned int i = 0; i < PERMS_BUCKETS; i++)
+        for (struct perms *p = perms_table[i]; p; p = p->next)
+            p->stripped = false;
 }
 
 int perm_parse(const char *s, size_t len, struct perm *e)

@@ -34,7 +34,8 @@ struct perms {
     uint32_t refs;
     uint32_t hash;
     struct perms *next; /* in the table of all lists */
-    uint32_t n;
+    uint16_t n;
+    bool stripped; /* since perms_settle() */
     struct perm e[];
 };
 
@@ -62,6 +63,12 @@ unsigned int perms_rights(const struct perms *p, unsigned int domid,
 
 /* Removes a dead domain's entries from every list that exists. */
 void perms_strip(unsigned int domid);
+/*
+ * How often lists were stripped, and which: for whoever keeps lists elsewhere
+ * (db.c). perms_settle() tells that he knows.
+ */
+extern uint64_t perms_strips;
+void perms_settle(void);
 
 /*
  * One "r12" of len characters into *e. 0, -EINVAL, or -ERANGE for a number

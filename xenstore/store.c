@@ -116,6 +116,8 @@ bool store_flush(struct store *s)
     struct list now = LIST_INIT(now);
     struct conn *c;
 
+    if (s->saver)
+        s->saver->save(s->saver, s);
     while (!list_empty(&s->dirty)) {
         c = container_of(s->dirty.next, struct conn, dirty);
         list_del(&c->dirty);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "domain.h"
 #include "list.h"
@@ -25,6 +26,18 @@ enum special {
 };
 
 struct hv_ops;
+struct store;
+
+/* Who keeps the store beyond the daemon's life (db.c). */
+struct saver {
+    /*
+     * Keeps what changed since the last time. Called by store_flush() before
+     * anything is sent: what a client is told of is kept.
+     */
+    void (*save)(struct saver *v, struct store *s);
+    /* One line on its state, for CONTROL memreport. */
+    void (*report)(const struct saver *v, FILE *f);
+};
 
 struct store {
     struct node *root; /* the current version of the tree */
@@ -32,6 +45,7 @@ struct store {
     struct watches watches;
     struct domain *domains[XS_DOMIDS]; /* by id */
     struct list domain_list;           /* the same, by age */
+    uint64_t domain_changes;           /* records made and dropped so far */
     struct domain *dom0;
     struct quota quota; /* of new domains */
     const struct hv_ops *hv;
@@ -43,6 +57,7 @@ struct store {
     uint64_t tick_ms;   /* when store_tick() is due */
     uint64_t requests, events, commits, conflicts; /* since the start */
     bool may_open_files; /* CONTROL logfile and memreport FILE are allowed */
+    struct saver *saver; /* NULL: the store ends with the daemon */
     struct path path;    /* of the request being served */
 };
 

@@ -215,13 +215,6 @@ int64_t txn_nodes(const struct txn *t, unsigned int owner)
 
 /* ---- commit ---- */
 
-static bool node_same(const struct node *a, const struct node *b)
-{
-    return a->value_len == b->value_len &&
-           !memcmp(node_value(a), node_value(b), a->value_len) &&
-           perms_equal(a->perms, b->perms);
-}
-
 /* Whether an entry forbids the commit; see txn.h for what conflicts. */
 static bool txn_conflicts(const struct txn_entry *e, const struct node *base,
                           const struct node *cur, const struct node *mine)

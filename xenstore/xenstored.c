@@ -16,6 +16,7 @@
 #include <event2/event.h>
 
 #include "conn_socket.h"
+#include "db.h"
 #include "hash.h"
 #include "hv.h"
 #include "hv_ringside.h"
@@ -27,6 +28,7 @@ struct daemon {
     struct store *store;
     struct listener *listener;
     struct hv_ringside *hv;
+    struct db *db;
     struct event *term, *interrupt, *tick;
     uint64_t tick_ms; /* what `tick` is set to */
     bool stopping;
@@ -217,6 +219,23 @@ static int setup_store(struct daemon *d, const struct options *o)
     return d->hv ? hv_ringside_start(d->hv, d->store, hypervisor_lost, d) : 0;
 }
 
+static int setup_db(struct daemon *d, const char *file)
+{
+    char why[DB_WHY_MAX];
+    int err;
+
+    if (db_open(file, &d->db, why)) {
+        fprintf(stderr, "ringside-xenstored: --db %s: %s\n", file, why);
+        return 1;
+    }
+    err = db_restore(d->db, d->store);
+    if (err)
+        return fail(file, err);
+    db_attach(d->db, d->store);
+    (void)store_flush(d->store); /* what changed by the restart */
+    return 0;
+}
+
 static int setup(struct daemon *d, const struct options *o)
 {
     int err = log_open(o->log);
@@ -234,6 +253,8 @@ static int setup(struct daemon *d, const struct options *o)
     err = setup_store(d, o);
     if (err)
         return fail("store", err);
+    if (o->db && setup_db(d, o->db))
+        return 1;
     err = listener_new(d->base, d->store, o->socket, &d->listener);
     if (err)
         return fail(o->socket, err);
@@ -245,6 +266,7 @@ static void teardown(struct daemon *d)
 {
     if (d->listener)
         listener_free(d->listener);
+    db_close(d->db);
     if (d->store)
         store_free(d->store);
     if (d->hv)
@@ -266,6 +288,7 @@ int main(int argc, char **argv)
 
     options_parse(&o, argc, argv);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error */
     hash_init();
     raise_nofile();
     if (!o.foreground) {
