@@ -89,8 +89,10 @@ struct xb_request {
 int xb_send(struct xb_pool *p, struct xb_client *c, const struct xb_request *rq,
             const void *payload, size_t len);
 
-/* Waits up to `ms` for messages and hands them to `on`. Their number, or
- * -EINVAL. */
+/*
+ * Waits up to `ms` for messages and hands them to `on`. 0: nothing came;
+ * -EINVAL after a complaint.
+ */
 int xb_poll(struct xb_pool *p, int ms);
 
 /* Keeps the number that a value begins with in c->number. */

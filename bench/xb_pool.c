@@ -86,12 +86,12 @@ int xb_send(struct xb_pool *p, struct xb_client *c, const struct xb_request *rq,
     return 0;
 }
 
-/* Hands out the whole messages that c->in has. Their number, or -EINVAL. */
+/* Hands out the whole messages that c->in has. */
 static int take_messages(struct xb_pool *p, struct xb_client *c)
 {
     struct xsd_sockmsg m;
     size_t at = 0;
-    int n = 0, err = 0;
+    int err = 0;
 
     while (!err && c->have - at >= sizeof(m)) {
         memcpy(&m, c->in + at, sizeof(m));
@@ -103,31 +103,30 @@ static int take_messages(struct xb_pool *p, struct xb_client *c)
             c->idle = true;
         err = p->on(p, c, &m, (const char *)c->in + at + sizeof(m));
         at += sizeof(m) + m.len;
-        n++;
     }
     c->have -= at;
     memmove(c->in, c->in + at, c->have);
-    return err ? err : n;
+    return err;
 }
 
 int xb_poll(struct xb_pool *p, int ms)
 {
     struct epoll_event ready[BATCH];
-    int n = epoll_wait(p->epoll, ready, BATCH, ms), sum = 0, taken;
+    int n, err = 0;
 
-    for (int i = 0; i < n; i++) {
+    do
+        n = epoll_wait(p->epoll, ready, BATCH, ms);
+    while (n < 0 && errno == EINTR);
+    for (int i = 0; !err && i < n; i++) {
         struct xb_client *c = ready[i].data.ptr;
         ssize_t got = recv(c->fd, c->in + c->have, XB_IN_MAX - c->have, 0);
 
         if (got <= 0)
             return complain("the bench's daemon closed a connection");
         c->have += (size_t)got;
-        taken = take_messages(p, c);
-        if (taken < 0)
-            return taken;
-        sum += taken;
+        err = take_messages(p, c);
     }
-    return sum;
+    return err ? err : n;
 }
 
 /* ---- one request ---- */

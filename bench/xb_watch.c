@@ -34,6 +34,18 @@ static int on_event(struct xb_pool *p, struct xb_client *c,
     return 0;
 }
 
+/* Until a request's reply and its events have come. */
+static int await(struct xb_pool *p, const struct xb_client *c,
+                 const struct fan *f)
+{
+    int n = 1;
+
+    while (n >= 0 && (f->missing || !c->idle))
+        if ((n = xb_poll(p, 10000)) == 0)
+            n = complain("watch: events are missing");
+    return n < 0 ? n : 0;
+}
+
 static int one_write(struct xb_pool *p, struct fan *f)
 {
     static const char payload[] = NODE "\0a value";
@@ -42,10 +54,7 @@ static int one_write(struct xb_pool *p, struct fan *f)
 
     f->missing = p->n - 1;
     err = xb_send(p, &p->client[0], &rq, payload, sizeof(payload) - 1);
-    while (!err && (f->missing || !p->client[0].idle))
-        if (xb_poll(p, 10000) <= 0)
-            err = complain("watch: events are missing");
-    return err;
+    return err ? err : await(p, &p->client[0], f);
 }
 
 static int write_for(struct xb_pool *p, uint64_t ns, struct fan *f)
@@ -54,21 +63,28 @@ static int write_for(struct xb_pool *p, uint64_t ns, struct fan *f)
     int err = 0;
 
     *f = (struct fan){ .events = 0 };
-    p->on = on_event;
-    p->arg = f;
     while (!err && bench_now() < start + ns)
         err = one_write(p, f);
     f->ns = bench_now() - start;
     return err;
 }
 
-static int watch_all(struct xb_pool *p)
+/*
+ * Each watch is acknowledged, and has one event at once. The echoing daemon
+ * must have seen all connections, too, before one of them writes.
+ */
+static int watch_all(struct xb_pool *p, struct fan *f)
 {
     static const char payload[] = NODE "\0t";
+    struct xb_request rq = { .type = XS_WATCH, .reply = 3 };
     int err = 0;
 
-    for (unsigned int i = 1; !err && !p->peer->echo && i < p->n; i++)
-        err = xb_ask(p, &p->client[i], XS_WATCH, payload, sizeof(payload));
+    for (unsigned int i = 1; !err && i < p->n; i++) {
+        f->missing = !p->peer->echo;
+        err = xb_send(p, &p->client[i], &rq, payload, sizeof(payload));
+        if (!err)
+            err = await(p, &p->client[i], f);
+    }
     return err;
 }
 
@@ -77,12 +93,14 @@ static int sample(struct xb_peer *peer, unsigned int watchers, double *us,
                   double *rate, double *cpu)
 {
     struct xb_pool p;
-    struct fan f;
+    struct fan f = { .events = 0 };
     int err = xb_pool_open(&p, peer, watchers + 1);
 
     if (err)
         return err;
-    err = watch_all(&p);
+    p.on = on_event;
+    p.arg = &f;
+    err = watch_all(&p, &f);
     if (!err)
         err = write_for(&p, WARM_NS, &f);
     *cpu = xb_peer_cpu(peer);
