@@ -95,10 +95,12 @@ static void sock_readable(evutil_socket_t fd, short what, void *arg)
     ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
     (void)what;
-    if (n > 0)
+    if (n > 0) {
         conn_input(&k->c, buf, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        store_answer(&k->c);
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         conn_kill(&k->c);
+    }
 }
 
 static void sock_writable(evutil_socket_t fd, short what, void *arg)

@@ -89,22 +89,37 @@ int store_special(const struct path *p)
     return -ENOENT;
 }
 
-static void flush_conn(struct store *s, struct conn *c)
+static void send_queue(struct store *s, struct conn *c)
 {
     uint32_t replies = c->out.replies, events = c->out.events;
 
-    if (!c->dead) {
-        c->ops->flush(c);
-        domain_charge(c->dom, QUOTA_OUTSTANDING,
-                      (int64_t)c->out.replies - (int64_t)replies);
-        if (c->out.events < events)
-            c->events_since_ms = s->now_ms;
-        conn_account(c);
-    }
+    c->ops->flush(c);
+    domain_charge(c->dom, QUOTA_OUTSTANDING,
+                  (int64_t)c->out.replies - (int64_t)replies);
+    if (c->out.events < events)
+        c->events_since_ms = s->now_ms;
+    conn_account(c);
+}
+
+static void flush_conn(struct store *s, struct conn *c)
+{
+    if (!c->dead)
+        send_queue(s, c);
     if (c->dead)
         conn_end(c);
     else
         conn_resume(c);
+}
+
+void store_answer(struct conn *c)
+{
+    struct store *s = c->store;
+
+    if (s->saver || c->dead || c->held || s->dirty.next != &c->dirty ||
+        s->dirty.prev != &c->dirty)
+        return;
+    list_del(&c->dirty);
+    send_queue(s, c);
 }
 
 /*

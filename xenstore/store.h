@@ -25,6 +25,7 @@ enum special {
     SPECIAL_COUNT
 };
 
+struct conn;
 struct hv_ops;
 struct store;
 
@@ -80,6 +81,14 @@ int store_special(const struct path *p);
  * Returns whether there is more to do: then the next turn must not wait.
  */
 bool store_flush(struct store *s);
+
+/*
+ * Sends a connection's replies at once if that changes no order: nobody else
+ * has anything to be sent, and nothing must be saved first. Clients then work
+ * on their replies while the daemon serves the next one: nobody sleeps, and
+ * nobody need be woken.
+ */
+void store_answer(struct conn *c);
 
 /* Asks that store_tick() be called in `ms` at the latest. */
 void store_want_tick(struct store *s, uint64_t ms);
