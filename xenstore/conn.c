@@ -22,10 +22,8 @@
 void conn_init(struct conn *c, struct store *s, struct domain *dom,
                const struct conn_ops *ops)
 {
-    static uint64_t last_id;
-
     *c = (struct conn){ .ops = ops, .store = s, .dom = dom };
-    c->id = ++last_id;
+    c->id = ++s->last_conn;
     c->next_txn = 1;
     list_add_tail(&s->conns, &c->entry);
     list_init(&c->dirty);
@@ -64,6 +62,7 @@ void conn_reset(struct conn *c)
 
 void conn_end(struct conn *c)
 {
+    update_conn_ends(c);
     conn_reset(c);
     list_del(&c->entry);
     list_del(&c->dirty);
@@ -131,11 +130,11 @@ static size_t conn_serve(struct conn *c, const unsigned char *buf, size_t len)
             c->ops->violation(c, XENSTORE_ERROR_PROTO);
             return len;
         }
-        if (!conn_may_serve(c)) {
+        if (!conn_may_serve(c) ||
+            !request_serve(c, &hdr, buf + at + sizeof(hdr))) {
             conn_hold(c);
             break;
         }
-        request_serve(c, &hdr, buf + at + sizeof(hdr));
         at += sizeof(hdr) + hdr.len;
     }
     return at;

@@ -20,6 +20,7 @@ struct conn;
 struct domain;
 struct node;
 struct store;
+struct transport;
 
 struct conn_ops {
     const char *kind; /* for the log */
@@ -33,6 +34,8 @@ struct conn_ops {
     void (*restart)(struct conn *c);
     /* Closes the transport and frees the connection. */
     void (*free)(struct conn *c);
+    /* For a live update: what another program needs to go on with it. */
+    void (*save)(const struct conn *c, struct transport *t);
 };
 
 struct conn {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state.h"
 #include "store.h"
 
 _Static_assert(offsetof(struct xenstore_domain_interface, req_cons) == 2048 &&
@@ -159,6 +160,17 @@ static void ring_free(struct conn *c)
     free(r);
 }
 
+static void ring_save(const struct conn *c, struct transport *t)
+{
+    const struct ring *r = container_of(c, struct ring, c);
+
+    t->ring = true;
+    t->req_cons = r->req_cons;
+    t->rsp_prod = r->rsp_prod;
+    t->ignored = r->ignored;
+    r->ops->save(r->ctx, t);
+}
+
 static const struct conn_ops ring_conn_ops = {
     .kind = "ring",
     .flush = ring_flush,
@@ -166,11 +178,12 @@ static const struct conn_ops ring_conn_ops = {
     .violation = ring_violation,
     .restart = ring_restart,
     .free = ring_free,
+    .save = ring_save,
 };
 
-struct conn *conn_ring_new(struct store *s, struct domain *d,
-                           struct xenstore_domain_interface *page,
-                           const struct ring_ops *ops, void *ctx)
+static struct ring *ring_new(struct store *s, struct domain *d,
+                             struct xenstore_domain_interface *page,
+                             const struct ring_ops *ops, void *ctx)
 {
     struct ring *r = calloc(1, sizeof(*r));
 
@@ -181,14 +194,46 @@ struct conn *conn_ring_new(struct store *s, struct domain *d,
     r->ops = ops;
     r->ctx = ctx;
     r->reading = true;
+    r->notify = true;
+    conn_dirty(&r->c);
+    return r;
+}
+
+struct conn *conn_ring_new(struct store *s, struct domain *d,
+                           struct xenstore_domain_interface *page,
+                           const struct ring_ops *ops, void *ctx)
+{
+    struct ring *r = ring_new(s, d, page, ops, ctx);
+
+    if (!r)
+        return NULL;
     r->req_cons = READ_ONCE(page->req_cons);
     r->rsp_prod = READ_ONCE(page->rsp_prod);
     WRITE_ONCE(page->server_features, d->features);
     WRITE_ONCE(page->error, XENSTORE_ERROR_NONE);
     WRITE_ONCE(page->connection, XENSTORE_CONNECTED);
-    r->notify = true;
-    conn_dirty(&r->c);
     return &r->c;
+}
+
+/* What the page says of our indices is the guest's word: we have our own. */
+struct conn *conn_ring_adopt(struct store *s, struct domain *d,
+                             struct xenstore_domain_interface *page,
+                             const struct transport *t,
+                             const struct ring_ops *ops, void *ctx)
+{
+    struct ring *r = ring_new(s, d, page, ops, ctx);
+
+    if (!r)
+        return NULL;
+    r->req_cons = t->req_cons;
+    r->rsp_prod = t->rsp_prod;
+    r->ignored = t->ignored;
+    return &r->c;
+}
+
+void conn_ring_move(struct conn *c, struct xenstore_domain_interface *page)
+{
+    ring_of(c)->page = page;
 }
 
 void *conn_ring_ctx(struct conn *c)

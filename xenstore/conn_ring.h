@@ -13,11 +13,15 @@
 #include "conn.h"
 #include "xen_compat.h"
 
+struct transport;
+
 struct ring_ops {
     /* Raises the guest's event channel. */
     void (*notify)(void *ctx);
     /* Unmaps the page and closes the port. */
     void (*release)(void *ctx);
+    /* The event channel, for a live update. */
+    void (*save)(void *ctx, struct transport *t);
 };
 
 /*
@@ -30,6 +34,17 @@ struct conn *conn_ring_new(struct store *s, struct domain *d,
 
 /* What conn_ring_new() was given. */
 void *conn_ring_ctx(struct conn *c);
+
+/*
+ * After a live update: goes on where the last program was with a page that was
+ * mapped again. As conn_ring_new() otherwise.
+ */
+struct conn *conn_ring_adopt(struct store *s, struct domain *d,
+                             struct xenstore_domain_interface *page,
+                             const struct transport *t,
+                             const struct ring_ops *ops, void *ctx);
+/* The page is now mapped here; NULL: it is not, and nothing may touch it. */
+void conn_ring_move(struct conn *c, struct xenstore_domain_interface *page);
 
 /* The guest raised the event: requests, or room for replies. */
 void conn_ring_work(struct conn *c);

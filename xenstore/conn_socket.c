@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "state.h"
 #include "store.h"
 
 /* Read at once: many small requests, or a few large ones. */
@@ -80,12 +81,18 @@ static void sock_free(struct conn *c)
     free(k);
 }
 
+static void sock_save(const struct conn *c, struct transport *t)
+{
+    t->fd = container_of(c, struct sock, c)->fd;
+}
+
 static const struct conn_ops sock_ops = {
     .kind = "socket",
     .flush = sock_flush,
     .reading = sock_reading,
     .violation = sock_violation,
     .free = sock_free,
+    .save = sock_save,
 };
 
 static void sock_readable(evutil_socket_t fd, short what, void *arg)
@@ -112,14 +119,13 @@ static void sock_writable(evutil_socket_t fd, short what, void *arg)
     conn_dirty(&k->c);
 }
 
-/* Takes over `fd`. */
-static void sock_new(struct listener *l, int fd)
+struct conn *listener_adopt(struct listener *l, int fd)
 {
     struct sock *k = calloc(1, sizeof(*k));
 
     if (!k) {
         close(fd);
-        return;
+        return NULL;
     }
     conn_init(&k->c, l->store, l->store->dom0, &sock_ops);
     k->fd = fd;
@@ -127,6 +133,7 @@ static void sock_new(struct listener *l, int fd)
     k->out = event_new(l->base, fd, EV_WRITE, sock_writable, k);
     if (!k->in || !k->out || event_add(k->in, NULL))
         conn_kill(&k->c);
+    return &k->c;
 }
 
 /* Without descriptors left, accepting waits; the backlog keeps the clients. */
@@ -146,7 +153,7 @@ static void accept_ready(evutil_socket_t lfd, short what, void *arg)
 
     (void)what;
     if (fd >= 0)
-        sock_new(l, fd);
+        listener_adopt(l, fd);
     else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
         accept_later(l);
 }
@@ -193,8 +200,9 @@ static int listener_bind(struct listener *l)
     return err;
 }
 
-int listener_new(struct event_base *base, struct store *s, const char *path,
-                 struct listener **out)
+/* `fd` listens at `path` already, or is -1. */
+static int listener_make(struct event_base *base, struct store *s,
+                         const char *path, int fd, struct listener **out)
 {
     struct listener *l = calloc(1, sizeof(*l));
     int err = -ENOMEM;
@@ -203,13 +211,13 @@ int listener_new(struct event_base *base, struct store *s, const char *path,
         return err;
     l->base = base;
     l->store = s;
-    l->fd = -1;
+    l->fd = fd;
     l->addr.sun_family = AF_UNIX;
     err = -ENAMETOOLONG;
     if (strlen(path) >= sizeof(l->addr.sun_path))
         goto fail;
     strcpy(l->addr.sun_path, path);
-    err = listener_bind(l);
+    err = fd < 0 ? listener_bind(l) : 0;
     if (err)
         goto fail;
     err = -ENOMEM;
@@ -226,6 +234,23 @@ fail:
         close(l->fd);
     free(l);
     return err;
+}
+
+int listener_new(struct event_base *base, struct store *s, const char *path,
+                 struct listener **out)
+{
+    return listener_make(base, s, path, -1, out);
+}
+
+int listener_continue(struct event_base *base, struct store *s,
+                      const char *path, int fd, struct listener **out)
+{
+    return listener_make(base, s, path, fd, out);
+}
+
+int listener_fd(const struct listener *l)
+{
+    return l->fd;
 }
 
 void listener_free(struct listener *l)

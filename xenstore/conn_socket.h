@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+struct conn;
 struct store;
 struct listener;
 
@@ -16,6 +17,12 @@ struct listener;
  */
 int listener_new(struct event_base *base, struct store *s, const char *path,
                  struct listener **out);
+/* After a live update: the socket `fd`, which listens at `path`, is taken. */
+int listener_continue(struct event_base *base, struct store *s,
+                      const char *path, int fd, struct listener **out);
+/* A connection over a socket, which is taken. NULL: no memory. */
+struct conn *listener_adopt(struct listener *l, int fd);
+int listener_fd(const struct listener *l);
 /* Stops listening and removes the file. */
 void listener_free(struct listener *l);
 

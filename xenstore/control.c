@@ -1,7 +1,8 @@
 /*
  * CONTROL: what an administrator asks of the daemon (xenstore-control).
  * One table of commands; each answers "OK" or text. The commands about quotas
- * are in control_quota.c, those about logs and reports in control_log.c.
+ * are in control_quota.c, those about logs and reports in control_log.c,
+ * live-update is in update.c.
  */
 #include "control.h"
 
@@ -72,20 +73,13 @@ static int control_print(struct request *rq, int n, const char *arg[])
     return reply_ack(rq);
 }
 
-static int control_live_update(struct request *rq, int n, const char *arg[])
-{
-    (void)rq;
-    (void)n;
-    (void)arg;
-    return -ENOSYS;
-}
-
 static int control_help(struct request *rq, int n, const char *arg[]);
 
 static const struct control controls[] = {
     { "check", control_check, "" },
     { "help", control_help, "" },
-    { "live-update", control_live_update, "" },
+    { "live-update", control_live_update,
+      "-f <file>|-c <arguments>|-s [-t <seconds>] [-F]|-a" },
     { "log", control_log, "[on|off]" },
     { "logfile", control_logfile, "<file>" },
     { "memreport", control_memreport, "[<file>]" },

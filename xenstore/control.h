@@ -18,6 +18,7 @@ struct text {
 void text_add(struct text *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+int control_live_update(struct request *rq, int n, const char *arg[]);
 int control_log(struct request *rq, int n, const char *arg[]);
 int control_logfile(struct request *rq, int n, const char *arg[]);
 int control_memreport(struct request *rq, int n, const char *arg[]);

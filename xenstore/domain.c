@@ -18,12 +18,11 @@ struct domain *domain_find(struct store *s, unsigned int domid)
 static int domain_new(struct store *s, unsigned int domid, uint64_t birth,
                       struct domain **out)
 {
-    static uint64_t last_serial;
     struct domain *d = calloc(1, sizeof(*d));
 
     if (!d)
         return -ENOMEM;
-    d->serial = ++last_serial;
+    d->serial = ++s->last_serial;
     d->domid = (uint16_t)domid;
     d->target = -1;
     d->features = XS_FEATURES;
@@ -223,7 +222,7 @@ int domain_introduce(struct store *s, unsigned int domid, uint32_t port)
     if (d->ring)
         return domain_reintroduce(s, d, port);
     err = s->hv->connect(s->hv_ctx, s, domid, port, &d->ring);
-    if (err)
+    if (err || d->introduced) /* then its ring was lost in a live update */
         return err;
     d->introduced = true;
     log_trace("domain %u introduced, port %u", domid, port);

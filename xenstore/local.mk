@@ -18,9 +18,12 @@ noinst_LIBRARIES += %D%/libxenstored.a
 	%D%/kids_big.h %D%/log.c %D%/log.h %D%/node.c %D%/node.h %D%/ops.c \
 	%D%/ops.h %D%/outq.c %D%/outq.h %D%/path.c %D%/path.h %D%/perms.c \
 	%D%/perms.h %D%/quota.c %D%/quota.h %D%/req_domain.c %D%/req_node.c \
-	%D%/req_session.c %D%/request.c %D%/request.h %D%/store.c \
+	%D%/req_session.c %D%/request.c %D%/request.h %D%/state.h \
+	%D%/state_check.c %D%/state_io.c \
+	%D%/state_io.h %D%/state_load.c %D%/state_save.c %D%/store.c \
 	%D%/store.h %D%/throttle.c %D%/throttle.h %D%/tree.c %D%/tree.h \
-	%D%/txn.c %D%/txn.h %D%/watch.c %D%/watch.h %D%/wire.c %D%/wire.h
+	%D%/txn.c %D%/txn.h %D%/update.c \
+	%D%/update.h %D%/watch.c %D%/watch.h %D%/wire.c %D%/wire.h
 
 sbin_PROGRAMS += ringside-xenstored
 ringside_xenstored_CPPFLAGS = $(xenstore_CPPFLAGS)
@@ -75,11 +78,22 @@ tests_unit_test_xs_ring_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_ring_SOURCES = tests/unit/test_xs_ring.c
 tests_unit_test_xs_ring_LDADD = $(xs_test_LDADD)
 
+unit_tests += tests/unit/test_xs_state
+tests_unit_test_xs_state_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_state_SOURCES = tests/unit/test_xs_state.c
+tests_unit_test_xs_state_LDADD = $(xs_test_LDADD)
+
 fuzz_tests += tests/fuzz/fuzz_xs
 tests_fuzz_fuzz_xs_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_fuzz_fuzz_xs_SOURCES = tests/fuzz/fuzz_xs.c $(fuzz_main)
 tests_fuzz_fuzz_xs_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_xs_LDADD = tests/unit/libxs_session.a %D%/libxenstored.a
+
+fuzz_tests += tests/fuzz/fuzz_xs_state
+tests_fuzz_fuzz_xs_state_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_fuzz_fuzz_xs_state_SOURCES = tests/fuzz/fuzz_xs_state.c $(fuzz_main)
+tests_fuzz_fuzz_xs_state_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_xs_state_LDADD = %D%/libxenstored.a
 
 system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh
 guest_tests += tests/guest/store_ring.elf

@@ -4,17 +4,25 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static FILE *log_file;
+static char *log_name;
 static int tracing;
 
 int log_open(const char *file)
 {
     FILE *f = file ? fopen(file, "ae") : stderr;
+    char *name = file ? strdup(file) : NULL;
 
-    if (!f)
+    if (!f || (file && !name)) {
+        free(name);
         return -errno;
+    }
+    free(log_name);
+    log_name = name;
     if (file)
         setvbuf(f, NULL, _IOLBF, 0);
     if (log_file && log_file != stderr)
@@ -23,9 +31,19 @@ int log_open(const char *file)
     return 0;
 }
 
+const char *log_path(void)
+{
+    return log_name;
+}
+
 void log_set_trace(int on)
 {
     tracing = on;
+}
+
+int log_tracing(void)
+{
+    return tracing;
 }
 
 static void log_write(const char *fmt, va_list ap)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "wire.h"
 
 #define OUTQ_MIN  1024
 #define OUTQ_KEEP 65536 /* an empty queue keeps no more than this */
@@ -175,6 +176,46 @@ int outq_event(struct outq *q, const char *path, size_t path_len,
     q->index_used++;
     outq_end(q, len);
     return 0;
+}
+
+/* Takes the message behind end, which is there in full, into the queue. */
+static int restore_one(struct outq *q, const struct xsd_sockmsg *hdr)
+{
+    size_t len = hdr->len;
+    uint32_t hash;
+
+    if (hdr->type == XS_WATCH_EVENT) {
+        if (index_reserve(q))
+            return -ENOMEM;
+        hash = hash_bytes(q->buf + q->end + sizeof(*hdr), len);
+        *index_slot(q->index, q->index_cap, hash) =
+            (struct outq_event){ hash, q->base + (q->end - q->start) + 1 };
+        q->index_used++;
+    }
+    outq_end(q, len);
+    return 0;
+}
+
+int outq_restore(struct outq *q, const void *data, size_t len, size_t part)
+{
+    struct xsd_sockmsg hdr;
+    int err = outq_reserve(q, len);
+
+    if (err)
+        return err;
+    if (len)
+        memcpy(q->buf + q->end, data, len);
+    for (size_t at = 0; !err && at < len; at += sizeof(hdr) + hdr.len) {
+        if (wire_peek((const char *)data + at, len - at, &hdr) != WIRE_MESSAGE)
+            return -EINVAL;
+        if (at == 0 && part >= sizeof(hdr) + hdr.len)
+            return -EINVAL;
+        err = restore_one(q, &hdr);
+    }
+    if (part && !len)
+        return -EINVAL;
+    q->part = part;
+    return err;
 }
 
 void outq_sent(struct outq *q, size_t n)

@@ -64,6 +64,12 @@ void outq_end(struct outq *q, size_t len);
 int outq_event(struct outq *q, const char *path, size_t path_len,
                const char *token, size_t token_len);
 
+/*
+ * Fills an empty queue with whole messages, of the first of which `part` bytes
+ * are sent. 0, -EINVAL (they are not that), -ENOMEM.
+ */
+int outq_restore(struct outq *q, const void *data, size_t len, size_t part);
+
 /* The first n bytes of outq_data() were sent. */
 void outq_sent(struct outq *q, size_t n);
 

@@ -61,8 +61,13 @@ int req_transaction_start(struct request *rq)
 {
     struct txn *t;
     char id[16];
-    int err = rq->t ? -EBUSY : txn_start(rq->c, &t);
+    int err;
 
+    if (rq->t)
+        return -EBUSY;
+    if (update_holds(rq->c))
+        return REQUEST_LATER;
+    err = txn_start(rq->c, &t);
     if (err)
         return err;
     snprintf(id, sizeof(id), "%u", t->id);

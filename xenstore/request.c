@@ -145,7 +145,7 @@ static int request_run(struct request *rq)
     return err;
 }
 
-void request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
+bool request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
                    const void *payload)
 {
     struct request rq = {
@@ -154,9 +154,12 @@ void request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
     uint32_t replies = c->out.replies;
     int err = request_run(&rq);
 
+    if (err == REQUEST_LATER)
+        return false;
     c->store->requests++;
     if (err)
         reply_error(&rq, err);
     assert(c->dead || c->out.replies == replies + 1);
     (void)replies;
+    return true;
 }

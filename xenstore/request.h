@@ -3,7 +3,9 @@
  *
  * request_serve() looks the type up in one table, checks privilege and
  * transaction, and calls the handler. A handler answers by exactly one
- * reply_...() and returns 0, or returns -errno and has answered nothing.
+ * reply_...() and returns 0, or returns -errno and has answered nothing, or
+ * REQUEST_LATER: the message is to be served again when its connection goes on
+ * (conn_resume()), and what came after it waits.
  */
 #ifndef XS_REQUEST_H
 #define XS_REQUEST_H
@@ -26,8 +28,10 @@ struct request {
     unsigned char *reply; /* payload of the reply being written */
 };
 
-/* Serves one message whose payload is complete. */
-void request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
+#define REQUEST_LATER 1
+
+/* Serves one message whose payload is complete. false: it must wait. */
+bool request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
                    const void *payload);
 
 /* The version of the tree that the request works on. */

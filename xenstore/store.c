@@ -131,6 +131,7 @@ bool store_flush(struct store *s)
     struct list now = LIST_INIT(now);
     struct conn *c;
 
+    update_turn(s);
     if (s->saver)
         s->saver->save(s->saver, s);
     while (!list_empty(&s->dirty)) {

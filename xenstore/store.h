@@ -14,6 +14,7 @@
 #include "node.h"
 #include "path.h"
 #include "quota.h"
+#include "update.h"
 #include "watch.h"
 
 #define XS_DOMIDS 0x7ff0 /* DOMID_FIRST_RESERVED: ids of real domains */
@@ -57,9 +58,11 @@ struct store {
     uint64_t now_ms;    /* the loop's clock, set by it every turn */
     uint64_t tick_ms;   /* when store_tick() is due */
     uint64_t requests, events, commits, conflicts; /* since the start */
+    uint64_t last_conn, last_serial; /* ids of connections and domains */
     bool may_open_files; /* CONTROL logfile and memreport FILE are allowed */
     struct saver *saver; /* NULL: the store ends with the daemon */
-    struct path path;    /* of the request being served */
+    struct update update;
+    struct path path; /* of the request being served */
 };
 
 /*

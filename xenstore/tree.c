@@ -10,6 +10,16 @@ uint64_t tree_generation(void)
     return ++generation;
 }
 
+uint64_t tree_last_generation(void)
+{
+    return generation;
+}
+
+void tree_continue(uint64_t last)
+{
+    generation = last;
+}
+
 struct node *tree_new(struct perms *perms)
 {
     struct name none = { "", 0, 0 };

@@ -21,6 +21,9 @@ struct node *tree_new(struct perms *perms);
 
 /* A new number for a change; unique while the daemon runs. */
 uint64_t tree_generation(void);
+/* The last such number; a daemon that takes over goes on from it. */
+uint64_t tree_last_generation(void);
+void tree_continue(uint64_t last);
 
 static inline struct name path_name(const struct path *p, unsigned int i)
 {

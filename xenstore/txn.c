@@ -41,14 +41,10 @@ static uint32_t txn_new_id(struct conn *c)
     return id;
 }
 
-int txn_start(struct conn *c, struct txn **out)
+static int txn_new(struct conn *c, uint32_t id, struct txn **out)
 {
-    struct txn *t;
+    struct txn *t = calloc(1, sizeof(*t));
 
-    if (!domain_fits(c->dom, QUOTA_TXNS, 1) ||
-        !domain_fits(c->dom, QUOTA_MEMORY, sizeof(*t)))
-        return -ENOSPC;
-    t = calloc(1, sizeof(*t));
     if (!t)
         return -ENOMEM;
     t->buckets = BUCKETS_MIN;
@@ -58,7 +54,7 @@ int txn_start(struct conn *c, struct txn **out)
         return -ENOMEM;
     }
     t->conn = c;
-    t->id = txn_new_id(c);
+    t->id = id;
     t->base = node_ref(c->store->root);
     t->root = node_ref(t->base);
     list_init(&t->touched);
@@ -70,6 +66,24 @@ int txn_start(struct conn *c, struct txn **out)
     txn_charge(t, (int64_t)(sizeof(*t) + t->buckets * sizeof(*t->table)));
     *out = t;
     return 0;
+}
+
+int txn_start(struct conn *c, struct txn **out)
+{
+    if (!domain_fits(c->dom, QUOTA_TXNS, 1) ||
+        !domain_fits(c->dom, QUOTA_MEMORY, sizeof(**out)))
+        return -ENOSPC;
+    return txn_new(c, txn_new_id(c), out);
+}
+
+int txn_restore(struct conn *c, uint32_t id)
+{
+    struct txn *t;
+    int err = txn_find(c, id) ? -EEXIST : txn_new(c, id, &t);
+
+    if (!err)
+        t->doomed = true;
+    return err;
 }
 
 void txn_end(struct txn *t)
@@ -354,7 +368,7 @@ int txn_commit(struct txn *t)
     struct store *s = t->conn->store;
     struct node *old = s->root, *root = NULL;
     struct list *pos;
-    int err = t->failed ? -ENOMEM : txn_validate(t);
+    int err = t->failed ? -ENOMEM : t->doomed ? -EAGAIN : txn_validate(t);
 
     if (!err)
         err = txn_check_owners(t);

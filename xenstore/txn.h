@@ -58,6 +58,7 @@ struct txn {
     struct conn *conn;
     uint32_t id;
     bool failed; /* something inside found no room: it cannot be committed */
+    bool doomed; /* a live update overtook it: it conflicts */
     struct node *base, *root;
     struct list touched, apply;
     struct txn_entry **table;
@@ -69,6 +70,8 @@ struct txn {
 
 /* A new transaction of a connection. 0, -ENOSPC, -ENOMEM. */
 int txn_start(struct conn *c, struct txn **out);
+/* One that was open before a live update. 0, -EEXIST, -ENOMEM. */
+int txn_restore(struct conn *c, uint32_t id);
 struct txn *txn_find(struct conn *c, uint32_t id);
 /* Forgets it, committed or not. */
 void txn_end(struct txn *t);

@@ -182,19 +182,20 @@ static int64_t watch_cost(const struct watch *w)
                      w->at->len);
 }
 
-int watch_add(struct store *s, struct conn *c, const struct path *p,
-              const char *token, size_t token_len, uint32_t depth)
+static bool watch_exists(struct store *s, const struct conn *c,
+                         const struct path *p, const char *token, size_t len)
 {
-    struct wnode *at;
+    struct wnode *at = wnode_lookup(&s->watches, p);
+
+    return at && watch_find(at, c, token, len);
+}
+
+static int watch_new(struct store *s, struct conn *c, const struct path *p,
+                     const char *token, size_t token_len, uint32_t depth)
+{
+    struct wnode *at = wnode_make(&s->watches, p);
     struct watch *w;
 
-    at = wnode_lookup(&s->watches, p);
-    if (at && watch_find(at, c, token, token_len))
-        return -EEXIST;
-    if (!domain_fits(c->dom, QUOTA_WATCHES, 1) ||
-        !domain_fits(c->dom, QUOTA_MEMORY, 1))
-        return -ENOSPC;
-    at = wnode_make(&s->watches, p);
     w = at ? malloc(sizeof(*w) + token_len + 1) : NULL;
     if (!w) {
         if (at)
@@ -214,6 +215,46 @@ int watch_add(struct store *s, struct conn *c, const struct path *p,
     domain_charge(c->dom, QUOTA_WATCHES, 1);
     domain_charge(c->dom, QUOTA_MEMORY, watch_cost(w));
     return 0;
+}
+
+int watch_add(struct store *s, struct conn *c, const struct path *p,
+              const char *token, size_t token_len, uint32_t depth)
+{
+    if (watch_exists(s, c, p, token, token_len))
+        return -EEXIST;
+    if (!domain_fits(c->dom, QUOTA_WATCHES, 1) ||
+        !domain_fits(c->dom, QUOTA_MEMORY, 1))
+        return -ENOSPC;
+    return watch_new(s, c, p, token, token_len, depth);
+}
+
+int watch_restore(struct store *s, struct conn *c, const struct path *p,
+                  const char *token, size_t token_len, uint32_t depth)
+{
+    if (watch_exists(s, c, p, token, token_len))
+        return -EEXIST;
+    return watch_new(s, c, p, token, token_len, depth);
+}
+
+size_t watch_path(const struct watch *watch, char out[PATH_STR_MAX])
+{
+    const struct wnode *w;
+    size_t len = 0, end;
+
+    for (w = watch->at; w->parent; w = w->parent)
+        len += w->len + 1u;
+    if (!len) {
+        out[0] = '/';
+        return 1;
+    }
+    for (w = watch->at, end = len; w->parent; w = w->parent) {
+        end -= w->len + 1u;
+        out[end] = '/';
+        memcpy(out + end + 1, w->name, w->len);
+    }
+    if (w->name[0] == '@') /* a special path: no slash in front */
+        memmove(out, out + 1, --len);
+    return len;
 }
 
 static void watch_free(struct store *s, struct watch *w)

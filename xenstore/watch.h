@@ -48,6 +48,11 @@ int watch_add(struct store *s, struct conn *c, const struct path *p,
 /* 0, -ENOENT. */
 int watch_del(struct store *s, struct conn *c, const struct path *p,
               const char *token, size_t token_len);
+/* Adds one that was there before a live update: no quota. -EEXIST, -ENOMEM. */
+int watch_restore(struct store *s, struct conn *c, const struct path *p,
+                  const char *token, size_t token_len, uint32_t depth);
+/* Writes the watched path (no NUL) and returns its length. */
+size_t watch_path(const struct watch *w, char out[PATH_STR_MAX]);
 void watch_del_all(struct store *s, struct conn *c);
 
 /*

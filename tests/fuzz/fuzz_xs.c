@@ -3,8 +3,9 @@
  * that come and go, time that passes. The input is a program of small steps,
  * each of a few bytes: requests put together from a small vocabulary (so that
  * they meet the same nodes, watches and transactions), raw bytes, and all that
- * peers and the hypervisor can do. After every few steps the store's accounts
- * are compared with its tree, and at the end nothing may be left.
+ * peers and the hypervisor can do, and live updates. After every few steps the
+ * store's accounts are compared with its tree, and at the end nothing may be
+ * left.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,8 @@ static void step_domain(void)
         t.dom[domid].info.birth++;
     else if (what == 2)
         t.dom[domid].info.state = HV_SHUTDOWN;
+    else if (what == 3 && session_update(&t))
+        abort();
     else
         domain_check_all(t.s);
     session_run(&t);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state.h"
 #include "tree.h"
 
 struct mem_conn {
@@ -64,9 +65,16 @@ static void mem_restart(struct conn *c)
     (void)c;
 }
 
+/* The client itself survives; it is known by its place. */
+static void mem_save(const struct conn *c, struct transport *t)
+{
+    t->fd = container_of(c, struct mem_conn, c)->k->number;
+}
+
 static const struct conn_ops mem_ops = { "memory",    mem_flush,
                                          mem_reading, mem_violation,
-                                         mem_restart, mem_free };
+                                         mem_restart, mem_free,
+                                         mem_save };
 
 /* A new connection at the client `k`, or at a new one. */
 static struct client *client_of(struct session *t, struct domain *d,
@@ -123,7 +131,13 @@ static void fake_release(void *ctx)
     ((struct fake_domain *)ctx)->ring = NULL;
 }
 
-static const struct ring_ops fake_ring_ops = { fake_notify, fake_release };
+static void fake_save(void *ctx, struct transport *t)
+{
+    t->port = ((const struct fake_domain *)ctx)->bound;
+}
+
+static const struct ring_ops fake_ring_ops = { fake_notify, fake_release,
+                                               fake_save };
 
 static int fake_connect(void *ctx, struct store *s, unsigned int domid,
                         uint32_t port, struct conn **conn)
@@ -180,6 +194,104 @@ void session_kill(struct session *t, unsigned int domid)
     t->dom[domid].exists = false;
     domain_check_all(t->s);
     session_run(t);
+}
+
+/* ---- live update ---- */
+
+struct survivors {
+    struct session *t;
+    struct client *k[64];
+    int n;
+};
+
+/* Numbers the clients that have a connection. */
+static void survivors_find(struct survivors *v)
+{
+    struct list *pos;
+
+    list_for_each(pos, &v->t->s->conns) {
+        struct conn *c = container_of(pos, struct conn, entry);
+
+        if (c->ops != &mem_ops || c->dead || v->n == 64)
+            continue;
+        mem_of(c)->k->number = v->n;
+        v->k[v->n++] = mem_of(c)->k;
+    }
+}
+
+static int survivors_daemon(void *ctx, const struct state_daemon *d, char *why)
+{
+    (void)ctx;
+    (void)d;
+    (void)why;
+    return 0;
+}
+
+static struct conn *survivors_adopt(void *ctx, struct store *s,
+                                    struct domain *d, const struct transport *t)
+{
+    struct survivors *v = ctx;
+    struct fake_domain *f = &v->t->dom[d->domid];
+
+    (void)s;
+    if (!t->ring)
+        return t->fd < v->n ? client_of(v->t, d, v->k[t->fd])->c : NULL;
+    f->bound = t->port;
+    f->ring = conn_ring_adopt(s, d, &f->page, t, &fake_ring_ops, f);
+    return f->ring;
+}
+
+struct saved {
+    char *data;
+    size_t len;
+};
+
+static bool session_save(struct session *t, struct saved *out)
+{
+    static const struct state_daemon d = { .socket = "/s" };
+    FILE *f = open_memstream(&out->data, &out->len);
+    int err = f ? state_save(t->s, &d, f) : -1;
+
+    if (f)
+        fclose(f);
+    return !err;
+}
+
+static const char *session_load(struct session *t, struct survivors *v,
+                                const struct saved *saved)
+{
+    static const struct state_ops ops = { survivors_daemon, survivors_adopt };
+    static char why[STATE_WHY_MAX];
+    struct store *s = t->s;
+
+    t->s = store_new(s->hv, s->hv_ctx);
+    if (!t->s)
+        abort();
+    t->s->now_ms = s->now_ms;
+    t->s->may_open_files = s->may_open_files;
+    t->s->update.possible = s->update.possible;
+    store_free(s);
+    return state_load(t->s, saved->data, saved->len, &ops, v, why) ? why : NULL;
+}
+
+const char *session_update(struct session *t)
+{
+    struct survivors v = { .t = t };
+    struct saved before = { NULL, 0 }, after = { NULL, 0 };
+    const char *wrong = NULL;
+
+    survivors_find(&v);
+    if (!session_save(t, &before))
+        return "cannot save";
+    wrong = session_load(t, &v, &before);
+    if (!wrong && !session_save(t, &after))
+        wrong = "cannot save again";
+    if (!wrong &&
+        (before.len != after.len || memcmp(before.data, after.data, after.len)))
+        wrong = "what was loaded saves otherwise";
+    free(before.data);
+    free(after.data);
+    return wrong;
 }
 
 /* ---- the loop ---- */
@@ -302,12 +414,31 @@ static const char *shown(const struct message *m)
     return s;
 }
 
+/*
+ * RINGSIDE_TEST_UPDATE=1: any test is also one of live update. (Transactions
+ * would conflict, and so keep it away.)
+ */
+static void update_often(struct session *t)
+{
+    const char *wrong;
+
+    if (!getenv("RINGSIDE_TEST_UPDATE") || t->s->open_txns)
+        return;
+    wrong = session_update(t);
+    if (wrong) {
+        fprintf(stderr, "live update: %s\n", wrong);
+        abort();
+    }
+}
+
 const char *ask(struct session *t, struct client *k, uint32_t type, uint32_t tx,
                 const char *data, size_t len)
 {
     static struct message m;
-    uint32_t id = client_post(t, k, type, tx, data, len);
+    uint32_t id;
 
+    update_often(t);
+    id = client_post(t, k, type, tx, data, len);
     session_run(t);
     if (!client_reply(k, &m))
         return k->c ? "(none)" : "(closed)";

@@ -44,6 +44,7 @@ struct client {
     struct message *events;
     size_t nr_events, events_at;
     uint32_t req_id;
+    int number; /* during session_update() */
 };
 
 struct message {
@@ -71,6 +72,12 @@ void client_free(struct session *t, struct client *k);
 void session_run(struct session *t);
 /* Time passes. */
 void session_sleep(struct session *t, uint64_t ms);
+
+/*
+ * The store is replaced by one made from its saved state, which must save the
+ * same again; clients stay. Returns what is wrong, or NULL.
+ */
+const char *session_update(struct session *t);
 
 /* Raw bytes go in, and the loop runs. */
 void client_send(struct session *t, struct client *k, const void *data,
