@@ -45,6 +45,7 @@ int bench_hypercall(const struct bench_options *o);
 int bench_event(const struct bench_options *o);
 int bench_blk(const struct bench_options *o);
 int bench_net(const struct bench_options *o);
+int bench_vchan(const struct bench_options *o);
 int bench_xenstore(const struct bench_options *o);
 
 /* ---- native.c: what the machine does without us ---- */
@@ -58,6 +59,10 @@ uint64_t bench_now(void);
 double native_syscall(void);
 double native_event_send(void);
 double native_event_round_trip(void);
+
+/* The same over a UNIX socket, 8 bytes; and one stream over it, Gbit/s. */
+double native_socket_round_trip(void);
+double native_socket_stream(uint64_t bytes);
 
 /* pread() of random 4 KiB blocks of an open file, per second. */
 double native_random_read(int fd, uint64_t bytes);

@@ -45,33 +45,6 @@ static int measure_send(struct bench_session *s, const struct bench_options *o)
     return err;
 }
 
-/* Two guests: one listens and tells its port, the other begins. */
-static int one_pingpong(struct bench_session *s, const struct bench_options *o,
-                        double *ns)
-{
-    struct bench_guest pong, ping;
-    double port;
-    char job[64];
-    int err;
-
-    /* The second guest's id is not known yet: the next one, in our own host. */
-    err = session_start(s, o, &pong, "pong", NULL, NULL);
-    if (err)
-        return err;
-    err = session_take(&pong, "port", &port);
-    if (!err) {
-        snprintf(job, sizeof(job), "ping %u %u " ROUND_TRIPS,
-                 pong.guest.d.domid, (unsigned int)port);
-        err = session_start(s, o, &ping, job, NULL, NULL);
-    }
-    if (!err) {
-        err = session_take(&ping, "ns", ns);
-        session_end(&ping);
-    }
-    session_end(&pong);
-    return err;
-}
-
 int bench_event(const struct bench_options *o)
 {
     struct bench_series ours = { .n = 0 }, native = { .n = 0 };
@@ -83,7 +56,8 @@ int bench_event(const struct bench_options *o)
         err = measure_send(&s, o);
     for (unsigned int i = 0; i < o->runs && !err; i++) {
         bench_add(&native, native_event_round_trip());
-        err = one_pingpong(&s, o, &ns);
+        err =
+            session_measure_pair(&s, o, "pong", "ping", ROUND_TRIPS, "ns", &ns);
         bench_add(&ours, ns);
     }
     session_close(&s);

@@ -1,7 +1,7 @@
 # bench: `ringside bench` and its guest.
 ringside_SOURCES += \
 	%D%/bench.h %D%/verb.c %D%/report.c %D%/native.c \
-	%D%/session.h %D%/session.c %D%/calls.c %D%/boot.c %D%/io.c \
+	%D%/session.h %D%/session.c %D%/calls.c %D%/boot.c %D%/io.c %D%/vchan.c \
 	%D%/xb.h %D%/xenstore.c %D%/xb_peer.c %D%/xb_echo.c %D%/xb_pool.c \
 	%D%/xb_run.c %D%/xb_txn.c %D%/xb_many.c %D%/xb_watch.c
 ringside_CPPFLAGS += -DBENCH_GUEST='"$(benchdir)/guest.elf"' \

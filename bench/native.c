@@ -85,6 +85,30 @@ double native_event_round_trip(void)
     return pid > 0 ? (double)start / ROUND_TRIPS : -1;
 }
 
+double native_socket_round_trip(void)
+{
+    uint64_t count = 0, start;
+    pid_t pid = -1;
+    int fd[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
+        return -1;
+    start = bench_now();
+    pid = fork();
+    if (pid == 0) {
+        echo(fd[1], fd[1], ROUND_TRIPS);
+        _exit(0);
+    }
+    if (pid > 0 && write(fd[0], &count, sizeof(count)) > 0)
+        echo(fd[0], fd[0], ROUND_TRIPS - 1);
+    start = bench_now() - start;
+    close(fd[0]);
+    close(fd[1]);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return pid > 0 ? (double)start / ROUND_TRIPS : -1;
+}
+
 double native_random_read(int fd, uint64_t bytes)
 {
     static char buf[BLOCK];
@@ -116,16 +140,10 @@ double native_fork(void)
 
 #define CHUNK (256 * 1024)
 
-static void send_all(int port, uint64_t bytes)
+static _Noreturn void send_all(int fd, uint64_t bytes)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET,
-                              .sin_port = (in_port_t)port,
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
     static char buf[CHUNK];
 
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
-        _exit(1);
     while (bytes) {
         ssize_t n = write(fd, buf, bytes < CHUNK ? bytes : CHUNK);
 
@@ -136,9 +154,21 @@ static void send_all(int port, uint64_t bytes)
     _exit(0);
 }
 
-static uint64_t receive_all(int listener)
+static _Noreturn void connect_and_send(int port, uint64_t bytes)
 {
-    int fd = accept(listener, NULL, NULL);
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = (in_port_t)port,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
+        _exit(1);
+    send_all(fd, bytes);
+}
+
+/* Until the other end closes; closes the socket. */
+static uint64_t receive_all(int fd)
+{
     static char buf[CHUNK];
     uint64_t got = 0;
     ssize_t n;
@@ -164,12 +194,31 @@ double native_tcp(uint64_t bytes)
     start = bench_now();
     pid = fork();
     if (pid == 0)
-        send_all(at.sin_port, bytes);
+        connect_and_send(at.sin_port, bytes);
     if (pid > 0)
-        got = receive_all(fd);
+        got = receive_all(accept(fd, NULL, NULL));
     start = bench_now() - start;
 out:
     close(fd);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return got == bytes ? (double)bytes * 8 / (double)start : -1;
+}
+
+double native_socket_stream(uint64_t bytes)
+{
+    uint64_t start = bench_now(), got = 0;
+    pid_t pid;
+    int fd[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
+        return -1;
+    pid = fork();
+    if (pid == 0)
+        send_all(fd[1], bytes);
+    close(fd[1]);
+    got = receive_all(fd[0]);
+    start = bench_now() - start;
     if (pid > 0)
         waitpid(pid, NULL, 0);
     return got == bytes ? (double)bytes * 8 / (double)start : -1;

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <xenstore.h>
+
 #include "tools/check.h"
 #include "tools/say.h"
 
@@ -160,5 +162,45 @@ int session_measure(struct bench_session *s, const struct bench_options *o,
         return err;
     err = session_take(&g, key, value);
     session_end(&g);
+    return err;
+}
+
+/* A domain that is not there yet can be granted and shown nothing. */
+static int tell_peer(struct bench_session *s, unsigned int domid,
+                     unsigned int peer)
+{
+    char path[64], value[16];
+    int n = snprintf(value, sizeof(value), "%u", peer);
+
+    snprintf(path, sizeof(path), "/local/domain/%u/data/peer", domid);
+    if (!xs_write(s->host.xs, XBT_NULL, path, value, (unsigned int)n))
+        return complain("the store takes no data/peer: %s", strerror(errno));
+    return 0;
+}
+
+int session_measure_pair(struct bench_session *s, const struct bench_options *o,
+                         const char *first, const char *second,
+                         const char *args, const char *key, double *value)
+{
+    struct bench_guest a, b;
+    char job[64];
+    double ready;
+    int err = session_start(s, o, &a, first, NULL, NULL);
+
+    if (err)
+        return err;
+    err = session_take(&a, "ready", &ready);
+    if (!err) {
+        snprintf(job, sizeof(job), "%s %u %u %s", second, a.guest.d.domid,
+                 (unsigned int)ready, args);
+        err = session_start(s, o, &b, job, NULL, NULL);
+    }
+    if (!err) {
+        err = tell_peer(s, a.guest.d.domid, b.guest.d.domid);
+        if (!err)
+            err = session_take(&b, key, value);
+        session_end(&b);
+    }
+    session_end(&a);
     return err;
 }

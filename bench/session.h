@@ -55,4 +55,14 @@ int session_measure(struct bench_session *s, const struct bench_options *o,
                     const char *job, const char *disk, const char *key,
                     double *value);
 
+/*
+ * Two guests: `first` says "ready V"; then `second` is started with the words
+ * DOMID (the first's) V ARGS, and says what it measured. The first may count
+ * on the second having the next domid, and finds it in data/peer once it is
+ * there.
+ */
+int session_measure_pair(struct bench_session *s, const struct bench_options *o,
+                         const char *first, const char *second,
+                         const char *args, const char *key, double *value);
+
 #endif

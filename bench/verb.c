@@ -20,9 +20,10 @@ static const struct group {
     const char *name;
     int (*run)(const struct bench_options *o);
 } groups[] = {
-    { "boot", bench_boot },   { "hypercall", bench_hypercall },
-    { "event", bench_event }, { "blk", bench_blk },
-    { "net", bench_net },     { "xenstore", bench_xenstore },
+    { "boot", bench_boot },         { "hypercall", bench_hypercall },
+    { "event", bench_event },       { "blk", bench_blk },
+    { "net", bench_net },           { "vchan", bench_vchan },
+    { "xenstore", bench_xenstore },
 };
 #define NR_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
@@ -67,8 +68,8 @@ static const struct group *find_group(const char *name)
     for (size_t i = 0; i < NR_GROUPS; i++)
         if (!strcmp(groups[i].name, name))
             return &groups[i];
-    complain("no bench '%s'; there are boot, hypercall, event, blk, net and "
-             "xenstore",
+    complain("no bench '%s'; there are boot, hypercall, event, blk, net, "
+             "vchan and xenstore",
              name);
     return NULL;
 }

@@ -20,3 +20,7 @@ EXTRA_DIST += %D%/webserver/README.md %D%/webserver/site
 system_tests += tests/system/web.sh tests/system/three-guests.sh \
 	tests/system/tap.sh
 EXTRA_DIST += tests/system/net.bash
+
+guest_programs += %D%/vchan/ask.elf %D%/vchan/upper.elf
+EXTRA_DIST += %D%/vchan/README.md %D%/vchan/pair.sh %D%/vchan/peer.h
+system_tests += tests/system/vchan.sh

@@ -25,7 +25,8 @@ extern "C" {
 struct rs_vchan;
 
 /*
- * The server's end, for domain `domid` alone. read_size and write_size are the
+ * The server's end, for domain `domid` alone, which must exist: the store gives
+ * no rights to one that comes later. read_size and write_size are the
  * least that the rings hold, in bytes, up to 1 MiB; they are rounded up to
  * powers of two. `path` is a directory in the store that the server may write
  * ("data/pipe"; relative to its own), where the client finds `ring-ref` and

@@ -5,7 +5,7 @@ set -u
 ringside=$abs_top_builddir/ringside
 names="boot.create_to_main boot.create_to_connected boot.kib_per_guest
 hypercall.trap event.send event.pingpong blk.randread4k_qd1
-blk.randread4k_qd32 net.tcp_nat"
+blk.randread4k_qd32 net.tcp_nat vchan.rtt vchan.throughput"
 for load in read write directory100 mkdir txn_private; do
     for clients in 1 8 64; do
         name=xenstore.${load}_$clients
