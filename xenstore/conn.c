@@ -29,6 +29,8 @@ void conn_init(struct conn *c, struct store *s, struct domain *dom,
     list_init(&c->dirty);
     list_init(&c->watches);
     list_init(&c->txns);
+    log_trace(LOG_OBJ, "connection %llu, domain %u: begins (%s)",
+              (unsigned long long)c->id, dom->domid, ops->kind);
 }
 
 void conn_account(struct conn *c)
@@ -63,6 +65,7 @@ void conn_reset(struct conn *c)
 void conn_end(struct conn *c)
 {
     update_conn_ends(c);
+    log_trace(LOG_OBJ, "connection %llu ends", (unsigned long long)c->id);
     conn_reset(c);
     list_del(&c->entry);
     list_del(&c->dirty);
@@ -109,6 +112,9 @@ static bool conn_may_serve(struct conn *c)
 
 static void conn_hold(struct conn *c)
 {
+    if (!throttle_ready(c))
+        log_trace(LOG_WRL, "domain %u waits for its turn to write",
+                  c->dom->domid);
     c->held = true;
     c->ops->reading(c, false);
     if (!conn_privileged(c))

@@ -67,9 +67,12 @@ static int control_check(struct request *rq, int n, const char *arg[])
 
 static int control_print(struct request *rq, int n, const char *arg[])
 {
+    char text[XENSTORE_PAYLOAD_MAX];
+
     if (n != 1)
         return -EINVAL;
-    log_line("control: %s", arg[0]);
+    log_line("control: %s",
+             log_text(text, sizeof(text), arg[0], strlen(arg[0])));
     return reply_ack(rq);
 }
 
@@ -80,7 +83,7 @@ static const struct control controls[] = {
     { "help", control_help, "" },
     { "live-update", control_live_update,
       "-f <file>|-c <arguments>|-s [-t <seconds>] [-F]|-a" },
-    { "log", control_log, "[on|off]" },
+    { "log", control_log, "[on|off|+<switch>|-<switch>]" },
     { "logfile", control_logfile, "<file>" },
     { "memreport", control_memreport, "[<file>]" },
     { "print", control_print, "<string>" },

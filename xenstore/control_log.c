@@ -5,15 +5,38 @@
 #include <stdio.h>
 #include <string.h>
 
+static int log_show(struct request *rq)
+{
+    struct text t = { .len = 0 };
+
+    text_add(&t, "tracing is %s, with these switches:\n",
+             log_tracing() ? "on" : "off");
+    for (int i = 0; i < LOG_SWITCHES; i++)
+        text_add(&t, "%c%s\t%s\n", log_switched((enum log_switch)i) ? '+' : '-',
+                 log_switch_info[i].name, log_switch_info[i].what);
+    return reply_string(rq, t.s);
+}
+
+/* "log", "log on", "log off", "log +io", "log -io". */
 int control_log(struct request *rq, int n, const char *arg[])
 {
+    bool on;
+    int which;
+
+    if (n == 0)
+        return log_show(rq);
     if (n > 1)
         return -EINVAL;
-    if (n == 1) {
-        if (strcmp(arg[0], "on") && strcmp(arg[0], "off"))
-            return -EINVAL;
-        log_set_trace(!strcmp(arg[0], "on"));
+    on = !strcmp(arg[0], "on");
+    if (on || !strcmp(arg[0], "off")) {
+        log_set_trace(on);
+        return reply_ack(rq);
     }
+    on = arg[0][0] == '+';
+    which = on || arg[0][0] == '-' ? log_switch_by_name(arg[0] + 1) : -EINVAL;
+    if (which < 0)
+        return -EINVAL;
+    log_set_switch((enum log_switch)which, on);
     return reply_ack(rq);
 }
 

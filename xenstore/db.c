@@ -220,6 +220,8 @@ static void saved(struct db *db, struct store *s)
         perms_settle();
     db->strips = perms_strips;
     db->saves++;
+    log_trace(LOG_DB, "transaction %llu of SQLite; %llu rows so far",
+              (unsigned long long)db->saves, (unsigned long long)db->rows);
     if (db->failed)
         log_line("db %s: written again after %llu s; nothing is missing",
                  db->file,

@@ -187,7 +187,7 @@ static void domain_gone(struct store *s, struct domain *d)
     list_del(&d->entry);
     s->domain_changes++;
     free(d);
-    log_trace("domain %u is gone", domid);
+    log_trace(LOG_OBJ, "domain %u is gone", domid);
     if (introduced)
         watch_fire_special(s, SPECIAL_RELEASE, domid, true, true);
 }
@@ -225,7 +225,7 @@ int domain_introduce(struct store *s, unsigned int domid, uint32_t port)
     if (err || d->introduced) /* then its ring was lost in a live update */
         return err;
     d->introduced = true;
-    log_trace("domain %u introduced, port %u", domid, port);
+    log_trace(LOG_OBJ, "domain %u introduced, port %u", domid, port);
     watch_fire_special(s, SPECIAL_INTRODUCE, domid, true, true);
     return 0;
 }

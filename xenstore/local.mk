@@ -46,7 +46,7 @@ unit_tests += tests/unit/test_xs_tree tests/unit/test_xs_wire \
 	tests/unit/test_xs_session tests/unit/test_xs_txn \
 	tests/unit/test_xs_watch tests/unit/test_xs_guest \
 	tests/unit/test_xs_ring tests/unit/test_xs_model tests/unit/test_xs_db \
-	tests/unit/test_xs_db_file
+	tests/unit/test_xs_db_file tests/unit/test_xs_log
 tests_unit_test_xs_tree_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_tree_SOURCES = tests/unit/test_xs_tree.c
 tests_unit_test_xs_tree_LDADD = $(xs_test_LDADD)
@@ -71,6 +71,9 @@ tests_unit_test_xs_db_LDADD = $(xs_test_LDADD) $(SQLITE_LIBS)
 tests_unit_test_xs_db_file_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_db_file_SOURCES = tests/unit/test_xs_db_file.c
 tests_unit_test_xs_db_file_LDADD = $(xs_test_LDADD) $(SQLITE_LIBS)
+tests_unit_test_xs_log_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_log_SOURCES = tests/unit/test_xs_log.c
+tests_unit_test_xs_log_LDADD = $(xs_test_LDADD)
 tests_unit_test_xs_model_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_model_SOURCES = tests/unit/test_xs_model.c
 tests_unit_test_xs_model_LDADD = $(xs_test_LDADD)
@@ -95,7 +98,9 @@ tests_fuzz_fuzz_xs_state_SOURCES = tests/fuzz/fuzz_xs_state.c $(fuzz_main)
 tests_fuzz_fuzz_xs_state_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_xs_state_LDADD = %D%/libxenstored.a
 
-system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh
+system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh \
+	tests/system/xenstore_db.sh tests/system/xenstore_control.sh
+EXTRA_DIST += tests/system/xenstored.bash
 guest_tests += tests/guest/store_ring.elf
 
 dist_man_MANS += docs/man/ringside-xenstored.8

@@ -8,26 +8,49 @@
 #include <string.h>
 #include <time.h>
 
+const struct log_switch_info log_switch_info[LOG_SWITCHES] = {
+    [LOG_OBJ] = { "obj", "connections, domains, watches, transactions" },
+    [LOG_IO] = { "io", "requests and their outcome" },
+    [LOG_WRL] = { "wrl", "guests held back by the write limit" },
+    [LOG_ACC] = { "acc", "requests refused by a quota" },
+    [LOG_DB] = { "db", "what is written to the database" },
+};
+
+unsigned int log_active;
+
 static FILE *log_file;
-static char *log_name;
-static int tracing;
+static char *log_name; /* NULL: stderr */
+static bool tracing;
+static unsigned int switches = (1u << LOG_SWITCHES) - 1;
+static time_t trace_second; /* in which `traces` were written */
+static unsigned int traces, left_out;
 
-int log_open(const char *file)
+static void log_use(FILE *f)
 {
-    FILE *f = file ? fopen(file, "ae") : stderr;
-    char *name = file ? strdup(file) : NULL;
-
-    if (!f || (file && !name)) {
-        free(name);
-        return -errno;
-    }
-    free(log_name);
-    log_name = name;
-    if (file)
-        setvbuf(f, NULL, _IOLBF, 0);
     if (log_file && log_file != stderr)
         fclose(log_file);
     log_file = f;
+}
+
+int log_open(const char *file)
+{
+    char *name = file ? strdup(file) : NULL;
+    FILE *f;
+    int err;
+
+    if (file && !name)
+        return -ENOMEM;
+    f = file ? fopen(file, "ae") : stderr;
+    if (!f) {
+        err = -errno;
+        free(name);
+        return err;
+    }
+    if (file)
+        setvbuf(f, NULL, _IOLBF, 0);
+    log_use(f);
+    free(log_name);
+    log_name = name;
     return 0;
 }
 
@@ -36,24 +59,68 @@ const char *log_path(void)
     return log_name;
 }
 
-void log_set_trace(int on)
+void log_reopen(void)
 {
-    tracing = on;
+    FILE *f = log_name ? fopen(log_name, "ae") : NULL;
+
+    if (!log_name)
+        return;
+    if (!f) {
+        log_line("%s cannot be opened again: %s", log_name, strerror(errno));
+        return;
+    }
+    setvbuf(f, NULL, _IOLBF, 0);
+    log_use(f);
 }
 
-int log_tracing(void)
+void log_set_trace(bool on)
+{
+    tracing = on;
+    log_active = tracing ? switches : 0;
+}
+
+bool log_tracing(void)
 {
     return tracing;
 }
 
-static void log_write(const char *fmt, va_list ap)
+void log_set_switch(enum log_switch which, bool on)
+{
+    switches &= ~(1u << which);
+    switches |= (unsigned int)on << which;
+    log_set_trace(tracing);
+}
+
+bool log_switched(enum log_switch which)
+{
+    return switches & 1u << which;
+}
+
+int log_switch_by_name(const char *name)
+{
+    for (int i = 0; i < LOG_SWITCHES; i++)
+        if (!strcmp(log_switch_info[i].name, name))
+            return i;
+    return -ENOENT;
+}
+
+/* UTC, to the millisecond: "2026-11-21T04:17:49.123Z ". */
+static void log_stamp(const struct timespec *now)
 {
     char stamp[32];
-    time_t now = time(NULL);
     struct tm tm;
 
-    strftime(stamp, sizeof(stamp), "%F %T", gmtime_r(&now, &tm));
-    fprintf(log_file, "%s ", stamp);
+    strftime(stamp, sizeof(stamp), "%FT%T", gmtime_r(&now->tv_sec, &tm));
+    fprintf(log_file, "%s.%03ldZ ", stamp, now->tv_nsec / 1000000);
+}
+
+static void log_write(const char *prefix, const char *fmt, va_list ap)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    log_stamp(&now);
+    fputs(prefix, log_file);
     vfprintf(log_file, fmt, ap);
     fputc('\n', log_file);
 }
@@ -65,17 +132,56 @@ void log_line(const char *fmt, ...)
     if (!log_file)
         return;
     va_start(ap, fmt);
-    log_write(fmt, ap);
+    log_write("", fmt, ap);
     va_end(ap);
 }
 
-void log_trace(const char *fmt, ...)
+/* Whether this second has room for one more trace. */
+static bool trace_fits(void)
 {
+    time_t now = time(NULL);
+
+    if (now != trace_second) {
+        trace_second = now;
+        traces = 0;
+        if (left_out)
+            log_line("%u traces were left out", left_out);
+        left_out = 0;
+    }
+    if (traces == LOG_TRACES_MAX) {
+        left_out++;
+        return false;
+    }
+    traces++;
+    return true;
+}
+
+void log_trace(enum log_switch which, const char *fmt, ...)
+{
+    char prefix[8];
     va_list ap;
 
-    if (!log_file || !tracing)
+    if (!log_file || !log_wants(which) || !trace_fits())
         return;
+    snprintf(prefix, sizeof(prefix), "%s: ", log_switch_info[which].name);
     va_start(ap, fmt);
-    log_write(fmt, ap);
+    log_write(prefix, fmt, ap);
     va_end(ap);
+}
+
+const char *log_text(char *out, size_t size, const char *data, size_t len)
+{
+    size_t n;
+
+    if (len && !data[len - 1])
+        len--;
+    n = len < size - 1 ? len : size - 1;
+    for (size_t i = 0; i < n; i++) {
+        if (data[i] >= ' ' && data[i] <= '~')
+            out[i] = data[i];
+        else
+            out[i] = data[i] ? '?' : ' ';
+    }
+    out[n] = '\0';
+    return out;
 }

@@ -1,17 +1,64 @@
-/* The daemon's log: one line per message, to stderr or to a file. */
+/*
+ * The daemon's log: one line per message, to stderr or to a file that can be
+ * opened anew (logrotate).
+ *
+ * Besides what is always said there are traces, each under a switch, written
+ * only while tracing is on (--trace, CONTROL log). What clients do can fill
+ * neither: guests may complain a few times each (domain_may_complain()), and
+ * of traces there are at most LOG_TRACES_MAX a second; the rest is counted.
+ */
 #ifndef XS_LOG_H
 #define XS_LOG_H
 
-/* Opens the log file (NULL: stderr). 0, or -errno. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#define LOG_TRACES_MAX 1000
+
+enum log_switch {
+    LOG_OBJ, /* connections, domains, watches, transactions come and go */
+    LOG_IO,  /* requests and their outcome */
+    LOG_WRL, /* guests held back by the write limit */
+    LOG_ACC, /* requests refused by a quota */
+    LOG_DB,  /* what is written to the database */
+    LOG_SWITCHES
+};
+
+struct log_switch_info {
+    const char *name, *what;
+};
+extern const struct log_switch_info log_switch_info[LOG_SWITCHES];
+
+/* Opens the log file (NULL: stderr). 0, or -errno and the old one stays. */
 int log_open(const char *file);
 /* The file that was opened last; NULL: stderr. */
 const char *log_path(void);
-/* Whether log_trace() writes anything. */
-void log_set_trace(int on);
-int log_tracing(void);
+/* The same file again, which may be a new one by now. */
+void log_reopen(void);
+
+/* Tracing as a whole, and one switch, which counts while tracing is on. */
+void log_set_trace(bool on);
+bool log_tracing(void);
+void log_set_switch(enum log_switch which, bool on);
+bool log_switched(enum log_switch which);
+/* The switch of that name, or -ENOENT. */
+int log_switch_by_name(const char *name);
+
+/* Whether log_trace() with this switch writes anything. */
+extern unsigned int log_active;
+static inline bool log_wants(enum log_switch which)
+{
+    return log_active & 1u << which;
+}
 
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Only while tracing is on (CONTROL log on). */
-void log_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_trace(enum log_switch which, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Bytes of a client's as a line can show them: without a NUL at the end, other
+ * NULs as spaces, what cannot be printed as '?', at most `size` - 1 of them.
+ */
+const char *log_text(char *out, size_t size, const char *data, size_t len);
 
 #endif

@@ -8,6 +8,9 @@
 #define PRIVILEGED 1 /* refused to guests: EACCES */
 #define NO_TXN     2 /* the transaction id does not matter */
 
+/* As much of a payload as a trace shows. */
+#define TRACE_TEXT_MAX 160
+
 struct request_type {
     const char *name;
     int (*serve)(struct request *rq);
@@ -129,9 +132,6 @@ static int request_run(struct request *rq)
 
     if (!type)
         return -ENOSYS;
-    log_trace("%u/%llu %s tx %u len %u", rq->c->dom->domid,
-              (unsigned long long)rq->c->id, type->name, rq->hdr.tx_id,
-              rq->hdr.len);
     if ((type->flags & PRIVILEGED) && !conn_privileged(rq->c))
         return -EACCES;
     if (rq->hdr.tx_id && !(type->flags & NO_TXN)) {
@@ -145,6 +145,21 @@ static int request_run(struct request *rq)
     return err;
 }
 
+/* `text` was made before: serving may have changed what it was made of. */
+static void trace(const struct request *rq, uint32_t asked, const char *text,
+                  int err)
+{
+    const struct request_type *type = request_type(asked);
+    const char *name = type ? type->name : "unknown request";
+
+    log_trace(LOG_IO, "connection %llu, domain %u: %s tx %u '%s': %s",
+              (unsigned long long)rq->c->id, rq->c->dom->domid, name,
+              rq->hdr.tx_id, text, err ? wire_error(err) : "OK");
+    if (err == -ENOSPC)
+        log_trace(LOG_ACC, "domain %u: %s goes over a quota", rq->c->dom->domid,
+                  name);
+}
+
 bool request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
                    const void *payload)
 {
@@ -152,11 +167,18 @@ bool request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
         .s = c->store, .c = c, .hdr = *hdr, .data = payload, .len = hdr->len
     };
     uint32_t replies = c->out.replies;
-    int err = request_run(&rq);
+    char text[TRACE_TEXT_MAX];
+    int err;
 
+    text[0] = '\0';
+    if (log_wants(LOG_IO))
+        log_text(text, sizeof(text), payload, hdr->len);
+    err = request_run(&rq);
     if (err == REQUEST_LATER)
         return false;
     c->store->requests++;
+    if (log_active)
+        trace(&rq, hdr->type, text, err);
     if (err)
         reply_error(&rq, err);
     assert(c->dead || c->out.replies == replies + 1);

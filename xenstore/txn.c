@@ -64,6 +64,8 @@ static int txn_new(struct conn *c, uint32_t id, struct txn **out)
     c->store->open_txns++;
     domain_charge(c->dom, QUOTA_TXNS, 1);
     txn_charge(t, (int64_t)(sizeof(*t) + t->buckets * sizeof(*t->table)));
+    log_trace(LOG_OBJ, "connection %llu: transaction %u begins",
+              (unsigned long long)c->id, t->id);
     *out = t;
     return 0;
 }
@@ -91,6 +93,8 @@ void txn_end(struct txn *t)
     struct conn *c = t->conn;
     struct list *pos, *tmp;
 
+    log_trace(LOG_OBJ, "connection %llu: transaction %u ends",
+              (unsigned long long)c->id, t->id);
     list_for_each_safe(pos, tmp, &t->touched)
         free(container_of(pos, struct txn_entry, touched));
     node_unref(t->root);

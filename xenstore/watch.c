@@ -214,6 +214,8 @@ static int watch_new(struct store *s, struct conn *c, const struct path *p,
     s->watches.count++;
     domain_charge(c->dom, QUOTA_WATCHES, 1);
     domain_charge(c->dom, QUOTA_MEMORY, watch_cost(w));
+    log_trace(LOG_OBJ, "connection %llu: a watch on %s",
+              (unsigned long long)c->id, p->str);
     return 0;
 }
 
@@ -279,6 +281,8 @@ int watch_del(struct store *s, struct conn *c, const struct path *p,
     if (!w)
         return -ENOENT;
     watch_free(s, w);
+    log_trace(LOG_OBJ, "connection %llu: no watch on %s any more",
+              (unsigned long long)c->id, p->str);
     return 0;
 }
 

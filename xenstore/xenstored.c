@@ -29,7 +29,7 @@ struct daemon {
     struct listener *listener;
     struct hv_ringside *hv;
     struct db *db;
-    struct event *term, *interrupt, *tick;
+    struct event *term, *interrupt, *hangup, *tick;
     uint64_t tick_ms; /* what `tick` is set to */
     bool stopping;
     int status;
@@ -129,6 +129,14 @@ static void asked_to_stop(evutil_socket_t fd, short what, void *arg)
     stop(arg, 0);
 }
 
+static void hung_up(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+    log_reopen();
+}
+
 static void hypervisor_lost(void *arg)
 {
     stop(arg, 1);
@@ -197,10 +205,12 @@ static int setup_events(struct daemon *d)
         return -ENOMEM;
     d->term = evsignal_new(d->base, SIGTERM, asked_to_stop, d);
     d->interrupt = evsignal_new(d->base, SIGINT, asked_to_stop, d);
+    d->hangup = evsignal_new(d->base, SIGHUP, hung_up, d);
     d->tick = evtimer_new(d->base, tick, d);
     d->tick_ms = UINT64_MAX;
-    if (!d->term || !d->interrupt || !d->tick || event_add(d->term, NULL) ||
-        event_add(d->interrupt, NULL))
+    if (!d->term || !d->interrupt || !d->hangup || !d->tick ||
+        event_add(d->term, NULL) || event_add(d->interrupt, NULL) ||
+        event_add(d->hangup, NULL))
         return -ENOMEM;
     return 0;
 }
@@ -273,6 +283,8 @@ static void teardown(struct daemon *d)
         hv_ringside_close(d->hv);
     if (d->tick)
         event_free(d->tick);
+    if (d->hangup)
+        event_free(d->hangup);
     if (d->interrupt)
         event_free(d->interrupt);
     if (d->term)

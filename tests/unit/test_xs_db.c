@@ -258,6 +258,32 @@ static void test_random(void **state)
     check_file();
 }
 
+/* Nothing has left when the store is saved; then all of it does. */
+static size_t sent_at_save;
+
+static void spy(struct saver *v, struct store *s)
+{
+    (void)v;
+    (void)s;
+    sent_at_save = a->got_len;
+}
+
+static void test_before_reply(void **state)
+{
+    struct saver saver = { .save = spy }, *db_saver = t.s->saver;
+
+    (void)state;
+    A(XS_WATCH, "/s\0token\0");
+    events(a);
+    t.s->saver = &saver;
+    client_post(&t, a, XS_WRITE, 0, "/s\0v", 4);
+    sent_at_save = 0;
+    assert_false(store_flush(t.s));
+    assert_true(sent_at_save && sent_at_save < a->got_len);
+    is(events(a), "/s:token");
+    t.s->saver = db_saver;
+}
+
 /* ---- domains ---- */
 
 static void test_living_domain(void **state)
@@ -421,10 +447,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_values), TEST(test_order),         TEST(test_transaction),
-        TEST(test_random), TEST(test_living_domain), TEST(test_dead_domain),
-        TEST(test_death),  TEST(test_attach),        TEST(test_locked),
-        TEST(test_full),
+        TEST(test_values),      TEST(test_order),  TEST(test_before_reply),
+        TEST(test_transaction), TEST(test_random), TEST(test_living_domain),
+        TEST(test_dead_domain), TEST(test_death),  TEST(test_attach),
+        TEST(test_locked),      TEST(test_full),
     };
     int failed;
 
