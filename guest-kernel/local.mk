@@ -5,7 +5,7 @@
 noinst_LIBRARIES += %D%/libringside-guest.a
 
 %C%_libringside_guest_a_SOURCES = \
-	%D%/boot.c %D%/clock.c %D%/clock.h %D%/cmdline.c %D%/console.c \
+	%D%/balloon.c %D%/boot.c %D%/clock.c %D%/clock.h %D%/cmdline.c %D%/console.c \
 	%D%/console.h %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h \
 	%D%/file.c %D%/file.h %D%/fs.c %D%/fsbase.c %D%/grant_map.c %D%/grants.c \
 	%D%/grants.h %D%/guard.c %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \

@@ -38,6 +38,15 @@ bool pages_claim(void *addr, size_t n);
 int page_guard(void *addr);
 int page_unguard(void *addr);
 
+/*
+ * (balloon.c) Gives n pages, which the caller has, back to the host, or takes
+ * them again, empty. Between, touching them is a page fault. Returns how many
+ * it was from addr on: fewer if another domain has mapped one of them, or if
+ * the host has no memory for us.
+ */
+size_t pages_give_back(void *addr, size_t n);
+size_t pages_take_again(void *addr, size_t n);
+
 static inline uint64_t page_gfn(const void *addr)
 {
     return (uintptr_t)addr >> PAGE_SHIFT;

@@ -237,7 +237,9 @@ void domain_fill_info(struct domain *d, struct rs_domain_info *info)
     info->shutdown_reason = d->shutdown_reason;
     info->exit_status = d->exit_status;
     info->vcpus = d->is_process ? 0 : d->nr_vcpus;
-    info->memory_kib = (uint64_t)d->memory.nr_pages * (PAGE_SIZE / 1024);
+    info->memory_kib = (uint64_t)(d->memory.nr_pages - d->memory.max_pages +
+                                  d->memory.tot_pages) *
+                       (PAGE_SIZE / 1024);
     if (d->ops->cpu_ns && !d->dying)
         info->cpu_ns = d->ops->cpu_ns(d);
     info->hypercalls = d->vcpu[0].hypercalls;

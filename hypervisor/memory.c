@@ -201,6 +201,62 @@ void memory_unpin(struct domain *d, xen_pfn_t gfn)
     }
 }
 
+/* ---- giving back and taking again ---- */
+
+/* All `pages` frames in this state, and none pinned? */
+static bool all_are(const struct memory *m, xen_pfn_t gfn, uint32_t pages,
+                    enum frame_state state)
+{
+    if (!m->frames || gfn < MEMORY_FIRST_GFN || gfn >= m->nr_pages ||
+        pages > m->nr_pages - gfn)
+        return false;
+    for (uint32_t i = 0; i < pages; i++)
+        if (m->frames[gfn + i].state != state || m->frames[gfn + i].pins)
+            return false;
+    return true;
+}
+
+static void set_all(struct memory *m, xen_pfn_t gfn, uint32_t pages,
+                    enum frame_state state)
+{
+    for (uint32_t i = 0; i < pages; i++)
+        m->frames[gfn + i].state = (uint8_t)state;
+}
+
+int memory_leave(struct domain *d, xen_pfn_t gfn, uint32_t pages)
+{
+    if (!all_are(&d->memory, gfn, pages, FRAME_DEFAULT))
+        return -EBUSY;
+    set_all(&d->memory, gfn, pages, FRAME_LEAVING);
+    return 0;
+}
+
+void memory_left(struct domain *d, xen_pfn_t gfn, uint32_t pages)
+{
+    set_all(&d->memory, gfn, pages, FRAME_HOLE);
+    punch(&d->memory, gfn, pages);
+    host_uncharge(d->host, pages);
+    d->memory.tot_pages -= pages;
+}
+
+void memory_stayed(struct domain *d, xen_pfn_t gfn, uint32_t pages)
+{
+    set_all(&d->memory, gfn, pages, FRAME_DEFAULT);
+}
+
+int memory_populate(struct domain *d, xen_pfn_t gfn, uint32_t pages)
+{
+    struct memory *m = &d->memory;
+
+    if (!all_are(m, gfn, pages, FRAME_HOLE))
+        return -EBUSY;
+    if (pages > m->max_pages - m->tot_pages || host_charge(d->host, pages))
+        return -ENOMEM;
+    set_all(m, gfn, pages, FRAME_DEFAULT);
+    m->tot_pages += pages;
+    return 0;
+}
+
 /* ---- the aperture ---- */
 
 int memory_set_own(struct domain *d, xen_pfn_t gfn, uint32_t own_index)

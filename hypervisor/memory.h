@@ -31,7 +31,8 @@ struct rs_host;
 
 enum frame_state {
     FRAME_DEFAULT, /* RAM below nr_pages, empty in the aperture */
-    FRAME_HOLE,    /* RAM given back by the guest */
+    FRAME_LEAVING, /* RAM that the guest gives back: not ours to touch, */
+    FRAME_HOLE,    /* and when nothing of it is reachable any more */
     FRAME_OWN,     /* aperture: page `offset` of the domain's own file */
     FRAME_FOREIGN, /* aperture: a page of domain `foreign` */
 };
@@ -85,6 +86,19 @@ bool memory_is_ram(struct domain *d, xen_pfn_t gfn);
 /* Pins RAM frame gfn against being given back; -EINVAL if it is not RAM. */
 int memory_pin(struct domain *d, xen_pfn_t gfn);
 void memory_unpin(struct domain *d, xen_pfn_t gfn);
+
+/*
+ * Gives RAM frames back. Leaving: they are not RAM any more, -EBUSY if one is
+ * not now or is pinned. Then either none is reachable by the guest, and
+ * memory_left() frees them; or they stay, by memory_stayed().
+ */
+int memory_leave(struct domain *d, xen_pfn_t gfn, uint32_t pages);
+void memory_left(struct domain *d, xen_pfn_t gfn, uint32_t pages);
+void memory_stayed(struct domain *d, xen_pfn_t gfn, uint32_t pages);
+
+/* Makes holes RAM again, zeroed. -EBUSY: one is none; -ENOMEM: beyond the
+ * reservation limit, or the host's budget is spent. */
+int memory_populate(struct domain *d, xen_pfn_t gfn, uint32_t pages);
 
 /* Puts or removes a page in the aperture's table (not yet in the engine). */
 int memory_set_own(struct domain *d, xen_pfn_t gfn, uint32_t own_index);

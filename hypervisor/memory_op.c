@@ -2,8 +2,15 @@
  * memory_op: what a guest asks about its memory (<xen/memory.h>).
  */
 #include <errno.h>
+#include <limits.h>
 
 #include "domain.h"
+#include "hypercall.h"
+
+/* cmd is an operation and, in a later turn, the first extent of that turn; the
+ * numbers are Xen's, in no public header. */
+#define CMD_MASK     0x3fu
+#define EXTENT_SHIFT 6
 
 /* E820 types, from the ACPI specification, section 15. */
 #define E820_RAM 1u
@@ -30,6 +37,8 @@ static long op_reservation(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
     domid_t domid;
     long err;
 
+    if (cmd == XENMEM_maximum_ram_page)
+        return (long)v->domain->host->budget_pages;
     if (copy_from_guest(v, &domid, arg, sizeof(domid)))
         return -EFAULT;
     err = about(v, domid, &d);
@@ -41,7 +50,7 @@ static long op_reservation(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
                                              : d->memory.max_pages;
 }
 
-static long op_memory_map(struct vcpu *v, guest_addr_t arg)
+static long op_memory_map(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
 {
     struct xen_memory_map op;
     struct e820_entry ram = {
@@ -51,13 +60,13 @@ static long op_memory_map(struct vcpu *v, guest_addr_t arg)
         .type = E820_RAM,
     };
 
+    (void)cmd;
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
-    if (op.nr_entries < 1)
-        return -EINVAL;
-    op.nr_entries = 1;
+    if (op.nr_entries > 1)
+        op.nr_entries = 1;
     if (copy_to_guest(v, guest_addr((uintptr_t)op.buffer.p), &ram,
-                      sizeof(ram)) ||
+                      op.nr_entries * sizeof(ram)) ||
         copy_to_guest(v, arg, &op, sizeof(op)))
         return -EFAULT;
     return 0;
@@ -81,19 +90,22 @@ static long own_page(struct domain *d, const struct xen_add_to_physmap *op,
     }
 }
 
-static long op_add_to_physmap(struct vcpu *v, guest_addr_t arg)
+static long op_add_to_physmap(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
 {
-    struct domain *d = v->domain;
     struct xen_add_to_physmap op;
+    struct domain *d;
     uint32_t index;
     uint64_t offset;
     long err;
 
+    (void)cmd;
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
-    if (op.domid != DOMID_SELF && op.domid != d->domid)
-        return -EPERM;
-    err = own_page(d, &op, &index);
+    if (op.space == XENMAPSPACE_gmfn_foreign)
+        return -ENOSYS; /* only in a batch, says Xen */
+    err = about(v, op.domid, &d);
+    if (!err)
+        err = own_page(d, &op, &index);
     if (err)
         return err;
     err = memory_set_own(d, op.gpfn, index);
@@ -106,23 +118,149 @@ static long op_add_to_physmap(struct vcpu *v, guest_addr_t arg)
     return err;
 }
 
+/* ---- giving memory back, and taking it again ---- */
+
+/* Xen's limit for guests: 2 MiB. */
+#define MAX_ORDER 9u
+
+/* Adjacent extents make a run, which is one change of the address space. */
+#define RUN_MAX (1u << MAX_ORDER)
+
+struct adjustment {
+    struct vcpu *v;
+    bool leaves;    /* RAM becomes holes; else the reverse */
+    bool turn_over; /* more extents may be done in the next turn */
+    uint64_t done;  /* extents */
+    struct {
+        uint64_t first; /* extent */
+        xen_pfn_t gfn;
+        uint32_t pages;
+    } run;
+};
+
+static void left(struct vcpu *v, uint64_t arg)
+{
+    memory_left(v->domain, arg >> 32, (uint32_t)arg);
+}
+
+/* Has the guest's address space follow the frame table. */
+static int show_run(const struct adjustment *a)
+{
+    struct domain *d = a->v->domain;
+    xen_pfn_t gfn = a->run.gfn;
+    uint32_t pages = a->run.pages;
+
+    if (a->leaves)
+        return d->ops->physmap_set(a->v, gfn, pages, -1, 0, 0, left,
+                                   gfn << 32 | pages);
+    return d->ops->physmap_set(a->v, gfn, pages, d->memory.fd,
+                               gfn << PAGE_SHIFT, 1, NULL, 0);
+}
+
+/* False: the run could not be shown, and is as it was. */
+static bool end_run(struct adjustment *a)
+{
+    struct domain *d = a->v->domain;
+
+    uint32_t pages = a->run.pages;
+    bool shown = !pages || !show_run(a);
+
+    a->run.pages = 0;
+    if (shown)
+        return true;
+    if (a->leaves) {
+        memory_stayed(d, a->run.gfn, pages);
+    } else {
+        memory_leave(d, a->run.gfn, pages);
+        memory_left(d, a->run.gfn, pages);
+    }
+    a->done = a->run.first;
+    return false;
+}
+
+/* One extent more; false: it cannot be done, or not in this turn. */
+static bool add_extent(struct adjustment *a, xen_pfn_t gfn, uint32_t pages)
+{
+    bool adjacent = a->run.pages && gfn == a->run.gfn + a->run.pages &&
+                    a->run.pages + pages <= RUN_MAX;
+
+    a->turn_over =
+        hypercall_turn_over(a->v, pages + (adjacent ? 0 : HYPERCALL_CHANGE)) &&
+        a->run.pages;
+    if (a->turn_over || (!adjacent && !end_run(a)))
+        return false;
+    if (a->leaves ? memory_leave(a->v->domain, gfn, pages)
+                  : memory_populate(a->v->domain, gfn, pages))
+        return false;
+    if (!adjacent) {
+        a->run.first = a->done;
+        a->run.gfn = gfn;
+    }
+    a->run.pages += pages;
+    a->done++;
+    return true;
+}
+
+/*
+ * The answer is the number of extents that were done, whatever was wrong with
+ * the next. A call in turns carries it in the upper bits of cmd, as in Xen.
+ */
+static long op_adjust(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
+{
+    struct adjustment a = { .v = v, .done = cmd >> EXTENT_SHIFT };
+    unsigned int op = cmd & CMD_MASK;
+    struct xen_memory_reservation r;
+    struct domain *d;
+    xen_pfn_t gfn;
+
+    a.leaves = op == XENMEM_decrease_reservation;
+    /* Memory that stands at no frame would be lost to an autotranslated
+     * guest: an increase gives it none. */
+    if (copy_from_guest(v, &r, arg, sizeof(r)) ||
+        r.nr_extents > UINT_MAX >> EXTENT_SHIFT || r.extent_order > MAX_ORDER ||
+        about(v, r.domid, &d) || d != v->domain ||
+        op == XENMEM_increase_reservation)
+        return (long)a.done;
+    while (a.done < r.nr_extents) {
+        guest_addr_t at = guest_addr((uintptr_t)r.extent_start.p);
+
+        if (copy_from_guest(v, &gfn, guest_elem(at, a.done, sizeof(gfn)),
+                            sizeof(gfn)) ||
+            !add_extent(&a, gfn, 1u << r.extent_order))
+            break;
+    }
+    if (end_run(&a) && a.turn_over)
+        return hypercall_continue(v, op | a.done << EXTENT_SHIFT, arg.value, 0);
+    return (long)a.done;
+}
+
+/* ---- the hypercall ---- */
+
+static const struct {
+    long (*fn)(struct vcpu *v, uint64_t cmd, guest_addr_t arg);
+    bool in_turns; /* it may be continued from some extent */
+    bool guests;   /* it needs memory of one's own */
+} ops[] = {
+    [XENMEM_increase_reservation] = { op_adjust, true, true },
+    [XENMEM_decrease_reservation] = { op_adjust, true, true },
+    [XENMEM_populate_physmap] = { op_adjust, true, true },
+    [XENMEM_maximum_ram_page] = { op_reservation, false, false },
+    [XENMEM_current_reservation] = { op_reservation, false, false },
+    [XENMEM_maximum_reservation] = { op_reservation, false, false },
+    [XENMEM_maximum_gpfn] = { op_reservation, false, false },
+    [XENMEM_memory_map] = { op_memory_map, false, true },
+    [XENMEM_add_to_physmap] = { op_add_to_physmap, false, true },
+};
+
 /* HYPERVISOR_memory_op(cmd, arg). */
 long do_memory_op(struct vcpu *v, const uint64_t args[6])
 {
-    guest_addr_t arg = guest_addr(args[1]);
+    unsigned int op = args[0] & CMD_MASK;
 
-    switch (args[0]) {
-    case XENMEM_maximum_ram_page:
-        return (long)(v->domain->host->budget_pages);
-    case XENMEM_current_reservation:
-    case XENMEM_maximum_reservation:
-    case XENMEM_maximum_gpfn:
-        return op_reservation(v, args[0], arg);
-    case XENMEM_memory_map:
-        return v->domain->is_process ? -ENOSYS : op_memory_map(v, arg);
-    case XENMEM_add_to_physmap:
-        return v->domain->is_process ? -ENOSYS : op_add_to_physmap(v, arg);
-    default:
+    if (op >= sizeof(ops) / sizeof(ops[0]) || !ops[op].fn ||
+        (ops[op].guests && v->domain->is_process))
         return -ENOSYS;
-    }
+    if (args[0] != op && !ops[op].in_turns)
+        return -EINVAL;
+    return ops[op].fn(v, args[0], guest_addr(args[1]));
 }

@@ -128,13 +128,11 @@ static enum verdict judge_mmap(struct sandbox_domain *sd, const uint64_t *a)
     return ANSWER;
 }
 
-/* Protection of the guest's own RAM, never writable and executable. */
+/* Protection of one page of the guest's own RAM, never writable and
+ * executable. (What stands at a hole must stay inaccessible.) */
 static enum verdict judge_mprotect(struct domain *d, const uint64_t *a)
 {
-    uint64_t start = MEMORY_FIRST_GFN * PAGE_SIZE;
-    uint64_t end = (uint64_t)d->memory.nr_pages << PAGE_SHIFT;
-
-    if (a[0] < start || a[0] >= end || a[1] > end - a[0] ||
+    if (!memory_is_ram(d, a[0] >> PAGE_SHIFT) || a[1] != PAGE_SIZE ||
         (a[0] & ~PAGE_MASK) || (a[2] & ~7ull) ||
         (a[2] & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
         return ANSWER;

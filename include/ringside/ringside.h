@@ -112,7 +112,7 @@ struct rs_domain_info {
     unsigned int shutdown_reason; /* SHUTDOWN_... of <xen/sched.h> */
     unsigned int exit_status;     /* of the guest's program */
     unsigned int vcpus;
-    uint64_t memory_kib;
+    uint64_t memory_kib; /* as configured, without what it gave back */
     uint64_t cpu_ns;     /* consumed by all vCPUs */
     uint64_t hypercalls; /* that reached the hypervisor */
     uint64_t created_ns; /* CLOCK_MONOTONIC when creation began */

@@ -8,6 +8,7 @@
  *   timer N                          N hypercalls under a 1 kHz timer
  *   grant DOMID                      grants pages from PROBE_GRANTED on
  *   map DOMID N | map-raw DOMID | map-and-keep DOMID | crowd DOMID MIB
+ *   hole                             gives a page back, in its own way
  *   fault WHAT                       ends in a fault
  *   scribble                         over what the host names, then spins
  *   block-signals                    by a forged sigreturn, then spins
@@ -422,6 +423,47 @@ static void map_raw(void)
     quit(0);
 }
 
+/*
+ * Gives a page back by its own system calls: the hypervisor is told first, and
+ * the page is let go late. What ought to bring it back between and after.
+ */
+static void hole(void)
+{
+    volatile uint64_t *page = (void *)PROBE_GRANTED;
+    const unsigned long a = PROBE_GRANTED;
+    unsigned long gfn = a >> 12;
+    struct xen_memory_reservation op = { .nr_extents = 1, .domid = DOMID_SELF };
+    const unsigned long give[6] = { XENMEM_decrease_reservation,
+                                    (unsigned long)&op };
+    const unsigned long take[6] = { XENMEM_populate_physmap,
+                                    (unsigned long)&op };
+    const unsigned long protect[6] = { a, 4096, 3 };
+    const unsigned long map[6] = { a, 4096, 3, 0x11, 961, a };
+    const unsigned long let_go[6] = { a, 4096, 0, 0x4032, ~0ul, 0 };
+
+    set_xen_guest_handle(op.extent_start, &gfn);
+    *page = 0x5ec2e7;
+    say("give", (unsigned long)linux_call(0x5000 + 12, give));
+    say("twice", (unsigned long)linux_call(0x5000 + 12, give));
+    say("early take", (unsigned long)linux_call(0x5000 + 12, take));
+    say("early protect", (unsigned long)linux_call(10, protect));
+    say("value", *page);
+    SHARED->count = 1;
+    while (!SHARED->go)
+        hypercall_xen_version(XENVER_pagesize, 0, 0);
+    say("let go", (unsigned long)linux_call(9, let_go));
+    hypercall_xen_version(XENVER_pagesize, 0, 0);
+    SHARED->count = 2;
+    say("protect", (unsigned long)linux_call(10, protect));
+    say("map", (unsigned long)linux_call(9, map));
+    say("take", (unsigned long)hypercall_memory_op(take[0], &op, sizeof(op)));
+    say("value", *page);
+    *page = 1;
+    say("give", (unsigned long)hypercall_memory_op(give[0], &op, sizeof(op)));
+    say("kept", *page);
+    quit(9);
+}
+
 /* ---- faults ---- */
 
 /* The compiler need not see where to. */
@@ -556,6 +598,7 @@ static const struct {
     { "map", mapper },
     { "map-and-keep", map_and_keep },
     { "map-raw", map_raw },
+    { "hole", hole },
     { "crowd", crowd },
     { "fault", fault },
     { "scribble", scribble },

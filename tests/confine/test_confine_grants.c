@@ -1,11 +1,12 @@
 /*
- * Grants between real processes: what is mapped is seen, what was given back
- * is not, whatever the mapper does.
+ * Pages between real processes: what is mapped is seen, what was given back,
+ * to its granter or to the host, is not, whatever the guest does.
  */
 #include "confine.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static uint16_t boot_granter(struct confined *c, uint16_t mapper)
 {
@@ -95,6 +96,41 @@ static void test_removal_that_fails(void **state)
     assert_int_equal(pins_of(c, g), 0);
 }
 
+/* Does the domain's file have the page at addr? */
+static bool is_there(struct confined *c, uint16_t d, off_t addr)
+{
+    return lseek(host_domain(c->h, d)->memory.fd, addr, SEEK_HOLE) != addr;
+}
+
+/* A page that is given back: paid for until it is certainly unreachable, and
+ * never reachable again unless it is taken again. */
+static void test_hole(void **state)
+{
+    struct confined *c = *state;
+    uint16_t d = confine_boot(c, "hole");
+    struct probe_shared *s = confine_shared(c, d);
+    uint64_t used = c->h->used_pages;
+    struct rs_domain_info info;
+    const char *steps[] = { "give 1\n",       "twice 0\n",
+                            "early take 0\n", "early protect ffff",
+                            "value 5ec2e7\n", "let go 181000\n",
+                            "\nprotect ffff", "\nmap ffff",
+                            "\ntake 1\n",     "value 0\n" };
+
+    confine_wait_for(c, &s->count, 1);
+    assert_int_equal(c->h->used_pages, used);
+    assert_true(is_there(c, d, PROBE_GRANTED));
+    s->go = 1;
+    info = confine_wait(c, d);
+    assert_false(is_there(c, d, PROBE_GRANTED));
+    assert_int_equal(c->h->used_pages, used - 1);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        assert_non_null(strstr(c->console, steps[i]));
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_crash);
+    assert_non_null(strstr(info.crash, "page fault"));
+    assert_null(strstr(c->console, "kept"));
+}
+
 /* Either may be destroyed at any moment; the other never notices more than a
  * refused map, and nothing stays pinned. */
 static void test_death_while_mapping(void **state)
@@ -131,8 +167,11 @@ static void test_death_while_mapping(void **state)
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_map_and_unmap),       CASE(test_unmapped_faults),
-        CASE(test_only_what_was_told),  CASE(test_removal_that_fails),
+        CASE(test_map_and_unmap),
+        CASE(test_unmapped_faults),
+        CASE(test_hole),
+        CASE(test_only_what_was_told),
+        CASE(test_removal_that_fails),
         CASE(test_death_while_mapping),
     };
 

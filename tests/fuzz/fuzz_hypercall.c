@@ -136,10 +136,16 @@ static uint64_t sum_of_maps(void)
 /* A frame is pinned once per entry in use; each mapping counts in one. */
 static uint64_t check_pins(struct domain *d)
 {
-    uint64_t pins = 0, active = 0, maps = 0;
+    uint64_t pins = 0, active = 0, maps = 0, holes = 0;
 
-    for (uint32_t gfn = 0; gfn < d->memory.nr_pages; gfn++)
-        pins += d->memory.frames[gfn].pins;
+    for (uint32_t gfn = 0; gfn < d->memory.nr_pages; gfn++) {
+        const struct frame *f = &d->memory.frames[gfn];
+
+        pins += f->pins;
+        holes += f->state == FRAME_HOLE;
+        must(!f->pins || f->state == FRAME_DEFAULT);
+    }
+    must(d->dying || holes == d->memory.max_pages - d->memory.tot_pages);
     for (uint32_t r = 0; r < d->grants.nr_frames * GRANT_PER_FRAME; r++) {
         const struct grant_active *a = &d->grants.active[r];
 
@@ -243,6 +249,27 @@ static void copy_call(struct input *in, uint16_t d)
     rs_test_hypercall(host, d, __HYPERVISOR_grant_table_op, args);
 }
 
+/* Gives memory back, or takes it again; the extents are bytes of the input. */
+static void adjust_call(struct input *in, uint16_t d)
+{
+    struct xen_memory_reservation *r = rs_test_memory(host, d, CORE_ARG);
+    uint64_t *list = (uint64_t *)r + 8;
+    uint8_t how = byte(in);
+    uint64_t args[6] = { how & 1 ? XENMEM_populate_physmap
+                                 : XENMEM_decrease_reservation,
+                         CORE_ARG };
+
+    if (!r)
+        return;
+    *r = (struct xen_memory_reservation){ .nr_extents = how >> 1 & 15,
+                                          .extent_order = how >> 5,
+                                          .domid = DOMID_SELF };
+    r->extent_start.p = (void *)(CORE_ARG + 64);
+    for (unsigned int i = 0; i < (how >> 1 & 15); i++)
+        list[i] = (CORE_RAM >> 12) + byte(in) % 128;
+    rs_test_hypercall(host, d, __HYPERVISOR_memory_op, args);
+}
+
 /* The guest writes a grant entry, or anything anywhere. */
 static void write_memory(struct input *in, uint16_t d)
 {
@@ -304,7 +331,7 @@ static void step(struct input *in)
     uint8_t b = byte(in);
     unsigned int i = b % GUESTS;
 
-    switch (b / GUESTS % 9) {
+    switch (b / GUESTS % 10) {
     case 0:
         plain_call(in, guest[i]);
         break;
@@ -331,6 +358,9 @@ static void step(struct input *in)
         break;
     case 8:
         copy_call(in, guest[i]);
+        break;
+    case 9:
+        adjust_call(in, guest[i]);
         break;
     }
 }

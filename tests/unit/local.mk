@@ -19,6 +19,10 @@ unit_tests += %D%/test_abi_grant
 %C%_test_abi_grant_CPPFLAGS = $(core_test_cppflags)
 %C%_test_abi_grant_LDADD = $(core_test_ldadd)
 
+unit_tests += %D%/test_abi_memory
+%C%_test_abi_memory_CPPFLAGS = $(core_test_cppflags)
+%C%_test_abi_memory_LDADD = $(core_test_ldadd)
+
 unit_tests += %D%/test_core_calls
 %C%_test_core_calls_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_calls_LDADD = $(core_test_ldadd)
