@@ -52,6 +52,18 @@ static inline void list_del(struct list *node)
     list_init(node);
 }
 
+/* Moves all nodes of `from` to the end of `to`. */
+static inline void list_take(struct list *to, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    from->next->prev = to->prev;
+    to->prev->next = from->next;
+    from->prev->next = to;
+    to->prev = from->prev;
+    list_init(from);
+}
+
 #define list_for_each(pos, head) \
     for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 

@@ -25,8 +25,10 @@ void conn_init(struct conn *c, struct store *s, struct domain *dom,
     *c = (struct conn){ .ops = ops, .store = s, .dom = dom };
     c->id = ++s->last_conn;
     c->next_txn = 1;
+    c->share.long_ns = LONG_BURST_NS;
     list_add_tail(&s->conns, &c->entry);
     list_init(&c->dirty);
+    list_init(&c->ready);
     list_init(&c->watches);
     list_init(&c->txns);
     log_trace(LOG_OBJ, "connection %llu, domain %u: begins (%s)",
@@ -56,9 +58,10 @@ void conn_reset(struct conn *c)
     domain_charge(c->dom, QUOTA_OUTSTANDING, -(int64_t)c->out.replies);
     free(c->in);
     c->in = NULL;
-    c->in_len = c->in_cap = 0;
+    c->in_at = c->in_len = c->in_cap = 0;
     outq_free(&c->out);
-    c->held = false;
+    c->held = c->more = false;
+    list_del(&c->ready);
     conn_account(c);
 }
 
@@ -67,6 +70,8 @@ void conn_end(struct conn *c)
     update_conn_ends(c);
     log_trace(LOG_OBJ, "connection %llu ends", (unsigned long long)c->id);
     conn_reset(c);
+    if (c->ops->serve)
+        fair_leave(c->store, c);
     list_del(&c->entry);
     list_del(&c->dirty);
     c->ops->free(c);
@@ -74,7 +79,9 @@ void conn_end(struct conn *c)
 
 void conn_dirty(struct conn *c)
 {
-    if (list_empty(&c->dirty))
+    if (c->ops->serve)
+        fair_ready(c->store, c);
+    else if (list_empty(&c->dirty))
         list_add_tail(&c->store->dirty, &c->dirty);
 }
 
@@ -121,6 +128,17 @@ static void conn_hold(struct conn *c)
         store_want_tick(c->store, HELD_MS);
 }
 
+/* Whole requests wait for a slice. */
+static void conn_ready(struct conn *c)
+{
+    c->more = true;
+    c->ops->reading(c, false);
+    if (c->ops->serve)
+        fair_ready(c->store, c);
+    else if (list_empty(&c->ready))
+        list_add_tail(&c->store->ready, &c->ready);
+}
+
 /* Serves whole messages; returns how many bytes it took. */
 static size_t conn_serve(struct conn *c, const unsigned char *buf, size_t len)
 {
@@ -136,6 +154,10 @@ static size_t conn_serve(struct conn *c, const unsigned char *buf, size_t len)
             c->ops->violation(c, XENSTORE_ERROR_PROTO);
             return len;
         }
+        if (at && fair_slice_over(&c->store->fair)) {
+            conn_ready(c);
+            break;
+        }
         if (!conn_may_serve(c) ||
             !request_serve(c, &hdr, buf + at + sizeof(hdr))) {
             conn_hold(c);
@@ -148,7 +170,11 @@ static size_t conn_serve(struct conn *c, const unsigned char *buf, size_t len)
 
 static bool conn_store_input(struct conn *c, const void *data, size_t len)
 {
-    if (c->in_cap - c->in_len < len) {
+    if (c->in_at && c->in_cap - c->in_at - c->in_len < len) {
+        memmove(c->in, c->in + c->in_at, c->in_len);
+        c->in_at = 0;
+    }
+    if (c->in_cap - c->in_at - c->in_len < len) {
         size_t cap = c->in_len + len;
         void *in = realloc(c->in, cap);
 
@@ -157,7 +183,7 @@ static bool conn_store_input(struct conn *c, const void *data, size_t len)
         c->in = in;
         c->in_cap = cap;
     }
-    memcpy(c->in + c->in_len, data, len);
+    memcpy(c->in + c->in_at + c->in_len, data, len);
     c->in_len += len;
     return true;
 }
@@ -165,15 +191,14 @@ static bool conn_store_input(struct conn *c, const void *data, size_t len)
 /* Serves from the input buffer what can be served. */
 static void conn_drain(struct conn *c)
 {
-    size_t done = conn_serve(c, c->in, c->in_len);
+    size_t done = c->in_len ? conn_serve(c, c->in + c->in_at, c->in_len) : 0;
 
     /* A reset or a violation inside has dropped the buffer. */
     if (done > c->in_len)
         return;
     c->in_len -= done;
-    if (c->in_len) {
-        memmove(c->in, c->in + done, c->in_len);
-    } else if (c->in_cap > IN_KEEP) {
+    c->in_at = c->in_len ? c->in_at + done : 0;
+    if (!c->in_len && c->in_cap > IN_KEEP) {
         free(c->in);
         c->in = NULL;
         c->in_cap = 0;
@@ -186,17 +211,29 @@ void conn_input(struct conn *c, const void *data, size_t len)
 
     if (c->dead)
         return;
-    if (c->in_len == 0 && !c->held)
+    if (c->in_len == 0 && !c->held && !c->more)
         done = conn_serve(c, data, len);
     if (done < len) {
         if (!conn_store_input(c, (const char *)data + done, len - done)) {
             conn_kill(c);
             return;
         }
-        if (!c->held && done == 0)
+        if (!c->held && !c->more && done == 0)
             conn_drain(c);
     }
     conn_account(c);
+}
+
+void conn_serve_more(struct conn *c)
+{
+    c->more = false;
+    list_del(&c->ready);
+    conn_drain(c);
+    conn_account(c);
+    if (c->dead || c->held || c->more)
+        return;
+    c->ops->reading(c, true);
+    conn_dirty(c);
 }
 
 void conn_resume(struct conn *c)
@@ -204,10 +241,7 @@ void conn_resume(struct conn *c)
     if (!c->held || c->dead || !conn_may_serve(c))
         return;
     c->held = false;
-    conn_drain(c);
-    conn_account(c);
-    if (!c->held && !c->dead)
-        c->ops->reading(c, true);
+    conn_ready(c);
 }
 
 void conn_event(struct conn *c, const char *path, size_t path_len,

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fair.h"
 #include "list.h"
 #include "outq.h"
 
@@ -28,6 +29,14 @@ struct conn_ops {
     void (*flush)(struct conn *c);
     /* Starts or stops taking requests in. */
     void (*reading)(struct conn *c, bool on);
+    /*
+     * Of rings, which fair.c gives slices: takes in and serves what there is,
+     * until fair_slice_over(); joins store->dirty if there is something to
+     * send. NULL: conn_input() is called instead.
+     */
+    void (*serve)(struct conn *c);
+    /* Whether serve() has more to do. */
+    bool (*pending)(struct conn *c);
     /* The peer broke the protocol: XENSTORE_ERROR_... of <xs_wire.h>. */
     void (*violation)(struct conn *c, uint32_t error);
     /* A ring begins anew, empty (after conn_reset()). */
@@ -44,17 +53,20 @@ struct conn {
     struct domain *dom;
     struct list entry;   /* store->conns */
     struct list dirty;   /* store->dirty, or itself */
+    struct list ready;   /* store->ready, or itself; not of rings */
     struct list watches; /* struct watch.in_conn */
     struct list txns;    /* struct txn.entry */
     uint32_t nr_txns, next_txn;
     uint64_t id;
     unsigned char *in; /* what came of requests that wait or are incomplete */
-    size_t in_len, in_cap;
+    size_t in_at, in_len, in_cap; /* in[in_at] is the first byte */
+    struct fair_share share;      /* of rings */
     struct outq out;
     size_t charged;           /* bytes of buffers booked on the domain */
     uint64_t events_since_ms; /* since when its events wait unread */
     bool dead;
     bool held; /* not reading: it must first take replies, or wait */
+    bool more; /* not reading: whole requests wait in `in` for a slice */
 };
 
 /* Sets up the common part of a connection of domain `dom`. */
@@ -71,10 +83,16 @@ void conn_reset_watches(struct conn *c);
 
 void conn_kill(struct conn *c);
 
-/* Bytes came in: serves the requests they complete. */
+/*
+ * Bytes came in: serves the requests they complete until the slice is over.
+ * The rest waits; conn_serve_more() goes on with it.
+ */
 void conn_input(struct conn *c, const void *data, size_t len);
 
-/* Goes on with what was held back, if it may. */
+/* The next slice of requests that wait in `in`. */
+void conn_serve_more(struct conn *c);
+
+/* What was held back is to be served, if it may. */
 void conn_resume(struct conn *c);
 
 /* Something is queued: store_flush() will look at it. */

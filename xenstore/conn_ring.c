@@ -19,9 +19,8 @@ struct ring {
     const struct ring_ops *ops;
     void *ctx;
     uint32_t req_cons, rsp_prod; /* ours; the page has copies */
-    bool reading;
-    bool ignored; /* until the guest reconnects */
-    bool notify;  /* something changed that the guest may wait for */
+    bool ignored;                /* until the guest reconnects */
+    bool notify; /* something changed that the guest may wait for */
 };
 
 static struct ring *ring_of(struct conn *c)
@@ -70,7 +69,7 @@ static void ring_read(struct ring *r)
     uint32_t prod = READ_ONCE(r->page->req_prod);
     uint32_t len = prod - r->req_cons;
 
-    if (r->ignored || !r->reading || len == 0)
+    if (len == 0)
         return;
     if (len > XENSTORE_RING_SIZE) {
         ring_ignore(r, XENSTORE_ERROR_RINGIDX);
@@ -82,7 +81,6 @@ static void ring_read(struct ring *r)
     r->req_cons = prod;
     WRITE_ONCE(r->page->req_cons, prod);
     r->notify = true;
-    conn_dirty(&r->c);
     conn_input(&r->c, buf, len);
 }
 
@@ -113,18 +111,18 @@ static void ring_flush(struct conn *c)
 {
     struct ring *r = ring_of(c);
 
-    if (outq_bytes(&c->out))
+    if (outq_bytes(&c->out) && !r->ignored)
         ring_write(r);
     if (r->notify)
         r->ops->notify(r->ctx);
     r->notify = false;
 }
 
+/* ring_serve() looks by itself whether it may. */
 static void ring_reading(struct conn *c, bool on)
 {
-    ring_of(c)->reading = on;
-    if (on)
-        ring_read(ring_of(c));
+    (void)c;
+    (void)on;
 }
 
 static void ring_violation(struct conn *c, uint32_t error)
@@ -138,7 +136,6 @@ static void ring_restart(struct conn *c)
 
     r->req_cons = r->rsp_prod = 0;
     r->ignored = false;
-    r->reading = true;
     WRITE_ONCE(r->page->req_cons, 0);
     WRITE_ONCE(r->page->req_prod, 0);
     WRITE_ONCE(r->page->rsp_cons, 0);
@@ -148,6 +145,33 @@ static void ring_restart(struct conn *c)
     WRITE_ONCE(r->page->connection, XENSTORE_CONNECTED);
     r->notify = true;
     conn_dirty(c);
+}
+
+/* Whoever has nothing to send or to tell does not become dirty. */
+static void ring_serve(struct conn *c)
+{
+    struct ring *r = ring_of(c);
+
+    conn_resume(c);
+    if (READ_ONCE(r->page->connection) == XENSTORE_RECONNECT) {
+        conn_reset(c);
+        ring_restart(c);
+    } else if (c->more) {
+        conn_serve_more(c);
+    } else if (!r->ignored && !c->held) {
+        ring_read(r);
+    }
+    if ((r->notify || outq_bytes(&c->out) || c->dead) && list_empty(&c->dirty))
+        list_add_tail(&c->store->dirty, &c->dirty);
+}
+
+static bool ring_pending(struct conn *c)
+{
+    const struct ring *r = ring_of(c);
+
+    if (c->more || r->ignored || c->held)
+        return c->more;
+    return READ_ONCE(r->page->req_prod) != r->req_cons;
 }
 
 static void ring_free(struct conn *c)
@@ -175,6 +199,8 @@ static const struct conn_ops ring_conn_ops = {
     .kind = "ring",
     .flush = ring_flush,
     .reading = ring_reading,
+    .serve = ring_serve,
+    .pending = ring_pending,
     .violation = ring_violation,
     .restart = ring_restart,
     .free = ring_free,
@@ -187,13 +213,14 @@ static struct ring *ring_new(struct store *s, struct domain *d,
 {
     struct ring *r = calloc(1, sizeof(*r));
 
-    if (!r)
+    if (!r || fair_join(&s->fair)) {
+        free(r);
         return NULL;
+    }
     conn_init(&r->c, s, d, &ring_conn_ops);
     r->page = page;
     r->ops = ops;
     r->ctx = ctx;
-    r->reading = true;
     r->notify = true;
     conn_dirty(&r->c);
     return r;
@@ -239,18 +266,4 @@ void conn_ring_move(struct conn *c, struct xenstore_domain_interface *page)
 void *conn_ring_ctx(struct conn *c)
 {
     return ring_of(c)->ctx;
-}
-
-void conn_ring_work(struct conn *c)
-{
-    struct ring *r = ring_of(c);
-
-    if (READ_ONCE(r->page->connection) == XENSTORE_RECONNECT) {
-        conn_reset(c);
-        ring_restart(c);
-        return;
-    }
-    ring_read(r);
-    if (!r->ignored)
-        conn_dirty(c); /* there may be room for replies now */
 }

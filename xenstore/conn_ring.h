@@ -46,7 +46,4 @@ struct conn *conn_ring_adopt(struct store *s, struct domain *d,
 /* The page is now mapped here; NULL: it is not, and nothing may touch it. */
 void conn_ring_move(struct conn *c, struct xenstore_domain_interface *page);
 
-/* The guest raised the event: requests, or room for replies. */
-void conn_ring_work(struct conn *c);
-
 #endif

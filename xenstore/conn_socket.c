@@ -102,6 +102,7 @@ static void sock_readable(evutil_socket_t fd, short what, void *arg)
     ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
     (void)what;
+    fair_slice(&k->c.store->fair);
     if (n > 0) {
         conn_input(&k->c, buf, (size_t)n);
         store_answer(&k->c);

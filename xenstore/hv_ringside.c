@@ -29,23 +29,15 @@ struct hv_ring {
     struct event *raised;
 };
 
-/* ---- event channels ---- */
-
-static void drain(int fd)
-{
-    uint64_t count;
-
-    if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-        log_line("event channel: cannot be read");
-}
+/* ---- event channels: edge-triggered, so that nobody has to read them ---- */
 
 static void ring_raised(evutil_socket_t fd, short what, void *arg)
 {
     struct hv_ring *r = arg;
 
+    (void)fd;
     (void)what;
-    drain(fd);
-    conn_ring_work(r->conn);
+    conn_dirty(r->conn);
 }
 
 /* Listens on a local port. */
@@ -56,7 +48,7 @@ static int port_listen(struct hv_ringside *hv, evtchn_port_t port,
 
     if (err)
         return err;
-    *out = event_new(hv->base, rx, EV_READ | EV_PERSIST, fn, arg);
+    *out = event_new(hv->base, rx, EV_READ | EV_ET | EV_PERSIST, fn, arg);
     if (!*out)
         return -ENOMEM;
     if (event_add(*out, NULL)) {
@@ -144,7 +136,6 @@ static int hv_connect(void *ctx, struct store *s, unsigned int domid,
     r->conn =
         conn_ring_new(s, domain_find(s, domid), r->map.addr, &hv_ring_ops, r);
     if (r->conn) {
-        conn_ring_work(r->conn); /* requests from before */
         *conn = r->conn;
         return 0;
     }
@@ -198,8 +189,8 @@ static void domains_changed(evutil_socket_t fd, short what, void *arg)
 {
     struct hv_ringside *hv = arg;
 
+    (void)fd;
     (void)what;
-    drain(fd);
     domain_check_all(hv->store);
 }
 

@@ -55,6 +55,8 @@ struct store *store_new(const struct hv_ops *hv, void *hv_ctx)
     list_init(&s->conns);
     list_init(&s->domain_list);
     list_init(&s->dirty);
+    list_init(&s->ready);
+    s->fair.clock = fair_clock;
     s->tick_ms = UINT64_MAX;
     quota_defaults(&s->quota);
     if (watches_init(&s->watches) || store_fill(s) ||
@@ -74,6 +76,7 @@ void store_free(struct store *s)
         conn_end(container_of(pos, struct conn, entry));
     domains_free(s);
     watches_free(&s->watches);
+    fair_free(&s->fair);
     node_unref(s->root);
     for (int i = 0; i < SPECIAL_COUNT; i++)
         perms_unref(s->special[i]);
@@ -101,9 +104,14 @@ static void send_queue(struct store *s, struct conn *c)
     conn_account(c);
 }
 
+/* A batch of requests is answered with one send, or for so much each. */
+#define BATCH_BYTES 16384
+
 static void flush_conn(struct store *s, struct conn *c)
 {
-    if (!c->dead)
+    bool batch = !list_empty(&c->ready) && outq_bytes(&c->out) < BATCH_BYTES;
+
+    if (!c->dead && !batch)
         send_queue(s, c);
     if (c->dead)
         conn_end(c);
@@ -115,36 +123,55 @@ void store_answer(struct conn *c)
 {
     struct store *s = c->store;
 
-    if (s->saver || c->dead || c->held || s->dirty.next != &c->dirty ||
-        s->dirty.prev != &c->dirty)
+    if (s->saver || c->dead || c->held || c->more ||
+        s->dirty.next != &c->dirty || s->dirty.prev != &c->dirty)
         return;
     list_del(&c->dirty);
     send_queue(s, c);
 }
 
-/*
- * One pass over those that are dirty now. What becomes dirty meanwhile waits
- * for the next turn, so that a guest that keeps itself busy delays nobody.
- */
-bool store_flush(struct store *s)
+/* What becomes dirty meanwhile waits for the next pass. */
+static void flush_dirty(struct store *s)
 {
     struct list now = LIST_INIT(now);
-    struct conn *c;
 
-    update_turn(s);
     if (s->saver)
         s->saver->save(s->saver, s);
-    while (!list_empty(&s->dirty)) {
-        c = container_of(s->dirty.next, struct conn, dirty);
-        list_del(&c->dirty);
-        list_add_tail(&now, &c->dirty);
-    }
+    list_take(&now, &s->dirty);
     while (!list_empty(&now)) {
-        c = container_of(now.next, struct conn, dirty);
+        struct conn *c = container_of(now.next, struct conn, dirty);
+
         list_del(&c->dirty);
         flush_conn(s, c);
     }
-    return !list_empty(&s->dirty);
+}
+
+static void serve_ready(struct store *s)
+{
+    struct list now = LIST_INIT(now);
+
+    list_take(&now, &s->ready);
+    while (!list_empty(&now)) {
+        fair_slice(&s->fair);
+        conn_serve_more(container_of(now.next, struct conn, ready));
+    }
+}
+
+/*
+ * Replies to what came just now go out before anything else is begun. Nobody
+ * is served twice in one turn, so that a client that keeps itself busy delays
+ * nobody.
+ */
+bool store_flush(struct store *s)
+{
+    bool more;
+
+    update_turn(s);
+    flush_dirty(s);
+    serve_ready(s);
+    more = fair_run(s);
+    flush_dirty(s);
+    return more || !list_empty(&s->ready) || !list_empty(&s->dirty);
 }
 
 void store_want_tick(struct store *s, uint64_t ms)
@@ -177,6 +204,7 @@ void store_tick(struct store *s)
     s->tick_ms = UINT64_MAX;
     list_for_each(pos, &s->conns)
         tick_conn(s, container_of(pos, struct conn, entry));
+    fair_tick(s);
     at = throttle_deadline(s);
     if (at != UINT64_MAX)
         store_want_tick(s, at > s->now_ms ? at - s->now_ms : 1);

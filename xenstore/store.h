@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "domain.h"
+#include "fair.h"
 #include "list.h"
 #include "log.h"
 #include "node.h"
@@ -54,6 +55,8 @@ struct store {
     void *hv_ctx;
     struct list conns;
     struct list dirty;  /* connections with something to send, or dead */
+    struct list ready;  /* those with requests that wait for a slice */
+    struct fair fair;   /* and the same of rings */
     uint32_t open_txns; /* of all connections */
     uint64_t now_ms;    /* the loop's clock, set by it every turn */
     uint64_t tick_ms;   /* when store_tick() is due */
@@ -79,9 +82,10 @@ int store_special(const struct path *p);
 #define EVENT_TIMEOUT_MS 20000
 
 /*
- * Sends what is queued, ends dead connections, and lets connections that
- * were held back go on. Called once per turn of the loop, after all input.
- * Returns whether there is more to do: then the next turn must not wait.
+ * Sends what is queued, ends dead connections, and gives a slice to those
+ * whose requests wait: one each to sockets, one to rings (fair.h). Called
+ * once per turn of the loop, after all input. Returns whether there is more
+ * to do: then the next turn must not wait.
  */
 bool store_flush(struct store *s);
 

@@ -183,7 +183,7 @@ static void step_ring(void)
     if ((what & 192) == 192)
         session_kill(&t, RING_DOMID);
     if (f->ring)
-        conn_ring_work(f->ring);
+        conn_dirty(f->ring);
     session_run(&t);
 }
 

@@ -56,7 +56,7 @@ static int teardown(void **state)
 /* The guest raises the event. */
 static void kick(void)
 {
-    conn_ring_work(f->ring);
+    conn_dirty(f->ring);
     session_run(&t);
 }
 

@@ -275,7 +275,7 @@ static void ring_put(struct xenstore_domain_interface *page, const void *data,
     for (size_t i = 0; i < len; i++)
         page->req[MASK_XENSTORE_IDX(page->req_prod++)] =
             ((const char *)data)[i];
-    conn_ring_work(t.dom[7].ring);
+    conn_dirty(t.dom[7].ring);
     session_run(&t);
 }
 
@@ -303,7 +303,7 @@ static void test_ring_ignored(void **state)
 
     (void)state;
     page->req_prod = 5000;
-    conn_ring_work(t.dom[7].ring);
+    conn_dirty(t.dom[7].ring);
     session_run(&t);
     assert_int_equal(page->error, XENSTORE_ERROR_RINGIDX);
     update();
@@ -311,7 +311,8 @@ static void test_ring_ignored(void **state)
     ring_put(page, &hdr, sizeof(hdr));
     assert_int_equal(page->rsp_prod, 0);
     page->connection = XENSTORE_RECONNECT;
-    conn_ring_work(t.dom[7].ring);
+    conn_dirty(t.dom[7].ring);
+    session_run(&t);
     ring_put(page, &hdr, sizeof(hdr));
     ring_put(page, "7", 2);
     assert_int_not_equal(page->rsp_prod, 0);

@@ -71,10 +71,15 @@ static void mem_save(const struct conn *c, struct transport *t)
     t->fd = container_of(c, struct mem_conn, c)->k->number;
 }
 
-static const struct conn_ops mem_ops = { "memory",    mem_flush,
-                                         mem_reading, mem_violation,
-                                         mem_restart, mem_free,
-                                         mem_save };
+static const struct conn_ops mem_ops = {
+    .kind = "memory",
+    .flush = mem_flush,
+    .reading = mem_reading,
+    .violation = mem_violation,
+    .restart = mem_restart,
+    .free = mem_free,
+    .save = mem_save,
+};
 
 /* A new connection at the client `k`, or at a new one. */
 static struct client *client_of(struct session *t, struct domain *d,
