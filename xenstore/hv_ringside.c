@@ -8,6 +8,7 @@
 #include "conn_ring.h"
 #include "host.h" /* of libhypercall */
 #include "hypercall.h"
+#include "state.h"
 #include "store.h"
 
 struct hv_ringside {
@@ -69,6 +70,15 @@ static void ring_unbind(struct hv_ring *r)
     r->port = 0;
 }
 
+static int ring_listen(struct hv_ring *r)
+{
+    int err = port_listen(r->hv, r->port, ring_raised, r, &r->raised);
+
+    if (err)
+        ring_unbind(r);
+    return err;
+}
+
 static int ring_bind(struct hv_ring *r, uint32_t remote)
 {
     int err = (int)hypercall_evtchn_bind_interdomain((domid_t)r->domid, remote,
@@ -78,10 +88,7 @@ static int ring_bind(struct hv_ring *r, uint32_t remote)
         r->port = 0;
         return -EINVAL; /* the only answer INTRODUCE has for a bad port */
     }
-    err = port_listen(r->hv, r->port, ring_raised, r, &r->raised);
-    if (err)
-        ring_unbind(r);
-    return err;
+    return ring_listen(r);
 }
 
 /* ---- rings ---- */
@@ -115,7 +122,17 @@ static void ring_release(void *ctx)
     free(r);
 }
 
-static const struct ring_ops hv_ring_ops = { ring_notify, ring_release };
+static void ring_save(void *ctx, struct transport *t)
+{
+    const struct hv_ring *r = ctx;
+
+    t->port = r->port;
+    if (r->port)
+        (void)evtchn_port_fds(r->port, &t->rx, &t->tx);
+}
+
+static const struct ring_ops hv_ring_ops = { ring_notify, ring_release,
+                                             ring_save };
 
 static int hv_connect(void *ctx, struct store *s, unsigned int domid,
                       uint32_t port, struct conn **conn)
@@ -233,10 +250,121 @@ int hv_ringside_start(struct hv_ringside *hv, struct store *s,
                         hypervisor_gone, hv);
     if (!hv->end || event_add(hv->end, NULL))
         return -ENOMEM;
-    err = (int)hypercall_evtchn_bind_virq(VIRQ_DOM_EXC, 0, &hv->virq);
+    err = hv->virq
+              ? 0
+              : (int)hypercall_evtchn_bind_virq(VIRQ_DOM_EXC, 0, &hv->virq);
     if (err)
         return err;
     return port_listen(hv, hv->virq, domains_changed, hv, &hv->news);
+}
+
+/* ---- live update ---- */
+
+void hv_ringside_save(const struct hv_ringside *hv, struct state_daemon *d)
+{
+    int tx;
+
+    d->hypervisor = hypercall_fd();
+    d->virq = hv->virq;
+    (void)evtchn_port_fds(hv->virq, &d->virq_rx, &tx);
+}
+
+static struct hv_ring *ring_of_domain(struct list *pos)
+{
+    struct conn *c = domain_of(pos)->ring;
+
+    return c ? conn_ring_ctx(c) : NULL;
+}
+
+void hv_ringside_let_go(struct hv_ringside *hv)
+{
+    struct hv_ring *r;
+    struct list *pos;
+
+    list_for_each(pos, &hv->store->domain_list) {
+        r = ring_of_domain(pos);
+        if (r)
+            (void)grant_unmap_range(&r->map, 1);
+    }
+}
+
+void hv_ringside_take_back(struct hv_ringside *hv)
+{
+    struct list *pos, *tmp;
+    struct hv_ring *r;
+
+    list_for_each_safe(pos, tmp, &hv->store->domain_list)
+    {
+        r = ring_of_domain(pos);
+        if (r && ring_map(r))
+            conn_end(r->conn);
+        else if (r)
+            conn_ring_move(r->conn, r->map.addr);
+    }
+}
+
+int hv_ringside_adopt(struct event_base *base, const struct state_daemon *d,
+                      struct hv_ringside **out)
+{
+    struct hv_ringside *hv = calloc(1, sizeof(*hv));
+    int err;
+
+    if (!hv)
+        return -ENOMEM;
+    hv->base = base;
+    hv->virq = d->virq;
+    err = hypercall_adopt(d->hypervisor);
+    if (!err)
+        err = evtchn_adopt(d->virq, d->virq_rx, -1);
+    if (err)
+        free(hv);
+    else
+        *out = hv;
+    return err;
+}
+
+/* Binds it to a port that is bound already; a ring may have none. */
+static int ring_adopt_port(struct hv_ring *r, const struct transport *t)
+{
+    int err;
+
+    if (!t->port)
+        return 0;
+    err = evtchn_adopt(t->port, t->rx, t->tx);
+    if (err)
+        return err;
+    r->port = t->port;
+    return ring_listen(r);
+}
+
+struct conn *hv_ringside_ring(struct hv_ringside *hv, struct store *s,
+                              struct domain *d, const struct transport *t)
+{
+    struct hv_ring *r = calloc(1, sizeof(*r));
+
+    if (!r)
+        return NULL;
+    r->hv = hv;
+    r->domid = d->domid;
+    if (ring_adopt_port(r, t) || ring_map(r))
+        goto out_free;
+    r->conn = conn_ring_adopt(s, d, r->map.addr, t, &hv_ring_ops, r);
+    if (r->conn)
+        return r->conn;
+    (void)grant_unmap_range(&r->map, 1);
+out_free:
+    ring_unbind(r);
+    free(r);
+    return NULL;
+}
+
+void hv_ringside_look(struct hv_ringside *hv)
+{
+    struct list *pos;
+
+    list_for_each(pos, &hv->store->domain_list)
+        if (domain_of(pos)->ring)
+            conn_ring_work(domain_of(pos)->ring);
 }
 
 void hv_ringside_close(struct hv_ringside *hv)

@@ -29,8 +29,10 @@ noinst_LIBRARIES += %D%/libxenstored.a
 sbin_PROGRAMS += ringside-xenstored
 ringside_xenstored_CPPFLAGS = $(xenstore_CPPFLAGS)
 ringside_xenstored_SOURCES = \
-	%D%/conn_socket.c %D%/conn_socket.h %D%/hv_ringside.c \
-	%D%/hv_ringside.h %D%/options.c %D%/options.h %D%/xenstored.c
+	%D%/conn_socket.c %D%/conn_socket.h %D%/daemon.h \
+	%D%/handover.c %D%/handover.h %D%/handover_take.c \
+	%D%/hv_ringside.c %D%/hv_ringside.h %D%/options.c \
+	%D%/options.h %D%/xenstored.c
 ringside_xenstored_LDADD = %D%/libxenstored.a \
 	libhypercall/libhypercall-host.a $(EVENT_LIBS) $(SQLITE_LIBS)
 

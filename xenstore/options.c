@@ -22,6 +22,8 @@ enum {
     OPT_READY,
     OPT_QUOTA,
     OPT_TRACE,
+    OPT_TAKE_OVER,
+    OPT_CHECK_STATE,
     OPT_VERSION
 };
 
@@ -35,6 +37,8 @@ static const struct option long_options[] = {
     { "ready-fd", required_argument, NULL, OPT_READY },
     { "quota", required_argument, NULL, OPT_QUOTA },
     { "trace", no_argument, NULL, OPT_TRACE },
+    { "take-over", required_argument, NULL, OPT_TAKE_OVER },
+    { "check-state", required_argument, NULL, OPT_CHECK_STATE },
     { "foreground", no_argument, NULL, 'F' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, OPT_VERSION },
@@ -179,6 +183,12 @@ static void take(struct options *o, struct paths *p, int c)
     case OPT_TRACE:
         o->trace = true;
         break;
+    case OPT_TAKE_OVER:
+        o->state_fd = (int)number("take-over", optarg, INT32_MAX);
+        break;
+    case OPT_CHECK_STATE:
+        o->check_fd = (int)number("check-state", optarg, INT32_MAX);
+        break;
     case 'F':
         o->foreground = true;
         break;
@@ -198,7 +208,7 @@ void options_parse(struct options *o, int argc, char **argv)
     struct paths p = { NULL, NULL, NULL };
     int c;
 
-    *o = (struct options){ .ready_fd = -1 };
+    *o = (struct options){ .ready_fd = -1, .state_fd = -1, .check_fd = -1 };
     quota_defaults(&o->quota);
     while ((c = getopt_long(argc, argv, "Fh", long_options, NULL)) != -1)
         take(o, &p, c);

@@ -15,6 +15,9 @@ struct options {
     bool foreground;
     bool trace;
     int ready_fd; /* -1: none */
+    /* Live update (handover.h); a file with the state, or -1. */
+    int state_fd; /* to go on with, */
+    int check_fd; /* to look at and say so */
     struct quota quota;
 };
 

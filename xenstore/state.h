@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "log.h"
+
 #define STATE_VERSION 1u
 #define STATE_WHY_MAX 160
 
@@ -50,7 +52,8 @@ struct state_daemon {
     uint32_t virq;      /* and their port */
     bool new_arguments; /* the new program has a command line of its own */
     bool trace;         /* what the log says, */
-    char log[4096];     /* and where; "": stderr */
+    bool switches[LOG_SWITCHES];
+    char log[4096]; /* and where; "": stderr */
 };
 
 /* What is left of a connection's transport while no program runs. */

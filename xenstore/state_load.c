@@ -61,6 +61,24 @@ static void in_quota(struct state_in *in, struct quota *q)
     }
 }
 
+static void in_switches(struct state_in *in, bool on[LOG_SWITCHES])
+{
+    unsigned int n = in_u16(in);
+    char name[16];
+    int which;
+
+    for (int i = 0; i < LOG_SWITCHES; i++)
+        on[i] = true;
+    while (n-- && !in->bad) {
+        in_string(in, name, sizeof(name));
+        which = log_switch_by_name(name);
+        if (which < 0)
+            in->bad = true;
+        else
+            on[which] = in_bool(in);
+    }
+}
+
 /* A list with a reference, or NULL: no memory, or `bad`. */
 static struct perms *in_perms(struct state_in *in)
 {
@@ -122,6 +140,7 @@ static int load_daemon(struct loader *l, struct state_in *in)
     d.virq = in_u32(in);
     d.new_arguments = in_bool(in);
     d.trace = in_bool(in);
+    in_switches(in, d.switches);
     in_string(in, d.log, sizeof(d.log));
     if (!in_done(in))
         return -EINVAL;

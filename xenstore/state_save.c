@@ -30,6 +30,15 @@ static void out_quota(struct state_out *o, const struct quota *q)
     }
 }
 
+static void out_switches(struct state_out *o, const bool on[LOG_SWITCHES])
+{
+    out_u16(o, LOG_SWITCHES);
+    for (int i = 0; i < LOG_SWITCHES; i++) {
+        out_string(o, log_switch_info[i].name);
+        out_u8(o, on[i]);
+    }
+}
+
 static void out_perms(struct state_out *o, const struct perms *p)
 {
     out_u16(o, (uint16_t)p->n);
@@ -67,6 +76,7 @@ static void save_daemon(struct state_out *o, const struct state_daemon *d)
     out_u32(o, d->virq);
     out_u8(o, d->new_arguments);
     out_u8(o, d->trace);
+    out_switches(o, d->switches);
     out_string(o, d->log);
     out_done(o);
 }

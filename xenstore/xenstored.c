@@ -9,31 +9,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "config.h"
 #include "conn_socket.h"
+#include "daemon.h"
 #include "db.h"
+#include "handover.h"
 #include "hash.h"
 #include "hv.h"
 #include "hv_ringside.h"
 #include "options.h"
 #include "store.h"
-
-struct daemon {
-    struct event_base *base;
-    struct store *store;
-    struct listener *listener;
-    struct hv_ringside *hv;
-    struct db *db;
-    struct event *term, *interrupt, *hangup, *tick;
-    uint64_t tick_ms; /* what `tick` is set to */
-    bool stopping;
-    int status;
-};
 
 static int fail(const char *what, int err)
 {
@@ -187,6 +179,7 @@ static void run(struct daemon *d)
         if (s->tick_ms <= s->now_ms)
             store_tick(s);
         more = store_flush(s);
+        handover_turn(d->handover);
     }
 }
 
@@ -215,7 +208,7 @@ static int setup_events(struct daemon *d)
     return 0;
 }
 
-static int setup_store(struct daemon *d, const struct options *o)
+static int setup_store(struct daemon *d)
 {
     if (d->hv)
         d->store = store_new(&hv_ringside_ops, d->hv);
@@ -223,9 +216,7 @@ static int setup_store(struct daemon *d, const struct options *o)
         d->store = store_new(&hv_none, NULL);
     if (!d->store)
         return -ENOMEM;
-    d->store->quota = o->quota;
-    d->store->may_open_files = true;
-    d->store->now_ms = now_ms();
+    d->store->quota = d->options.quota;
     return d->hv ? hv_ringside_start(d->hv, d->store, hypervisor_lost, d) : 0;
 }
 
@@ -246,8 +237,48 @@ static int setup_db(struct daemon *d, const char *file)
     return 0;
 }
 
-static int setup(struct daemon *d, const struct options *o)
+static int setup_new(struct daemon *d)
 {
+    const struct options *o = &d->options;
+    int err = 0;
+
+    if (o->hypervisor)
+        err = hv_ringside_open(d->base, o->hypervisor, &d->hv);
+    if (err)
+        return fail(o->hypervisor, err);
+    err = setup_store(d);
+    if (err)
+        return fail("store", err);
+    d->store->now_ms = now_ms();
+    if (o->db && setup_db(d, o->db))
+        return 1;
+    err = listener_new(d->base, d->store, o->socket, &d->listener);
+    return err ? fail(o->socket, err) : 0;
+}
+
+/* From the program that this process was before. */
+static int setup_taken(struct daemon *d)
+{
+    int err = handover_take(d);
+
+    if (err)
+        return fail("--take-over", err);
+    d->store->now_ms = now_ms();
+    store_want_tick(d->store, 0);
+    if (d->hv)
+        err = hv_ringside_start(d->hv, d->store, hypervisor_lost, d);
+    if (err)
+        return fail("hypervisor", err);
+    if (d->hv)
+        hv_ringside_look(d->hv);
+    if (d->options.db)
+        handover_open_db(d);
+    return 0;
+}
+
+static int setup(struct daemon *d)
+{
+    const struct options *o = &d->options;
     int err = log_open(o->log);
 
     if (err)
@@ -256,24 +287,20 @@ static int setup(struct daemon *d, const struct options *o)
     err = setup_events(d);
     if (err)
         return fail("event loop", err);
-    if (o->hypervisor)
-        err = hv_ringside_open(d->base, o->hypervisor, &d->hv);
-    if (err)
-        return fail(o->hypervisor, err);
-    err = setup_store(d, o);
-    if (err)
-        return fail("store", err);
-    if (o->db && setup_db(d, o->db))
+    if (o->state_fd >= 0 ? setup_taken(d) : setup_new(d))
         return 1;
-    err = listener_new(d->base, d->store, o->socket, &d->listener);
-    if (err)
-        return fail(o->socket, err);
+    d->store->may_open_files = true;
+    d->handover = handover_new(d);
+    if (!d->handover)
+        return fail("live update", -ENOMEM);
     err = write_pid(o->pid_file);
     return err ? fail(o->pid_file, err) : 0;
 }
 
 static void teardown(struct daemon *d)
 {
+    if (d->handover)
+        handover_free(d->handover);
     if (d->listener)
         listener_free(d->listener);
     db_close(d->db);
@@ -293,33 +320,80 @@ static void teardown(struct daemon *d)
         event_base_free(d->base);
 }
 
+/* ---- arguments ---- */
+
+/*
+ * A copy of them for a live update, as parsing changes them. What a live
+ * update has put behind them, --take-over and its descriptor, is left out.
+ */
+static char **copy_arguments(int argc, char **argv)
+{
+    char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+    int n =
+        argc > 2 && !strcmp(argv[argc - 2], "--take-over") ? argc - 2 : argc;
+
+    for (int i = 1; copy && i < n; i++)
+        copy[i - 1] = strdup(argv[i]);
+    return copy;
+}
+
+static void free_arguments(char **copy)
+{
+    for (char **s = copy; s && *s; s++)
+        free(*s);
+    free(copy);
+}
+
+/* To where it belongs: a terminal's daemon, or a supervisor's, stays. */
+static int find_place(struct options *o)
+{
+    if (o->state_fd >= 0) {
+        o->foreground = true;
+        o->ready_fd = -1;
+    }
+    if (o->foreground)
+        return 0;
+    o->ready_fd = go_background();
+    return o->ready_fd < 0 ? o->ready_fd : 0;
+}
+
+static void serve(struct daemon *d)
+{
+    const struct options *o = &d->options;
+
+    log_line("serving on %s, version " PACKAGE_VERSION, o->socket);
+    say_ready(o->ready_fd);
+    run(d);
+    log_line("ending");
+}
+
 int main(int argc, char **argv)
 {
-    struct daemon d = { .base = NULL };
-    struct options o;
+    struct daemon d = { .arguments = copy_arguments(argc, argv) };
+    struct options *o = &d.options;
+    int err;
 
-    options_parse(&o, argc, argv);
+    options_parse(o, argc, argv);
+    hash_init();
+    if (o->check_fd >= 0)
+        return handover_check(o);
+    prctl(PR_SET_NAME, "ringside-xenstored");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error */
-    hash_init();
     raise_nofile();
-    if (!o.foreground) {
-        o.ready_fd = go_background();
-        if (o.ready_fd < 0)
-            return fail("cannot go to the background", o.ready_fd);
-    }
-    d.status = setup(&d, &o);
-    if (!d.status && !o.foreground)
+    err = find_place(o);
+    if (err)
+        return fail("cannot go to the background", err);
+    d.status = setup(&d);
+    handover_signals();
+    if (!d.status && !o->foreground)
         d.status = close_terminal() ? 1 : 0;
-    if (!d.status) {
-        log_line("serving on %s", o.socket);
-        say_ready(o.ready_fd);
-        run(&d);
-        log_line("ending");
-    }
+    if (!d.status)
+        serve(&d);
     teardown(&d);
-    if (o.pid_file)
-        unlink(o.pid_file);
-    options_free(&o);
+    if (o->pid_file)
+        unlink(o->pid_file);
+    options_free(o);
+    free_arguments(d.arguments);
     return d.status;
 }
