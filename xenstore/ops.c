@@ -38,6 +38,22 @@ static void tell(struct request *rq, struct node *gone)
         watch_fire(rq->s, &rq->s->path, rq->s->root, gone);
 }
 
+/*
+ * What a guest may do at a path is decided by the permissions of the nearest
+ * node, and by there being no nearer one.
+ */
+static int note_rights(struct request *rq, unsigned int nearest)
+{
+    int err;
+
+    if (conn_privileged(rq->c))
+        return 0;
+    err = note(rq, nearest, TXN_RIGHTS);
+    if (!err && nearest < rq->s->path.depth)
+        err = note(rq, nearest + 1, 0);
+    return err;
+}
+
 int op_node(struct request *rq, unsigned int rights, unsigned int flags,
             struct node **out)
 {
@@ -46,6 +62,8 @@ int op_node(struct request *rq, unsigned int rights, unsigned int flags,
     struct node *n = tree_nearest(*request_root(rq), p, &depth);
     int err = note(rq, p->depth, flags);
 
+    if (!err)
+        err = note_rights(rq, depth);
     if (err)
         return err;
     have = conn_rights(rq->c, n) & rights;

@@ -247,6 +247,8 @@ static bool txn_conflicts(const struct txn_entry *e, const struct node *base,
         return true;
     if ((e->flags & (TXN_READ | TXN_PARENT)) && !node_same(base, cur))
         return true;
+    if ((e->flags & TXN_RIGHTS) && !perms_equal(base->perms, cur->perms))
+        return true;
     return (e->flags & TXN_WRITTEN) && !(mine && node_same(mine, cur));
 }
 
@@ -299,56 +301,105 @@ static int txn_check_owners(const struct txn *t)
     return 0;
 }
 
+/* Books every node of a subtree that a merge removes. */
+static int txn_account_gone(struct txn *t, struct node *top)
+{
+    struct tree_walk w;
+    struct node *n;
+    int err = 0;
+
+    tree_walk_begin(&w, top);
+    while (!err && (n = tree_walk_next(&w)))
+        err = txn_account(t, perms_owner(n->perms), -1, -node_cost(n));
+    return err;
+}
+
+static int txn_apply_removal(struct txn *t, struct node **root,
+                             const struct path *p)
+{
+    struct node *gone;
+    int err = tree_remove(root, p, &gone);
+
+    if (err)
+        return err;
+    err = txn_account_gone(t, gone);
+    node_unref(gone);
+    return err;
+}
+
+static int txn_apply_change(struct txn *t, struct node **root,
+                            const struct path *p, const struct node *cur,
+                            const struct node *mine)
+{
+    bool reperm = !perms_equal(cur->perms, mine->perms);
+    int err = txn_account(t, perms_owner(cur->perms), -1, -node_cost(cur));
+
+    if (!err)
+        err = tree_write(root, p, node_value(mine), mine->value_len);
+    if (!err && reperm)
+        err = tree_set_perms(root, p, mine->perms);
+    return err;
+}
+
 /* Brings one path of *root to the state that it has in the transaction. */
-static int txn_apply_one(struct node **root, const struct path *p,
-                         const struct txn_entry *e, const struct node *mine)
+static int txn_apply_one(struct txn *t, struct node **root,
+                         const struct path *p, const struct txn_entry *e,
+                         const struct node *mine)
 {
     struct node *cur = tree_find(*root, p, p->depth);
-    bool reperm = cur && mine && !perms_equal(cur->perms, mine->perms);
     int err = 0;
 
     if (cur && (!mine || (e->flags & TXN_REMOVED))) {
-        err = tree_remove(root, p, &cur);
-        if (err)
-            return err;
-        node_unref(cur);
+        err = txn_apply_removal(t, root, p);
         cur = NULL;
     }
-    if (!mine)
-        return 0;
-    if (!cur)
-        return tree_add(root, p, p->depth, node_value(mine), mine->value_len,
-                        mine->perms);
-    err = tree_write(root, p, node_value(mine), mine->value_len);
-    if (!err && reperm)
-        err = tree_set_perms(root, p, mine->perms);
+    if (err || !mine)
+        return err;
+    if (cur)
+        err = txn_apply_change(t, root, p, cur, mine);
+    else
+        err = tree_add(root, p, p->depth, node_value(mine), mine->value_len,
+                       mine->perms);
+    return err ? err
+               : txn_account(t, perms_owner(mine->perms), 1, node_cost(mine));
+}
+
+/*
+ * Repeats the changes on `root`. The books are made anew: where somebody else
+ * had made the same change, it is in his already.
+ */
+static int txn_merge(struct txn *t, struct node **root)
+{
+    struct list *pos;
+    int err = 0;
+
+    for (uint32_t i = 0; i < t->deltas; i++)
+        t->delta[i].nodes = t->delta[i].bytes = 0;
+    list_for_each(pos, &t->apply) {
+        struct txn_entry *e = container_of(pos, struct txn_entry, apply);
+        const struct path *p = txn_path(t, e);
+
+        err = txn_apply_one(t, root, p, e, tree_find(t->root, p, p->depth));
+        if (err)
+            break;
+    }
     return err;
 }
 
 /* The version of the tree that the commit leads to, with a reference. */
 static int txn_result(struct txn *t, struct node **out)
 {
-    struct node *now = t->conn->store->root, *root;
-    struct list *pos;
+    struct node *now = t->conn->store->root;
+    bool moved = t->base != now;
     int err = 0;
 
-    if (t->base == now) {
-        *out = node_ref(t->root);
-        return 0;
-    }
-    root = node_ref(now);
-    list_for_each(pos, &t->apply) {
-        struct txn_entry *e = container_of(pos, struct txn_entry, apply);
-        const struct path *p = txn_path(t, e);
-
-        err = txn_apply_one(&root, p, e, tree_find(t->root, p, p->depth));
-        if (err)
-            break;
-    }
+    *out = node_ref(moved ? now : t->root);
+    if (moved)
+        err = txn_merge(t, out);
+    if (!err)
+        err = txn_check_owners(t);
     if (err)
-        node_unref(root);
-    else
-        *out = root;
+        node_unref(*out);
     return err;
 }
 
@@ -374,8 +425,6 @@ int txn_commit(struct txn *t)
     struct list *pos;
     int err = t->failed ? -ENOMEM : t->doomed ? -EAGAIN : txn_validate(t);
 
-    if (!err)
-        err = txn_check_owners(t);
     if (!err)
         err = txn_result(t, &root);
     if (err) {

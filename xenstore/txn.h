@@ -8,7 +8,8 @@
  * version; nothing is changed unless all of it can be.
  *
  * What conflicts: a value, permission list or child list that the transaction
- * read and that is different now; a node that it wrote and that somebody else
+ * read and that is different now; permissions that decided what a guest may
+ * do, likewise; a node that it wrote and that somebody else
  * changed to something else than the same; any change inside a subtree that it
  * removed. Creating or removing different children of one parent does not
  * conflict, for the result is the same in either order.
@@ -36,6 +37,7 @@ struct store;
 #define TXN_REPERMED 64 /* permissions changed: judge by the old ones */
 #define TXN_CREATED \
     128 /* it came to be (again): applied after what was before */
+#define TXN_RIGHTS 256 /* its permissions decided what a guest may do */
 
 struct txn_entry {
     struct txn_entry *next; /* in its bucket */

@@ -387,15 +387,73 @@ static void test_large(void **state)
     assert_int_equal(node_stats.nodes, 5 + 6000);
 }
 
+/* Two who do the same to a node: it is booked once. */
+static void test_same_change_booked_once(void **state)
+{
+    struct client *g = session_guest(&t, a, 5);
+    struct client *h = session_guest(&t, a, 6);
+    struct domain *five = t.s->domains[5], *six = t.s->domains[6];
+    int64_t memory;
+
+    (void)state;
+    A(XS_WRITE, 0, "/x\0v");
+    A(XS_SET_PERMS, 0, "/x\0n5\0");
+    memory = five->used[QUOTA_MEMORY] + six->used[QUOTA_MEMORY];
+    start(b);
+    is(B(XS_WRITE, 1, "/x\0longer"), "OK|");
+    is(B(XS_SET_PERMS, 1, "/x\0n6\0"), "OK|");
+    A(XS_WRITE, 0, "/x\0longer");
+    A(XS_SET_PERMS, 0, "/x\0n6\0");
+    commits(b, 1);
+    assert_int_equal(five->used[QUOTA_NODES], 0);
+    assert_int_equal(six->used[QUOTA_NODES], 1);
+    assert_int_equal(five->used[QUOTA_MEMORY] + six->used[QUOTA_MEMORY],
+                     memory + 5);
+    client_free(&t, g);
+    client_free(&t, h);
+}
+
+/* What a guest was refused in a transaction, it would still be refused. */
+static void test_refusals_are_reads(void **state)
+{
+    struct client *g = session_guest(&t, a, 5);
+    uint32_t id = start(g);
+
+    (void)state;
+    is(ASK(&t, g, XS_WRITE, id, "/tool\0new"), "EACCES");
+    A(XS_SET_PERMS, 0, "/tool\0w0\0");
+    conflicts(g, id);
+    id = start(g);
+    is(ASK(&t, g, XS_MKDIR, id, "/vm/x\0"), "EACCES");
+    A(XS_SET_PERMS, 0, "/vm\0w0\0");
+    conflicts(g, id);
+    id = start(g);
+    is(ASK(&t, g, XS_READ, id, "/vm/a/b\0"), "EACCES");
+    A(XS_MKDIR, 0, "/vm/a\0");
+    A(XS_SET_PERMS, 0, "/vm/a\0r0\0");
+    conflicts(g, id);
+    client_free(&t, g);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_ids),          T(test_isolation),  T(test_snapshot),
-        T(test_abort),        T(test_conflicts),  T(test_no_conflict),
-        T(test_replay),       T(test_events),     T(test_accounts),
-        T(test_commit_quota), T(test_owner_dies), T(test_reset),
+        T(test_same_change_booked_once),
+        T(test_refusals_are_reads),
+        T(test_ids),
+        T(test_isolation),
+        T(test_snapshot),
+        T(test_abort),
+        T(test_conflicts),
+        T(test_no_conflict),
+        T(test_replay),
+        T(test_events),
+        T(test_accounts),
+        T(test_commit_quota),
+        T(test_owner_dies),
+        T(test_reset),
         T(test_large),
     };
 
