@@ -1,12 +1,13 @@
 /*
- * Random work by several connections beside a model that is simple enough to
- * be believed: an array of paths. Every answer is compared. A transaction that
- * commits must have the answers and the effect of its requests done one after
- * the other at the moment of its commit; one that conflicts must have been
- * overtaken by somebody's change, and leaves nothing behind.
+ * Random plays: several sockets and guests do thousands of things to a store
+ * and to a plain model of it (xs_model.h), and every reply, every event and
+ * all accounts are compared. A play that fails is made small and printed.
  *
- * RINGSIDE_TEST_SEED and _STEPS change what is played.
+ *     test_xs_model [--seed N] [--seeds N] [--ops N] [--replay FILE]
+ *
+ * RINGSIDE_MODEL_SECONDS=600 goes on with new seeds for so long.
  */
+#include <getopt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,295 +15,133 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
-#include "node.h"
-#include "xs_session.h"
+#include "xs_play.h"
 
-#define CLIENTS 3
-#define TXNS    3 /* of each client, at once */
-#define OPS_MAX 12
-#define NAMES   3
-#define PATHS   (3 + 9 + 27) /* /m/a, /m/a/b, /m/a/b/c */
+static uint64_t seed = 1;
+static unsigned int seeds = 40;
+static uint32_t ops = 1000;
+static const char *replay;
+static struct play *play;
 
-static struct session t;
-static struct client *k[CLIENTS];
-
-/* ---- the model ---- */
-
-struct item {
-    bool there;
-    int value; /* 0: empty */
-    uint32_t order;
-};
-
-struct model {
-    struct item item[PATHS];
-    uint32_t next;
-    uint32_t changes;
-};
-
-static struct model now;
-
-/* Paths are numbered level by level; -1 is the directory above them all. */
-static int parent_of(int i)
+/* TAP takes lines with a # for comments. */
+static void print_play(const struct outcome *o, uint32_t was)
 {
-    return i < 3 ? -1 : (i - 3) / NAMES;
+    char *text = NULL, *line, *rest;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+
+    play_print(play, f);
+    fclose(f);
+    print_message("# %s\n# %u steps of %u; for --replay:\n", o->why, play->n,
+                  was);
+    for (line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest))
+        print_message("#   %s\n", line);
+    free(text);
 }
 
-static int child_of(int i, int n)
+static void fail_play(void)
 {
-    return i < 0 ? n : 3 + i * NAMES + n;
+    uint32_t was = play->n;
+
+    print_message("# %s; making it small\n", play_do(play)->why);
+    play_shrink(play);
+    print_play(play_do(play), was);
+    fail();
 }
 
-static bool is_there(const struct model *m, int i)
+static void add_counts(struct outcome *sum, const struct outcome *o)
 {
-    return i < 0 || m->item[i].there;
+    sum->commits += o->commits;
+    sum->merges += o->merges;
+    sum->conflicts += o->conflicts;
+    sum->maybes += o->maybes;
+    sum->refused += o->refused;
 }
 
-static void name_path(int i, char *out)
+static void test_random(void **state)
 {
-    if (i < 0) {
-        strcpy(out, "/m");
-        return;
-    }
-    name_path(parent_of(i), out);
-    out += strlen(out);
-    out[0] = '/';
-    out[1] = (char)('a' + (i < 3 ? i : (i - 3) % NAMES));
-    out[2] = '\0';
-}
-
-static void model_create(struct model *m, int i)
-{
-    if (is_there(m, i))
-        return;
-    model_create(m, parent_of(i));
-    m->item[i] = (struct item){ true, 0, ++m->next };
-}
-
-static void model_remove(struct model *m, int i)
-{
-    m->item[i].there = false;
-    for (int n = 0; n < NAMES; n++)
-        if (child_of(i, n) < PATHS)
-            model_remove(m, child_of(i, n));
-}
-
-static const char *model_list(const struct model *m, int i, char *out)
-{
-    uint32_t last = 0;
-
-    out[0] = '\0';
-    for (;;) {
-        int best = -1;
-
-        for (int n = 0; n < NAMES; n++) {
-            int c = child_of(i, n);
-
-            if (c < PATHS && m->item[c].there && m->item[c].order > last &&
-                (best < 0 ||
-                 m->item[c].order < m->item[child_of(i, best)].order))
-                best = n;
-        }
-        if (best < 0)
-            return out;
-        last = m->item[child_of(i, best)].order;
-        sprintf(out + strlen(out), "%c|", 'a' + best);
-    }
-}
-
-/* ---- operations ---- */
-
-enum kind { READ, LIST, WRITE, MKDIR, RM, KINDS };
-
-struct op {
-    enum kind kind;
-    int path, value;
-    char answer[64];
-};
-
-/* What the operation answers, in the words of ask(). */
-static const char *model_do(struct model *m, const struct op *o, char *text)
-{
-    bool there = m->item[o->path].there;
-
-    switch (o->kind) {
-    case READ:
-        if (!there)
-            return "ENOENT";
-        text[0] = '\0';
-        if (m->item[o->path].value)
-            sprintf(text, "%d", m->item[o->path].value);
-        return text;
-    case LIST:
-        return there ? model_list(m, o->path, text) : "ENOENT";
-    case WRITE:
-        model_create(m, o->path);
-        m->item[o->path].value = o->value;
-        m->changes++;
-        return "OK|";
-    case MKDIR:
-        m->changes += !there;
-        model_create(m, o->path);
-        return "OK|";
-    default:
-        if (!there)
-            return is_there(m, parent_of(o->path)) ? "OK|" : "ENOENT";
-        model_remove(m, o->path);
-        m->changes++;
-        return "OK|";
-    }
-}
-
-static const char *store_do(struct client *c, uint32_t tx, const struct op *o)
-{
-    static const uint32_t types[] = { XS_READ, XS_DIRECTORY, XS_WRITE, XS_MKDIR,
-                                      XS_RM };
-    char payload[64];
-    size_t len;
-
-    name_path(o->path, payload);
-    len = strlen(payload) + 1;
-    if (o->kind == WRITE)
-        len += (size_t)sprintf(payload + len, "%d", o->value);
-    return ask(&t, c, types[o->kind], tx, payload, len);
-}
-
-static struct op random_op(void)
-{
-    struct op o = { .kind = (enum kind)(rand() % KINDS),
-                    .path = rand() % PATHS,
-                    .value = 1 + rand() % 4 };
-
-    return o;
-}
-
-/* ---- transactions ---- */
-
-struct running {
-    uint32_t id; /* 0: not open */
-    struct model seen;
-    uint32_t changes; /* of `now` when it began */
-    struct op op[OPS_MAX];
-    int n;
-};
-
-static struct running running[CLIENTS][TXNS];
-static unsigned int commits, conflicts;
-
-static void txn_begin(struct client *c, struct running *r)
-{
-    r->id = (uint32_t)atoi(ASK(&t, c, XS_TRANSACTION_START, 0, "\0"));
-    assert_int_not_equal(r->id, 0);
-    r->seen = now;
-    r->changes = now.changes;
-    r->n = 0;
-}
-
-static void txn_step(struct client *c, struct running *r)
-{
-    struct op *o = &r->op[r->n++];
-    char text[64];
-
-    *o = random_op();
-    strcpy(o->answer, model_do(&r->seen, o, text));
-    assert_string_equal(store_do(c, r->id, o), o->answer);
-}
-
-static void txn_finish(struct client *c, struct running *r)
-{
-    const char *s;
-    char text[64];
-
-    if (rand() % 6 == 0) {
-        s = ASK(&t, c, XS_TRANSACTION_END, r->id, "F\0");
-        assert_string_equal(s, "OK|");
-    } else if (!strcmp(s = ASK(&t, c, XS_TRANSACTION_END, r->id, "T\0"),
-                       "EAGAIN")) {
-        assert_int_not_equal(r->changes, now.changes);
-        conflicts++;
-    } else {
-        assert_string_equal(s, "OK|");
-        for (int i = 0; i < r->n; i++)
-            assert_string_equal(model_do(&now, &r->op[i], text),
-                                r->op[i].answer);
-        commits++;
-    }
-    r->id = 0;
-}
-
-/* ---- the test ---- */
-
-static void compare_all(void)
-{
-    struct op o = { .kind = READ };
-    char text[64];
-
-    for (o.path = 0; o.path < PATHS; o.path++) {
-        o.kind = READ;
-        assert_string_equal(store_do(k[0], 0, &o), model_do(&now, &o, text));
-        o.kind = LIST;
-        assert_string_equal(store_do(k[0], 0, &o), model_do(&now, &o, text));
-    }
-    assert_int_equal(session_check(&t), 0);
-}
-
-static void step(void)
-{
-    int who = rand() % CLIENTS;
-    struct running *r = &running[who][rand() % TXNS];
-    struct op o = random_op();
-    char text[64];
-
-    if (rand() % 4 == 0)
-        assert_string_equal(store_do(k[who], 0, &o), model_do(&now, &o, text));
-    else if (!r->id)
-        txn_begin(k[who], r);
-    else if (r->n < OPS_MAX && rand() % 4)
-        txn_step(k[who], r);
-    else
-        txn_finish(k[who], r);
-}
-
-static int env(const char *name, int standard)
-{
-    const char *s = getenv(name);
-
-    return s ? atoi(s) : standard;
-}
-
-static void test_model(void **state)
-{
-    int seed = env("RINGSIDE_TEST_SEED", 1);
-    int steps = env("RINGSIDE_TEST_STEPS", 40000);
+    const char *long_time = getenv("RINGSIDE_MODEL_SECONDS");
+    time_t end = long_time ? time(NULL) + atoi(long_time) : 0;
+    struct outcome sum = { .failed = false };
+    unsigned int done = 0;
 
     (void)state;
-    srand((unsigned int)seed);
-    assert_true(session_new(&t));
-    for (int i = 0; i < CLIENTS; i++)
-        k[i] = client_new(&t);
-    assert_string_equal(ASK(&t, k[0], XS_MKDIR, 0, "/m\0"), "OK|");
-    for (int i = 0; i < steps; i++) {
-        step();
-        if (i % 500 == 0)
-            compare_all();
+    for (; done < seeds || time(NULL) < end; done++) {
+        const struct outcome *o = play_make(play, seed + done, ops);
+
+        add_counts(&sum, o);
+        if (o->failed) {
+            print_message("# seed %llu\n", (unsigned long long)seed + done);
+            fail_play();
+        }
     }
-    compare_all();
-    print_message("# seed %d: %u commits, %u conflicts\n", seed, commits,
-                  conflicts);
-    assert_true(commits > (unsigned int)steps / 100);
-    assert_true(conflicts > (unsigned int)steps / 100);
-    for (int i = 0; i < CLIENTS; i++)
-        client_free(&t, k[i]);
-    session_free(&t);
-    assert_int_equal(node_stats.nodes, 0);
+    print_message("# %u plays of %u steps: %u commits (%u merged), %u "
+                  "conflicts (%u left open), %u over quota\n",
+                  done, ops, sum.commits, sum.merges, sum.conflicts, sum.maybes,
+                  sum.refused);
+    assert_true(sum.commits > done * ops / 200);
+    assert_true(sum.merges > done * ops / 500);
+    assert_true(sum.conflicts > done * ops / 500);
 }
 
-int main(void)
+/* A play that was kept. */
+static void test_replay(void **state)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_model) };
+    FILE *f = fopen(replay, "r");
+    int line;
 
-    return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+    (void)state;
+    assert_non_null(f);
+    line = play_parse(play, f);
+    fclose(f);
+    if (line)
+        fail_msg("%s:%d: not a step", replay, line);
+    if (play_do(play)->failed)
+        fail_play();
+}
+
+static void options(int argc, char **argv)
+{
+    static const struct option known[] = {
+        { "seed", required_argument, NULL, 's' },
+        { "seeds", required_argument, NULL, 'n' },
+        { "ops", required_argument, NULL, 'o' },
+        { "replay", required_argument, NULL, 'r' },
+        { NULL, 0, NULL, 0 },
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (c == 's')
+            seed = strtoull(optarg, NULL, 0);
+        else if (c == 'n')
+            seeds = (unsigned int)atoi(optarg);
+        else if (c == 'o')
+            ops = (uint32_t)atoi(optarg);
+        else if (c == 'r')
+            replay = optarg;
+        else
+            exit(1);
+    }
+    if (ops > PLAY_MAX)
+        ops = PLAY_MAX;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest random[] = { cmocka_unit_test(test_random) };
+    const struct CMUnitTest kept[] = { cmocka_unit_test(test_replay) };
+    int ret;
+
+    options(argc, argv);
+    play = play_new();
+    ret = replay ? cmocka_run_group_tests_name("model", kept, NULL, NULL)
+                 : cmocka_run_group_tests_name("model", random, NULL, NULL);
+    play_free(play);
+    return ret;
 }

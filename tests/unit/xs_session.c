@@ -354,8 +354,7 @@ uint32_t client_post(struct session *t, struct client *k, uint32_t type,
     return hdr.req_id;
 }
 
-/* The next message of either kind. */
-static bool client_next(struct client *k, struct message *m)
+bool client_next(struct client *k, struct message *m)
 {
     size_t left = k->got_len - k->got_at;
 

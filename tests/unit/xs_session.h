@@ -85,6 +85,8 @@ void client_send(struct session *t, struct client *k, const void *data,
 /* A message goes in; the loop does not run. Returns its req_id. */
 uint32_t client_post(struct session *t, struct client *k, uint32_t type,
                      uint32_t tx, const void *data, size_t len);
+/* The next message of either kind. */
+bool client_next(struct client *k, struct message *m);
 /* The next reply; events on the way are put aside. false: none. */
 bool client_reply(struct client *k, struct message *m);
 /* The next event. */
