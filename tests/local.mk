@@ -25,7 +25,7 @@
 include tests/unit/local.mk
 include tests/confine/local.mk
 
-system_tests += %D%/system/sdk.sh
+system_tests += %D%/system/abi.sh %D%/system/sdk.sh
 
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
 TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
