@@ -130,5 +130,7 @@ int bench_xenstore(const struct bench_options *o)
         xb_peer_end(&b.store);
     }
     xb_place_back();
+    if (!err)
+        err = bench_xenstore_hostile(o);
     return err;
 }

@@ -18,7 +18,8 @@ for load in shared siblings count; do
 done
 for name in mkdir_8_last bytes_per_node bytes_per_sibling rm_100000_ms \
     rm_100000_cpu_ms rm_100000_stall_ms watch_latency_us watch_events_64 \
-    watch_events_64_cpu_us; do
+    watch_events_64_cpu_us read_p99_us read_p99_hostile_us \
+    guest_read_p99_us guest_read_p99_hostile_us; do
     names="$names xenstore.$name"
 done
 n=0
