@@ -87,17 +87,21 @@ static bool size_fits(const struct request *rq, const struct perms *perms,
            perms->n * 8 + value + kids <= limit;
 }
 
-/* Whether `nodes` more of this owner fit, with what the transaction has. */
+/*
+ * Whether `nodes` more of this owner fit, with what the transaction has. Who
+ * has too many already (a limit can sink) may change those.
+ */
 static bool nodes_fit(const struct request *rq, unsigned int owner,
                       int64_t nodes)
 {
     const struct domain *d = domain_find(rq->s, owner);
+    int64_t all = nodes;
 
     if (conn_privileged(rq->c) || !d)
         return true;
     if (rq->t)
-        nodes += txn_nodes(rq->t, owner);
-    return domain_fits(d, QUOTA_NODES, nodes) &&
+        all += txn_nodes(rq->t, owner);
+    return (!nodes || domain_fits(d, QUOTA_NODES, all)) &&
            domain_fits(rq->c->dom, QUOTA_MEMORY, 1);
 }
 

@@ -246,6 +246,9 @@ static void test_node_quota(void **state)
     is(G(XS_MKDIR, "more\0"), "ENOSPC");
     is(G(XS_WRITE, "n1/deep/er\0v"), "ENOSPC");
     is(G(XS_WRITE, "n1\0other"), "OK|");
+    is(A(26, "5\0nodes\00010\0"), "OK|");
+    is(G(XS_WRITE, "n1\0longer than before"), "OK|"); /* no new node */
+    is(A(26, "5\0nodes\0001000\0"), "OK|");
     is(G(XS_SET_PERMS, "n1\0n5\0"), "OK|"); /* must not lose the count */
     is(G(XS_WRITE, "more\0v"), "ENOSPC");
     is(A(XS_WRITE, "/local/domain/5/more\0v"), "OK|"); /* domain 0 may */
