@@ -24,6 +24,7 @@
 
 include tests/unit/local.mk
 include tests/confine/local.mk
+include tests/probe/local.mk
 
 system_tests += %D%/system/abi.sh %D%/system/sdk.sh
 
