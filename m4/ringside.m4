@@ -25,6 +25,18 @@ AC_DEFUN([RS_LIB],
 AC_DEFUN([RS_HEADER],
 [AC_CHECK_HEADER([$1], [], [RS_MISSING([$2])])])
 
+# RS_SYSTEMD: --with-systemdsystemunitdir=DIR, where units go; below the prefix
+# unless told otherwise, so that an ordinary user can install.
+AC_DEFUN([RS_SYSTEMD],
+[AC_ARG_WITH([systemdsystemunitdir],
+    [AS_HELP_STRING([--with-systemdsystemunitdir=DIR],
+        [where systemd units go, or no (PREFIX/lib/systemd/system)])],
+    [], [with_systemdsystemunitdir=yes])
+AS_IF([test "$with_systemdsystemunitdir" = yes],
+    [with_systemdsystemunitdir='${prefix}/lib/systemd/system'])
+AC_SUBST([systemdsystemunitdir], [$with_systemdsystemunitdir])
+AM_CONDITIONAL([SYSTEMD], [test "$with_systemdsystemunitdir" != no])])
+
 AC_DEFUN([RS_REPORT_MISSING],
 [AS_IF([test -n "$rs_missing"],
     [AC_MSG_ERROR([please install the Debian package(s):$rs_missing])])])

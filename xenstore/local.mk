@@ -36,6 +36,15 @@ ringside_xenstored_SOURCES = \
 ringside_xenstored_LDADD = %D%/libxenstored.a \
 	libhypercall/libhypercall-host.a $(EVENT_LIBS) $(SQLITE_LIBS)
 
+EXTRA_DIST += %D%/ringside-xenstored.service.in
+if SYSTEMD
+systemdsystemunit_DATA = %D%/ringside-xenstored.service
+CLEANFILES += $(systemdsystemunit_DATA)
+endif
+%D%/ringside-xenstored.service: %D%/ringside-xenstored.service.in Makefile
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_GEN)$(SED) 's|@sbindir[@]|$(sbindir)|g' $< >$@.tmp && mv $@.tmp $@
+
 # Tests: a whole store in memory (tests/unit/xs_session.h) under each of them.
 xs_test_CPPFLAGS = $(xenstore_CPPFLAGS) -I$(top_srcdir)/tests/unit
 xs_test_LDADD = tests/unit/libxs_session.a %D%/libxenstored.a $(CMOCKA_LIBS)
@@ -108,7 +117,8 @@ tests_fuzz_fuzz_xs_state_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_xs_state_LDADD = %D%/libxenstored.a
 
 system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh \
-	tests/system/xenstore_db.sh tests/system/xenstore_control.sh
+	tests/system/xenstore_db.sh tests/system/xenstore_control.sh \
+	tests/system/xenstore_unit.sh
 EXTRA_DIST += tests/system/xenstored.bash
 guest_tests += tests/guest/store_ring.elf
 
