@@ -364,7 +364,7 @@ void hv_ringside_look(struct hv_ringside *hv)
 
     list_for_each(pos, &hv->store->domain_list)
         if (domain_of(pos)->ring)
-            conn_ring_work(domain_of(pos)->ring);
+            conn_dirty(domain_of(pos)->ring);
 }
 
 void hv_ringside_close(struct hv_ringside *hv)
