@@ -170,7 +170,8 @@ static int build(struct domain *d, const struct rs_domain_config *c,
     uint32_t pages = (uint32_t)(c->memory_kib / (PAGE_SIZE / 1024));
     int err;
 
-    err = memory_create(d, pages, MEMORY_OWN_PAGES);
+    d->nr_vcpus = c->vcpus ? c->vcpus : 1;
+    err = memory_create(d, pages, MEMORY_OWN_PAGES(d->nr_vcpus));
     if (err)
         return host_error(
             h, err, "no memory for a guest of %llu KiB (%llu KiB are left)",

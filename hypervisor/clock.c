@@ -79,23 +79,26 @@ static void write_version(uint32_t *version)
     __atomic_store_n(version, *version + 1, __ATOMIC_SEQ_CST);
 }
 
-void time_publish(struct domain *d)
+/* Readers (the guest) retry while the version is odd or has changed. */
+static void fill_time(const struct rs_host *h, struct vcpu_time_info *t)
 {
-    struct clock_scale *c = d->host->clock;
-    struct shared_info *si = memory_own_page(d, MEMORY_OWN_SHARED_INFO);
-    struct vcpu_time_info *t = &si->vcpu_info[0].time;
-    struct timespec wall;
-    uint64_t wc;
+    const struct clock_scale *c = h->clock;
 
-    /* Readers (the guest) retry while the version is odd or has changed. */
     t->version |= 1;
     xen_wmb();
     t->tsc_timestamp = c->last.tsc;
-    t->system_time = c->last.ns - d->host->boot_ns;
+    t->system_time = c->last.ns - h->boot_ns;
     t->tsc_to_system_mul = c->mul;
     t->tsc_shift = c->shift;
     t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
     write_version(&t->version);
+}
+
+static void publish_wall(struct domain *d)
+{
+    struct shared_info *si = memory_own_page(d, MEMORY_OWN_SHARED_INFO);
+    struct timespec wall;
+    uint64_t wc;
 
     clock_gettime(CLOCK_REALTIME, &wall);
     wc = (uint64_t)wall.tv_sec * NS + (uint64_t)wall.tv_nsec -
@@ -106,6 +109,34 @@ void time_publish(struct domain *d)
     si->wc_nsec = (uint32_t)(wc % NS);
     si->wc_sec_hi = (uint32_t)(wc / NS >> 32);
     write_version(&si->wc_version);
+}
+
+/* As fill_time(), in three steps: odd version, all, even version. */
+int time_publish_area(struct vcpu *v)
+{
+    struct vcpu_time_info t = vcpu_info_of(v)->time;
+    uint32_t even = t.version & ~1u;
+
+    if (!v->time_area.value)
+        return 0;
+    t.version |= 1;
+    if (copy_to_guest(v, v->time_area, &t.version, sizeof(t.version)))
+        return -EFAULT;
+    xen_wmb();
+    if (copy_to_guest(v, v->time_area, &t, sizeof(t)))
+        return -EFAULT;
+    xen_wmb();
+    return copy_to_guest(v, v->time_area, &even, sizeof(even));
+}
+
+void time_publish(struct domain *d)
+{
+    for (unsigned int i = 0; i < d->nr_vcpus; i++) {
+        fill_time(d->host, &vcpu_info_of(&d->vcpu[i])->time);
+        time_publish_area(&d->vcpu[i]);
+        vcpu_publish_runstate(&d->vcpu[i]);
+    }
+    publish_wall(d);
 }
 
 static int arm(int fd, uint64_t ns)
@@ -141,53 +172,72 @@ static void recalibrate(void *data, uint32_t events)
 
 /* ---- vCPU timers, for engines that bring them here ---- */
 
+static struct timer *first_timer(const struct rs_host *h)
+{
+    if (list_empty(&h->timers))
+        return NULL;
+    return container_of(h->timers.next, struct timer, link);
+}
+
 static void arm_first(struct rs_host *h)
 {
-    struct vcpu *v;
+    const struct timer *t = first_timer(h);
     uint64_t now = time_system(h);
 
-    if (list_empty(&h->timers)) {
+    if (!t)
         arm(h->timer.fd, 0);
-        return;
-    }
-    v = container_of(h->timers.next, struct vcpu, timer_link);
-    arm(h->timer.fd, v->timer_ns > now ? v->timer_ns - now : 1);
+    else
+        arm(h->timer.fd, t->at > now ? t->at - now : 1);
+}
+
+static void insert(struct rs_host *h, struct timer *t)
+{
+    struct list *pos;
+
+    list_for_each(pos, &h->timers)
+        if (container_of(pos, struct timer, link)->at > t->at)
+            break;
+    list_add_tail(pos, &t->link);
 }
 
 static void expired(void *data, uint32_t events)
 {
     struct rs_host *h = data;
     uint64_t n, now = time_system(h);
+    struct timer *t;
 
     (void)events;
     if (read(h->timer.fd, &n, sizeof(n)) < 0)
         return;
-    while (!list_empty(&h->timers)) {
-        struct vcpu *v = container_of(h->timers.next, struct vcpu, timer_link);
-
-        if (v->timer_ns > now)
-            break;
-        list_del(&v->timer_link);
-        evtchn_raise_virq(v->domain, VIRQ_TIMER);
+    for (t = first_timer(h); t && t->at <= now; t = first_timer(h)) {
+        list_del(&t->link);
+        evtchn_raise_virq(t->vcpu, VIRQ_TIMER);
+        if (t->period) {
+            t->at = now + t->period - (now - t->at) % t->period;
+            insert(h, t);
+        }
     }
     arm_first(h);
 }
 
-void time_set_timer(struct vcpu *v, uint64_t ns)
+void time_init_timer(struct timer *t, struct vcpu *v)
 {
-    struct rs_host *h = v->domain->host;
-    struct list *pos;
+    list_init(&t->link);
+    t->vcpu = v;
+}
 
-    if (list_empty(&v->timer_link) && (ns == 0 || ns == UINT64_MAX))
+void time_set_timer(struct timer *t, uint64_t ns, uint64_t period)
+{
+    struct rs_host *h = t->vcpu->domain->host;
+    bool never = ns == 0 || ns == UINT64_MAX;
+
+    if (list_empty(&t->link) && never)
         return;
-    list_del(&v->timer_link);
-    v->timer_ns = ns;
-    if (ns != 0 && ns != UINT64_MAX) {
-        list_for_each(pos, &h->timers)
-            if (container_of(pos, struct vcpu, timer_link)->timer_ns > ns)
-                break;
-        list_add_tail(pos, &v->timer_link);
-    }
+    list_del(&t->link);
+    t->at = ns;
+    t->period = period;
+    if (!never)
+        insert(h, t);
     arm_first(h);
 }
 

@@ -10,9 +10,18 @@
 
 #include <stdint.h>
 
+#include "list.h"
+
 struct domain;
 struct rs_host;
 struct vcpu;
+
+/* One of a vCPU's timers: raises its VIRQ_TIMER. */
+struct timer {
+    struct list link; /* among the host's, by deadline */
+    struct vcpu *vcpu;
+    uint64_t at, period; /* system time in ns; 0: only once */
+};
 
 int time_open(struct rs_host *h);
 void time_close(struct rs_host *h);
@@ -20,10 +29,14 @@ void time_close(struct rs_host *h);
 /* System time in ns, now. */
 uint64_t time_system(const struct rs_host *h);
 
-/* Writes clock and wall clock into the domain's shared_info. */
+/* Writes clock and wall clock where the domain's vCPUs look. */
 void time_publish(struct domain *d);
+/* The clock alone, to the area that v registered; -EFAULT: it is not there. */
+int time_publish_area(struct vcpu *v);
 
-/* VIRQ_TIMER for v at system time ns; 0 or UINT64_MAX: never. */
-void time_set_timer(struct vcpu *v, uint64_t ns);
+void time_init_timer(struct timer *t, struct vcpu *v);
+/* VIRQ_TIMER at system time ns, then every `period`; ns 0 or UINT64_MAX: never,
+ * period 0: once. */
+void time_set_timer(struct timer *t, uint64_t ns, uint64_t period);
 
 #endif

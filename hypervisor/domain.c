@@ -73,11 +73,8 @@ int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
         snprintf(d->name, sizeof(d->name), "%s", name);
     else
         automatic_name(d->name, domid);
-    for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i++) {
-        d->vcpu[i].domain = d;
-        d->vcpu[i].id = i;
-        list_init(&d->vcpu[i].timer_link);
-    }
+    for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i++)
+        vcpu_init(d, i);
     d->nr_vcpus = 1;
     list_add_tail(&h->domain_list, &d->link);
     h->domains[domid] = d;
@@ -137,13 +134,19 @@ void domain_unpause(struct domain *d)
     d->ops->domain_resume(d);
 }
 
+static void stop_vcpus(struct domain *d)
+{
+    for (unsigned int i = 0; i < d->nr_vcpus; i++)
+        vcpu_stop(&d->vcpu[i]);
+}
+
 static void tell(struct domain *d)
 {
     struct rs_host *h = d->host;
     struct domain *dom0 = h->domains[0];
 
     if (dom0 && !dom0->dying && d != dom0)
-        evtchn_raise_virq(dom0, VIRQ_DOM_EXC);
+        evtchn_raise_virq(&dom0->vcpu[0], VIRQ_DOM_EXC);
     if (h->domain_event)
         h->domain_event(h->data, d->domid);
 }
@@ -157,7 +160,7 @@ void domain_shutdown(struct domain *d, unsigned int reason, unsigned int status)
     d->shut_down = true;
     d->shutdown_reason = reason;
     d->exit_status = status;
-    time_set_timer(&d->vcpu[0], 0);
+    stop_vcpus(d);
     host_log(d->host, RS_LOG_INFO,
              "domain %u (%s): shutdown, reason %u, status %u", d->domid,
              d->name, reason, status);
@@ -209,7 +212,7 @@ void domain_destroy(struct domain *d)
     if (d->engine)
         d->ops->domain_kill(d);
     d->dying = true;
-    time_set_timer(&d->vcpu[0], 0);
+    stop_vcpus(d);
     grant_unmap_all(d);
     evtchn_destroy(d);
     memory_release(d);
@@ -242,7 +245,8 @@ void domain_fill_info(struct domain *d, struct rs_domain_info *info)
                        (PAGE_SIZE / 1024);
     if (d->ops->cpu_ns && !d->dying)
         info->cpu_ns = d->ops->cpu_ns(d);
-    info->hypercalls = d->vcpu[0].hypercalls;
+    for (unsigned int i = 0; i < d->nr_vcpus; i++)
+        info->hypercalls += d->vcpu[i].hypercalls;
     info->created_ns = d->created_ns;
     info->started_ns = d->started_ns;
     info->ports = d->evtchn.used;

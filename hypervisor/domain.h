@@ -21,33 +21,8 @@
 #include "host.h"
 #include "list.h"
 #include "memory.h"
+#include "vcpu.h"
 #include "xen_compat.h"
-
-#define DOMAIN_MAX_VCPUS 1
-
-struct vcpu {
-    struct domain *domain;
-    unsigned int id;
-    struct {
-        uint64_t rip, rsp, rsi;
-    } entry;
-    uint64_t timer_ns; /* deadline in system time, 0: none (clock.c) */
-    struct list timer_link;
-    struct vcpu_runstate_info runstate;
-    uint64_t hypercalls;
-
-    /* A call that is done in turns (hypercall.h). */
-    unsigned int work; /* done in this turn */
-    bool again;        /* it goes on with the arguments again_args */
-    uint64_t again_args[3];
-
-    /* A process's call: its arguments' bytes; a guest address is an offset
-     * into them. NULL: addresses are in the domain's memory. */
-    uint8_t *space;
-    size_t space_size;
-
-    void *engine;
-};
 
 #define DOMAIN_MAX_SEGMENTS 8
 

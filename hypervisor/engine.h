@@ -42,11 +42,23 @@ struct engine_ops {
     void (*domain_free)(struct domain *d);
 
     /*
-     * Port `port` of d receives on eventfd `rx` and sends on `tx` (-1: it has
-     * no send side). The core keeps both files open until port_detach().
+     * v->up was set: v runs from v->entry, the first time, or goes on where it
+     * was. v->up was cleared: v executes nothing more, soon; if it is the
+     * caller, from here on. Both NULL: the domain has one vCPU for ever.
      */
-    int (*port_attach)(struct domain *d, evtchn_port_t port, int rx, int tx);
-    void (*port_detach)(struct domain *d, evtchn_port_t port, int rx, int tx);
+    void (*vcpu_up)(struct vcpu *v);
+    void (*vcpu_down)(struct vcpu *v);
+
+    /*
+     * Port `port` of v's domain receives on eventfd `rx`, which v is told of,
+     * and sends on `tx` (-1: it has no send side; both may be one file). The
+     * core keeps the files open until port_detach(). port_move() makes another
+     * vCPU the one that is told, also of what came before; NULL: nothing to do.
+     */
+    int (*port_attach)(struct vcpu *v, evtchn_port_t port, int rx, int tx);
+    void (*port_detach)(struct vcpu *v, evtchn_port_t port, int rx, int tx);
+    int (*port_move)(struct vcpu *from, struct vcpu *to, evtchn_port_t port,
+                     int rx);
 
     /*
      * Shows `pages` pages of `file` from `offset` (bytes) at frame gfn of the
@@ -74,6 +86,9 @@ struct engine_ops {
 
     /* CPU time consumed by d in ns; NULL: unknown. */
     uint64_t (*cpu_ns)(struct domain *d);
+    /* How long v ran, and how long it was ready and waited for a processor, in
+     * ns; NULL: unknown. */
+    void (*vcpu_times)(struct vcpu *v, uint64_t *running, uint64_t *runnable);
 };
 
 extern const struct engine_ops engine_sandbox;

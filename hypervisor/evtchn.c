@@ -19,7 +19,7 @@ static int raise_file(int fd)
     return write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN ? -errno : 0;
 }
 
-static struct channel *channel_new(bool virq)
+static struct channel *channel_new(bool one_file)
 {
     struct channel *c = calloc(1, sizeof(*c));
 
@@ -27,8 +27,8 @@ static struct channel *channel_new(bool virq)
         return NULL;
     c->refs = 1;
     c->fd[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    c->fd[1] = virq ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (c->fd[0] >= 0 && (virq || c->fd[1] >= 0))
+    c->fd[1] = one_file ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->fd[0] >= 0 && (one_file || c->fd[1] >= 0))
         return c;
     if (c->fd[0] >= 0)
         close(c->fd[0]);
@@ -48,7 +48,7 @@ static void channel_put(struct channel *c)
 
 static int tx_of(const struct evtchn *e)
 {
-    return e->channel->fd[1 - e->end];
+    return e->channel->fd[e->state == EVTCHNSTAT_ipi ? 0 : 1 - e->end];
 }
 
 /* ---- the table ---- */
@@ -113,7 +113,8 @@ static int install(struct domain *d, struct evtchn e, evtchn_port_t *out)
     int err = find_free(d, &port);
 
     if (!err)
-        err = d->ops->port_attach(d, port, e.channel->fd[e.end], tx_of(&e));
+        err = d->ops->port_attach(&d->vcpu[e.vcpu], port, e.channel->fd[e.end],
+                                  tx_of(&e));
     if (err) {
         channel_put(e.channel);
         return err;
@@ -171,29 +172,73 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote,
     return raise_file(e.channel->fd[e.end]);
 }
 
+/* Those that each vCPU has for itself (<xen/xen.h>, "V."). */
+static bool virq_is_per_vcpu(uint32_t virq)
+{
+    return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF ||
+           virq == VIRQ_XENPMU;
+}
+
+/* A port of one file: what `e` says, bound to e.vcpu. */
+static int install_single(struct domain *d, struct evtchn e,
+                          evtchn_port_t *port)
+{
+    e.channel = channel_new(true);
+    return e.channel ? install(d, e, port) : -ENOMEM;
+}
+
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,
                      evtchn_port_t *port)
 {
-    struct channel *c;
     int err;
 
-    if (virq >= NR_VIRQS)
+    if (virq >= NR_VIRQS || (vcpu && !virq_is_per_vcpu(virq)))
         return -EINVAL;
-    if (vcpu >= d->nr_vcpus)
+    if (!vcpu_of(d, vcpu))
         return -ENOENT;
-    if (d->evtchn.virq_port[virq])
+    if (d->evtchn.virq_port[vcpu][virq])
         return -EEXIST;
-    c = channel_new(true);
-    if (!c)
-        return -ENOMEM;
-    err = install(d,
-                  (struct evtchn){ .state = EVTCHNSTAT_virq,
-                                   .virq = virq,
-                                   .vcpu = (uint16_t)vcpu,
-                                   .channel = c },
-                  port);
+    err = install_single(d,
+                         (struct evtchn){ .state = EVTCHNSTAT_virq,
+                                          .virq = virq,
+                                          .vcpu = (uint16_t)vcpu },
+                         port);
     if (!err)
-        d->evtchn.virq_port[virq] = *port;
+        d->evtchn.virq_port[vcpu][virq] = *port;
+    return err;
+}
+
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, evtchn_port_t *port)
+{
+    if (!vcpu_of(d, vcpu))
+        return -ENOENT;
+    return install_single(
+        d, (struct evtchn){ .state = EVTCHNSTAT_ipi, .vcpu = (uint16_t)vcpu },
+        port);
+}
+
+/* What belongs to one vCPU by its nature does not move. */
+static bool may_move(const struct evtchn *e)
+{
+    return e->state == EVTCHNSTAT_unbound ||
+           e->state == EVTCHNSTAT_interdomain ||
+           (e->state == EVTCHNSTAT_virq && !virq_is_per_vcpu(e->virq));
+}
+
+int evtchn_bind_vcpu(struct domain *d, evtchn_port_t port, uint32_t vcpu)
+{
+    struct evtchn *e = port_of(d, port);
+    int err = 0;
+
+    if (!vcpu_of(d, vcpu))
+        return -ENOENT;
+    if (!e || !may_move(e))
+        return -EINVAL;
+    if (e->vcpu != vcpu && d->ops->port_move)
+        err = d->ops->port_move(&d->vcpu[e->vcpu], &d->vcpu[vcpu], port,
+                                e->channel->fd[e->end]);
+    if (!err)
+        e->vcpu = (uint16_t)vcpu;
     return err;
 }
 
@@ -221,10 +266,11 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
     memset(slot, 0, sizeof(*slot));
     d->evtchn.used--;
     if (e.state == EVTCHNSTAT_virq)
-        d->evtchn.virq_port[e.virq] = 0;
+        d->evtchn.virq_port[virq_is_per_vcpu(e.virq) ? e.vcpu : 0][e.virq] = 0;
     if (e.state == EVTCHNSTAT_interdomain)
         release_peer(d, &e);
-    d->ops->port_detach(d, port, e.channel->fd[e.end], tx_of(&e));
+    d->ops->port_detach(&d->vcpu[e.vcpu], port, e.channel->fd[e.end],
+                        tx_of(&e));
     channel_put(e.channel);
     return 0;
 }
@@ -246,9 +292,10 @@ int evtchn_send(struct domain *d, evtchn_port_t port)
     return raise_file(tx_of(e));
 }
 
-void evtchn_raise_virq(struct domain *d, uint32_t virq)
+void evtchn_raise_virq(struct vcpu *v, uint32_t virq)
 {
-    struct evtchn *e = port_of(d, d->evtchn.virq_port[virq]);
+    struct domain *d = v->domain;
+    struct evtchn *e = port_of(d, d->evtchn.virq_port[v->id][virq]);
 
     if (e)
         raise_file(e->channel->fd[0]);
@@ -302,6 +349,20 @@ static int op_bind_virq(struct vcpu *v, void *arg)
     return evtchn_bind_virq(v->domain, op->virq, op->vcpu, &op->port);
 }
 
+static int op_bind_ipi(struct vcpu *v, void *arg)
+{
+    struct evtchn_bind_ipi *op = arg;
+
+    return evtchn_bind_ipi(v->domain, op->vcpu, &op->port);
+}
+
+static int op_bind_vcpu(struct vcpu *v, void *arg)
+{
+    const struct evtchn_bind_vcpu *op = arg;
+
+    return evtchn_bind_vcpu(v->domain, op->port, op->vcpu);
+}
+
 static int op_close(struct vcpu *v, void *arg)
 {
     return evtchn_close(v->domain, ((struct evtchn_close *)arg)->port);
@@ -337,15 +398,22 @@ static int op_status(struct vcpu *v, void *arg)
     return 0;
 }
 
+/*
+ * If the port's vCPU is another than the caller, it may sleep: its file wakes
+ * it, and a look at the pending bit that is set already harms nobody.
+ */
 static int op_unmask(struct vcpu *v, void *arg)
 {
     evtchn_port_t port = ((struct evtchn_unmask *)arg)->port;
+    const struct evtchn *e = port_of(v->domain, port);
     struct shared_info *si;
 
-    if (v->domain->is_process || !port_of(v->domain, port))
+    if (v->domain->is_process || !e)
         return -EINVAL;
     si = memory_own_page(v->domain, MEMORY_OWN_SHARED_INFO);
-    evtchn_bits_unmask(si, &si->vcpu_info[v->id], port);
+    evtchn_bits_unmask(si, vcpu_info_of(&v->domain->vcpu[e->vcpu]), port);
+    if (e->vcpu != v->id && evtchn_bits_test(si->evtchn_pending, port))
+        return raise_file(e->channel->fd[e->end]);
     return 0;
 }
 
@@ -358,6 +426,8 @@ static const struct {
     [EVTCHNOP_bind_interdomain] = { op_bind_interdomain,
                                     sizeof(struct evtchn_bind_interdomain) },
     [EVTCHNOP_bind_virq] = { op_bind_virq, sizeof(struct evtchn_bind_virq) },
+    [EVTCHNOP_bind_ipi] = { op_bind_ipi, sizeof(struct evtchn_bind_ipi) },
+    [EVTCHNOP_bind_vcpu] = { op_bind_vcpu, sizeof(struct evtchn_bind_vcpu) },
     [EVTCHNOP_close] = { op_close, sizeof(struct evtchn_close) },
     [EVTCHNOP_send] = { op_send, sizeof(struct evtchn_send) },
     [EVTCHNOP_status] = { op_status, sizeof(struct evtchn_status) },

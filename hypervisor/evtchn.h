@@ -4,9 +4,11 @@
  * An interdomain channel is a pair of eventfds: end e receives on file e and
  * sends on file 1 - e. The pair belongs to the two ports together and lives
  * while either does; it is never used for another pair of domains. A VIRQ
- * port has one file of its own that only the hypervisor writes. Sending is a
- * write by the Linux kernel: the hypervisor carries it only for engines whose
- * guests cannot write themselves.
+ * port has one file of its own that only the hypervisor writes; an IPI port one
+ * that the domain itself writes. Sending is a write by the Linux kernel: the
+ * hypervisor carries it only for engines whose guests cannot write themselves.
+ *
+ * Each port is bound to the vCPU that is told of its events.
  */
 #ifndef RINGSIDE_EVTCHN_H
 #define RINGSIDE_EVTCHN_H
@@ -14,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vcpu.h"
 #include "xen_compat.h"
 
 #define EVTCHN_MAX_PORTS 4096u
@@ -22,14 +25,14 @@ struct domain;
 struct vcpu;
 
 struct channel {
-    int fd[2];
+    int fd[2];         /* fd[1] is -1 for VIRQs and IPIs */
     unsigned int refs; /* ports, 1 or 2 */
 };
 
 struct evtchn {
-    uint8_t state; /* EVTCHNSTAT_... of <xen/event_channel.h> */
-    uint8_t end;   /* which end of the channel */
-    uint16_t vcpu;
+    uint8_t state;  /* EVTCHNSTAT_... of <xen/event_channel.h> */
+    uint8_t end;    /* which end of the channel */
+    uint16_t vcpu;  /* that is told */
     domid_t remote; /* unbound: who may bind; interdomain: the peer */
     uint32_t remote_port;
     uint32_t virq;
@@ -41,7 +44,8 @@ struct evtchn_table {
     uint32_t nr;          /* entries allocated */
     uint32_t max;         /* limit of this domain */
     uint32_t used;
-    uint32_t virq_port[NR_VIRQS]; /* of vCPU 0 / global; 0: unbound */
+    /* 0: unbound; those of the whole domain stand with vCPU 0 */
+    uint32_t virq_port[DOMAIN_MAX_VCPUS][NR_VIRQS];
 };
 
 int evtchn_init(struct domain *d, uint32_t max_ports);
@@ -54,11 +58,14 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote,
                             evtchn_port_t remote_port, evtchn_port_t *port);
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,
                      evtchn_port_t *port);
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, evtchn_port_t *port);
+/* Has the port's events told to another vCPU from now on. */
+int evtchn_bind_vcpu(struct domain *d, evtchn_port_t port, uint32_t vcpu);
 int evtchn_close(struct domain *d, evtchn_port_t port);
 int evtchn_send(struct domain *d, evtchn_port_t port);
 
-/* Raises a VIRQ if it is bound. */
-void evtchn_raise_virq(struct domain *d, uint32_t virq);
+/* Raises a VIRQ of v (vCPU 0 for those of the domain) if it is bound. */
+void evtchn_raise_virq(struct vcpu *v, uint32_t virq);
 
 /* The files of a port: -ENOENT if it is free; tx -1 for a VIRQ. */
 int evtchn_fds(struct domain *d, evtchn_port_t port, int *rx, int *tx);

@@ -30,6 +30,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/log.c \
 	%D%/memory.c %D%/memory.h %D%/memory_op.c \
 	%D%/sched.c \
+	%D%/vcpu.c %D%/vcpu.h \
 	%D%/version.c \
 	%D%/view.c %D%/view.h \
 	%D%/window.c %D%/window.h \

@@ -21,9 +21,9 @@
 
 #define MEMORY_FIRST_GFN      256u   /* below: absent */
 #define MEMORY_APERTURE_PAGES 32768u /* from nr_pages on */
-/* Its last frames are the engine's stack. */
-#define MEMORY_STACK_GFN(nr_pages) \
-    ((nr_pages) + MEMORY_APERTURE_PAGES - MEMORY_STACK_PAGES)
+/* Its last frames are the engine's stacks, vCPU 0's the very last. */
+#define MEMORY_STACK_GFN(nr_pages, vcpu) \
+    ((nr_pages) + MEMORY_APERTURE_PAGES - MEMORY_STACK_PAGES * ((vcpu) + 1))
 #define MEMORY_MAX_PAGES (1u << 24) /* 64 GiB */
 
 struct domain;
@@ -58,11 +58,13 @@ struct memory {
 
 /* Pages at the end of a domain's file. */
 #define MEMORY_OWN_SHARED_INFO 0
-#define MEMORY_OWN_GRANT       1  /* first grant-table frame */
-#define MEMORY_OWN_ENGINE      33 /* for the engine, unseen by the ABI */
-#define MEMORY_OWN_STACK       34 /* on which the engine calls the guest */
-#define MEMORY_STACK_PAGES     16
-#define MEMORY_OWN_PAGES       (MEMORY_OWN_STACK + MEMORY_STACK_PAGES)
+#define MEMORY_OWN_GRANT       1 /* first grant-table frame */
+/* For the engine, unseen by the ABI, for each vCPU: a page, and the stack on
+ * which the engine calls the guest. */
+#define MEMORY_STACK_PAGES      16
+#define MEMORY_OWN_ENGINE(vcpu) (33 + (1 + MEMORY_STACK_PAGES) * (vcpu))
+#define MEMORY_OWN_STACK(vcpu)  (MEMORY_OWN_ENGINE(vcpu) + 1)
+#define MEMORY_OWN_PAGES(vcpus) MEMORY_OWN_ENGINE(vcpus)
 
 /* Memory of nr_pages frames and `own` hypervisor pages, charged. */
 int memory_create(struct domain *d, uint32_t nr_pages, uint32_t own);

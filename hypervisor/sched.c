@@ -1,5 +1,5 @@
 /*
- * sched_op, set_timer_op and vcpu_op: what a vCPU says about its own running.
+ * sched_op and set_timer_op: what a vCPU says about its own running.
  *
  * An engine that can put a vCPU to sleep by itself (the sandbox's stub does)
  * never brings block and poll here; answering them at once is a spurious
@@ -71,52 +71,6 @@ long do_sched_op(struct vcpu *v, const uint64_t args[6])
 
 long do_set_timer_op(struct vcpu *v, const uint64_t args[6])
 {
-    time_set_timer(v, args[0]);
+    time_set_timer(&v->timer, args[0], 0);
     return 0;
-}
-
-static long op_runstate(struct vcpu *v, guest_addr_t arg)
-{
-    struct vcpu_runstate_info info = v->runstate;
-
-    info.state = RUNSTATE_running;
-    info.state_entry_time = time_system(v->domain->host);
-    if (v->domain->ops->cpu_ns)
-        info.time[RUNSTATE_running] = v->domain->ops->cpu_ns(v->domain);
-    return copy_to_guest(v, arg, &info, sizeof(info)) ? -EFAULT : 0;
-}
-
-static long op_singleshot(struct vcpu *v, guest_addr_t arg)
-{
-    struct vcpu_set_singleshot_timer op;
-
-    if (copy_from_guest(v, &op, arg, sizeof(op)))
-        return -EFAULT;
-    if ((op.flags & VCPU_SSHOTTMR_future) &&
-        op.timeout_abs_ns < time_system(v->domain->host))
-        return -ETIME;
-    time_set_timer(v, op.timeout_abs_ns);
-    return 0;
-}
-
-/* HYPERVISOR_vcpu_op(cmd, vcpu, arg). */
-long do_vcpu_op(struct vcpu *v, const uint64_t args[6])
-{
-    guest_addr_t arg = guest_addr(args[2]);
-
-    if (args[1] >= v->domain->nr_vcpus)
-        return -ENOENT;
-    switch (args[0]) {
-    case VCPUOP_is_up:
-        return 1;
-    case VCPUOP_get_runstate_info:
-        return op_runstate(v, arg);
-    case VCPUOP_set_singleshot_timer:
-        return op_singleshot(v, arg);
-    case VCPUOP_stop_singleshot_timer:
-        time_set_timer(v, 0);
-        return 0;
-    default:
-        return -ENOSYS;
-    }
 }

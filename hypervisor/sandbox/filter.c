@@ -17,6 +17,8 @@
 /* libseccomp 2.5.4 does not name it. */
 #define NR_EPOLL_PWAIT2 441
 
+#define VCPU_MASK ((uint64_t)SANDBOX_MAX_VCPUS - 1)
+
 /* Address-space changes: the hypervisor looks at each (notify.c). */
 static const int notified[] = { __NR_mmap, __NR_mprotect };
 
@@ -46,19 +48,24 @@ static int add_allowed(scmp_filter_ctx f)
     err = seccomp_rule_add(f, ok, __NR_write, 2,
                            SCMP_A0(SCMP_CMP_LT, SANDBOX_PORTS),
                            SCMP_A2(SCMP_CMP_EQ, 8));
-    /* Sleep and harvest: its own epoll file, without a signal mask. */
+    /* Sleep and harvest: the vCPUs' epoll files, without a signal mask. */
     if (!err)
-        err = seccomp_rule_add(f, ok, NR_EPOLL_PWAIT2, 2,
-                               SCMP_A0(SCMP_CMP_EQ, SANDBOX_FD_EPOLL),
-                               SCMP_A4(SCMP_CMP_EQ, 0));
+        err = seccomp_rule_add(
+            f, ok, NR_EPOLL_PWAIT2, 2,
+            SCMP_A0(SCMP_CMP_MASKED_EQ, ~VCPU_MASK, SANDBOX_FD_EPOLL),
+            SCMP_A4(SCMP_CMP_EQ, 0));
     /* The end of a signal handler. */
     if (!err)
         err = seccomp_rule_add(f, ok, __NR_rt_sigreturn, 0);
-    /* The tick: the one timer that the stub made, no old value asked. */
+    /* The tick: the timers that the stub made, no old value asked. */
     if (!err)
-        err = seccomp_rule_add(f, ok, __NR_timer_settime, 3,
-                               SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A1(SCMP_CMP_EQ, 0),
-                               SCMP_A3(SCMP_CMP_EQ, 0));
+        err =
+            seccomp_rule_add(f, ok, __NR_timer_settime, 3,
+                             SCMP_A0(SCMP_CMP_MASKED_EQ, ~VCPU_MASK, 0),
+                             SCMP_A1(SCMP_CMP_EQ, 0), SCMP_A3(SCMP_CMP_EQ, 0));
+    /* SCHEDOP_yield: a vCPU waits for a lock that another one holds. */
+    if (!err)
+        err = seccomp_rule_add(f, ok, __NR_sched_yield, 0);
     /* The thread pointer, on processors without wrfsbase. */
     if (!err)
         err = seccomp_rule_add(f, ok, __NR_arch_prctl, 1,

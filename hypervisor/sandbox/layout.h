@@ -19,20 +19,27 @@
  * lies above the ports.
  */
 #define SANDBOX_PORTS      960
-#define SANDBOX_FD_EPOLL   960 /* the vCPU's ports; kept */
-#define SANDBOX_FD_RAM     961 /* the domain's memfd; kept */
-#define SANDBOX_FD_SOCKET  962 /* to the hypervisor; closed before entry */
-#define SANDBOX_FD_BOOT    963 /* struct sandbox_boot; closed before entry */
-#define SANDBOX_FD_FOREIGN 968 /* others' memory, only while it is mapped */
+#define SANDBOX_MAX_VCPUS  8
+#define SANDBOX_FD_EPOLL   960 /* each vCPU's ports; kept */
+#define SANDBOX_FD_RAM     968 /* the domain's memfd; kept */
+#define SANDBOX_FD_SOCKET  969 /* to the hypervisor; closed before entry */
+#define SANDBOX_FD_BOOT    970 /* struct sandbox_boot; closed before entry */
+#define SANDBOX_FD_FOREIGN 976 /* others' memory, only while it is mapped */
 #define SANDBOX_FDS        1024
+_Static_assert(SANDBOX_FD_EPOLL % SANDBOX_MAX_VCPUS == 0 &&
+                   SANDBOX_FD_RAM == SANDBOX_FD_EPOLL + SANDBOX_MAX_VCPUS,
+               "the filter tells epoll files from others by a mask");
 
 /* Hypercall nr is system call SANDBOX_BASE + nr; the engine's own follow. */
 #define SANDBOX_BASE        0x5000u
 #define SANDBOX_CALL_FINISH (SANDBOX_BASE + 64) /* changes are carried out */
-#define SANDBOX_CALL_START  (SANDBOX_BASE + 65) /* ready to enter the guest */
+/* vCPU (argument) is ready to enter the guest; answered when it may. */
+#define SANDBOX_CALL_START (SANDBOX_BASE + 65)
 /* Trap without handler: vector, rip, address, error code. */
 #define SANDBOX_CALL_CRASH (SANDBOX_BASE + 66)
-#define SANDBOX_CALLS      67u
+/* What a vCPU calls that was told to look up (SIGURG). */
+#define SANDBOX_CALL_LOOK (SANDBOX_BASE + 67)
+#define SANDBOX_CALLS     68u
 
 /* What the stub exits with when the first filter is refused: seccomp gives a
  * process one listener, which a sandbox around us may have. */
@@ -53,12 +60,16 @@ struct sandbox_change {
 };
 
 /*
- * One page of every domain's file, written by the hypervisor before entry
- * (the first part) and in hypercalls (changes); read by the stub.
+ * One page per vCPU in every domain's file, written by the hypervisor before
+ * the vCPU's entry (the first part) and in its hypercalls (changes); read by
+ * the stub. In the file that of vCPU k follows the stack of vCPU k - 1.
  */
 struct sandbox_page {
     uint32_t nr_pages, nr_segments;
-    uint64_t rip, rsp, rsi;
+    uint32_t nr_vcpus, pad0;
+    struct {
+        uint64_t rip, rsp, rax, rcx, rdx, rbx, rbp, rsi, rdi;
+    } entry;
     uint64_t hypercall_page;
     uint64_t stack, stack_offset, stack_size; /* for signals */
     struct {

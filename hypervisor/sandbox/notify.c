@@ -3,9 +3,9 @@
  * we answer. A hypercall is dispatched; a change of the address space is let
  * go only if it is one that we told the stub to make.
  *
- * One call of one vCPU is handled at a time, from RECV to SEND. After a domain
- * shut down in its call the call is never answered: the vCPU sleeps until it is
- * killed.
+ * One call of one vCPU is handled at a time, from RECV to SEND. A vCPU that is
+ * down gets its answer when it is up again. After a domain shut down no call is
+ * answered: its vCPUs sleep until they are killed.
  */
 #include <asm/unistd.h>
 #include <errno.h>
@@ -46,45 +46,87 @@ int notify_install_fd(struct sandbox_domain *sd, int fd, int number)
                                                                        : 0;
 }
 
-/* The descriptor under which the guest may map domain `owner`'s file. */
-static int lend_file(struct sandbox_domain *sd, struct domain *d, int file)
+/*
+ * The descriptor under which the calling vCPU may map a file: its own for as
+ * long as it has not said that it is done, for what it was let go to do may
+ * not have run yet. Only within one call does a file's number tell the file.
+ */
+static int lend_file(struct sandbox_domain *sd, int file)
 {
-    unsigned int i = sd->nr_foreign;
+    const unsigned int nr = sizeof(sd->foreign) / sizeof(sd->foreign[0]);
+    unsigned int i, free = nr;
     int err;
 
-    if (file == d->memory.fd)
+    if (file == sd->domain->memory.fd)
         return SANDBOX_FD_RAM;
-    if (i == SANDBOX_FDS - SANDBOX_FD_FOREIGN)
+    for (i = 0; i < nr; i++) {
+        if (sd->foreign[i].to == sd->caller && sd->foreign[i].file == file &&
+            sd->foreign[i].notif_id == sd->notif_id)
+            return SANDBOX_FD_FOREIGN + (int)i;
+        if (!sd->foreign[i].to && free == nr)
+            free = i;
+    }
+    if (free == nr)
         return -EMFILE;
-    err = notify_install_fd(sd, file, SANDBOX_FD_FOREIGN + (int)i);
+    err = notify_install_fd(sd, file, SANDBOX_FD_FOREIGN + (int)free);
     if (err)
         return err;
-    sd->nr_foreign++;
-    return SANDBOX_FD_FOREIGN + (int)i;
+    sd->foreign[free].to = sd->caller;
+    sd->foreign[free].notif_id = sd->notif_id;
+    sd->foreign[free].file = file;
+    return SANDBOX_FD_FOREIGN + (int)free;
 }
 
 static void take_files_back(struct sandbox_domain *sd)
 {
-    for (; sd->nr_foreign; sd->nr_foreign--)
-        notify_install_fd(sd, sd->host->dummy_fd,
-                          SANDBOX_FD_FOREIGN + (int)sd->nr_foreign - 1);
+    const unsigned int nr = sizeof(sd->foreign) / sizeof(sd->foreign[0]);
+
+    for (unsigned int i = 0; i < nr; i++)
+        if (sd->foreign[i].to == sd->caller) {
+            notify_install_fd(sd, sd->host->dummy_fd,
+                              SANDBOX_FD_FOREIGN + (int)i);
+            sd->foreign[i].to = NULL;
+        }
 }
 
 /* ---- changes of the address space ---- */
+
+/*
+ * Is a change of these pages under way on another vCPU? Then what stands there
+ * may yet be replaced, by one that was let go and has not run. (A vCPU's own
+ * changes run in their order.)
+ */
+static bool is_changing(const struct sandbox_domain *sd, uint64_t addr,
+                        uint64_t size)
+{
+    for (unsigned int k = 0; k < sd->domain->nr_vcpus; k++) {
+        const struct sandbox_vcpu *sv = &sd->vcpu[k];
+
+        for (unsigned int i = 0; sv != sd->caller && i < sv->nr_pending; i++) {
+            const struct sandbox_change *c = &sv->pending[i].change;
+
+            if (addr < c->addr + c->size && c->addr < addr + size)
+                return true;
+        }
+    }
+    return false;
+}
 
 int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
                        uint64_t offset, int writable,
                        void (*done)(struct vcpu *, uint64_t), uint64_t arg)
 {
     struct sandbox_domain *sd = v->domain->engine;
-    struct sandbox_page *page = sandbox_page_of(v->domain);
-    struct pending_change *p = &sd->pending[sd->nr_pending];
+    struct sandbox_page *page = sandbox_page_of(v);
+    struct sandbox_vcpu *sv = v->engine;
+    struct pending_change *p = &sv->pending[sv->nr_pending];
     int fd = -1;
 
-    if (!sd->in_call || sd->nr_pending == SANDBOX_MAX_CHANGES)
+    if (!sd->in_call || sv->nr_pending == SANDBOX_MAX_CHANGES ||
+        is_changing(sd, gfn << PAGE_SHIFT, (uint64_t)pages << PAGE_SHIFT))
         return -EBUSY;
     if (file >= 0) {
-        fd = lend_file(sd, v->domain, file);
+        fd = lend_file(sd, file);
         if (fd < 0)
             return fd;
     }
@@ -100,8 +142,8 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
     p->state = CHANGE_TOLD;
     p->done = done;
     p->arg = arg;
-    page->change[sd->nr_pending] = p->change;
-    page->nr_changes = ++sd->nr_pending;
+    page->change[sv->nr_pending] = p->change;
+    page->nr_changes = ++sv->nr_pending;
     return 0;
 }
 
@@ -115,10 +157,10 @@ static bool is_change(const struct sandbox_change *c, const uint64_t *a)
            a[3] == flags && (int32_t)a[4] == c->fd && a[5] == c->offset;
 }
 
-static enum verdict judge_mmap(struct sandbox_domain *sd, const uint64_t *a)
+static enum verdict judge_mmap(struct sandbox_vcpu *sv, const uint64_t *a)
 {
-    for (unsigned int i = 0; i < sd->nr_pending; i++) {
-        struct pending_change *p = &sd->pending[i];
+    for (unsigned int i = 0; i < sv->nr_pending; i++) {
+        struct pending_change *p = &sv->pending[i];
 
         if (p->state == CHANGE_TOLD && is_change(&p->change, a)) {
             p->state = CHANGE_LET_GO;
@@ -190,26 +232,27 @@ static bool was_refused(struct sandbox_domain *sd,
  * What it was told and did not do is forgotten at its next hypercall, except
  * an unmapping: that stays to be done, and keeps its grant pinned.
  */
-static void finish_changes(struct sandbox_domain *sd, bool hypercall)
+static void finish_changes(struct sandbox_domain *sd, struct sandbox_vcpu *sv,
+                           bool hypercall)
 {
-    struct sandbox_page *page = sandbox_page_of(sd->domain);
+    struct sandbox_page *page = sandbox_page_of(sv->vcpu);
     unsigned int left = 0;
 
-    for (unsigned int i = 0; i < sd->nr_pending; i++) {
-        struct pending_change p = sd->pending[i];
+    for (unsigned int i = 0; i < sv->nr_pending; i++) {
+        struct pending_change p = sv->pending[i];
 
         if (p.state == CHANGE_LET_GO && was_refused(sd, &p)) {
             domain_crash(sd->domain, "it kept a page that it had to give back");
-            sd->pending[left++] = p; /* and its grant stays pinned */
+            sv->pending[left++] = p; /* and its grant stays pinned */
         } else if (p.state == CHANGE_LET_GO) {
             if (p.done)
-                p.done(&sd->domain->vcpu[0], p.arg);
+                p.done(sv->vcpu, p.arg);
         } else if (p.done || !hypercall) {
             page->change[left] = p.change;
-            sd->pending[left++] = p;
+            sv->pending[left++] = p;
         }
     }
-    sd->nr_pending = left;
+    sv->nr_pending = left;
     if (hypercall)
         page->nr_changes = left;
 }
@@ -237,12 +280,34 @@ static void crash(struct domain *d, const uint64_t *a)
                  (unsigned long long)a[2], (unsigned long long)a[3]);
 }
 
-/* What is left of a long call is the stub's to ask for. */
-static int64_t hypercall(struct sandbox_domain *sd, unsigned int nr,
-                         const uint64_t *args)
+/* ---- vCPUs ---- */
+
+static struct sandbox_vcpu *by_thread(struct sandbox_domain *sd, pid_t tid)
 {
-    struct sandbox_page *page = sandbox_page_of(sd->domain);
-    struct vcpu *v = &sd->domain->vcpu[0];
+    for (unsigned int i = 0; i < sd->domain->nr_vcpus; i++)
+        if (sd->vcpu[i].tid == tid)
+            return &sd->vcpu[i];
+    return NULL;
+}
+
+/*
+ * A thread says which vCPU it is. Until all have, no guest code runs, so this
+ * is the stub's word and not the guest's.
+ */
+static struct sandbox_vcpu *introduce(struct sandbox_domain *sd, pid_t tid,
+                                      uint64_t vcpu)
+{
+    if (sd->entered || vcpu >= sd->domain->nr_vcpus || sd->vcpu[vcpu].tid)
+        return NULL;
+    sd->vcpu[vcpu].tid = tid;
+    sd->started++;
+    return &sd->vcpu[vcpu];
+}
+
+/* What is left of a long call is the stub's to ask for. */
+static int64_t hypercall(struct vcpu *v, unsigned int nr, const uint64_t *args)
+{
+    struct sandbox_page *page = sandbox_page_of(v);
     int64_t value = hypercall_dispatch(v, nr, args);
 
     page->again = v->again;
@@ -259,7 +324,7 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
     switch (nr) {
     case __NR_mmap:
         *value = -EPERM;
-        return judge_mmap(sd, args);
+        return judge_mmap(sd->caller, args);
     case __NR_mprotect:
         *value = -EINVAL;
         return judge_mprotect(d, args);
@@ -269,23 +334,23 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
     case SANDBOX_CALL_CRASH:
         crash(d, args);
         return KEEP;
-    case SANDBOX_CALL_START:
-        if (sd->entered)
-            return ANSWER; /* a guest that calls it again gets nothing */
-        sd->parked = true;
-        return KEEP;
+    case SANDBOX_CALL_START: /* a guest that calls it again gets nothing */
+    case SANDBOX_CALL_LOOK:
+        return ANSWER;
     default:
-        *value = hypercall(sd, (unsigned int)nr - SANDBOX_BASE, args);
+        *value =
+            hypercall(sd->caller->vcpu, (unsigned int)nr - SANDBOX_BASE, args);
         return ANSWER;
     }
 }
 
-static void answer(struct sandbox_domain *sd, int64_t value, bool let_go)
+static void answer(struct sandbox_domain *sd, uint64_t id, int64_t value,
+                   bool let_go)
 {
     struct seccomp_notif_resp *r = sd->host->resp;
 
     memset(r, 0, sd->host->resp_size);
-    r->id = sd->notif_id;
+    r->id = id;
     if (let_go)
         r->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     else
@@ -294,20 +359,46 @@ static void answer(struct sandbox_domain *sd, int64_t value, bool let_go)
     ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_SEND, r);
 }
 
+static void hold(struct sandbox_vcpu *sv, uint64_t id, int64_t value,
+                 bool let_go)
+{
+    sv->held.waits = true;
+    sv->held.id = id;
+    sv->held.value = value;
+    sv->held.let_go = let_go;
+}
+
+void notify_release(struct sandbox_vcpu *sv)
+{
+    struct sandbox_domain *sd = sv->vcpu->domain->engine;
+
+    if (!sv->held.waits)
+        return;
+    sv->held.waits = false;
+    answer(sd, sv->held.id, sv->held.value, sv->held.let_go);
+}
+
+bool notify_is_parked(const struct sandbox_domain *sd)
+{
+    return !sd->entered && sd->started == sd->domain->nr_vcpus;
+}
+
 void notify_start(struct sandbox_domain *sd)
 {
+    struct sandbox_vcpu *first = &sd->vcpu[0];
     int err;
 
-    sd->parked = false;
     sd->entered = true;
     sd->domain->started_ns = host_now();
     sd->in_call = true;
+    sd->caller = first;
+    sd->notif_id = first->held.id;
     err = sandbox_install_ports(sd);
     if (err)
         domain_crash(sd->domain, "cannot give it its event channels: %s",
                      strerror(-err));
     else
-        answer(sd, 0, false);
+        notify_release(first);
     sd->in_call = false;
 }
 
@@ -316,9 +407,11 @@ static void call_ready(void *data, uint32_t events)
     struct sandbox_domain *sd = data;
     struct domain *d = sd->domain;
     struct seccomp_notif *q = sd->host->notif;
+    struct sandbox_vcpu *sv;
     uint64_t args[6];
     enum verdict verdict;
     int64_t value;
+    bool starts;
 
     if (!(events & EPOLLIN)) {
         host_unwatch(d->host, &sd->listener); /* the process has ended */
@@ -328,14 +421,29 @@ static void call_ready(void *data, uint32_t events)
     if (ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, q))
         return; /* it was killed, or interrupted, meanwhile */
     memcpy(args, q->data.args, sizeof(args));
+    sv = by_thread(sd, (pid_t)q->pid);
+    starts = !sv && q->data.nr == SANDBOX_CALL_START;
+    if (starts)
+        sv = introduce(sd, (pid_t)q->pid, args[0]);
+    if (!sv)
+        return;
     sd->notif_id = q->id;
+    sd->caller = sv;
     sd->in_call = true;
-    finish_changes(sd, q->data.nr >= (int)SANDBOX_BASE);
+    /* A look may come between a call and what it left to be done. */
+    finish_changes(sd, sv,
+                   q->data.nr >= (int)SANDBOX_BASE &&
+                       q->data.nr != SANDBOX_CALL_LOOK);
     verdict = d->shut_down ? KEEP : handle(sd, q->data.nr, args, &value);
-    if (verdict != KEEP && !d->shut_down)
-        answer(sd, value, verdict == LET_GO);
+    if (verdict != KEEP && !d->shut_down) {
+        if (starts || !sv->vcpu->up)
+            hold(sv, sd->notif_id, value, verdict == LET_GO);
+        else
+            answer(sd, sd->notif_id, value, verdict == LET_GO);
+    }
     sd->in_call = false;
-    if (sd->parked && d->pause_count == 0 && !d->shut_down)
+    sd->caller = NULL;
+    if (notify_is_parked(sd) && d->pause_count == 0 && !d->shut_down)
         notify_start(sd);
 }
 

@@ -93,18 +93,27 @@ static int host_open_sandbox(struct rs_host *h)
 
 /* ---- creation ---- */
 
-static void fill_page(struct domain *d)
+static void fill_entry(struct vcpu *v)
 {
-    struct sandbox_page *p = sandbox_page_of(d);
+    struct sandbox_page *p = sandbox_page_of(v);
+
+    _Static_assert(sizeof(p->entry) == sizeof(v->entry), "the same registers");
+    memcpy(&p->entry, &v->entry, sizeof(p->entry));
+}
+
+static void fill_page(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    struct sandbox_page *p = sandbox_page_of(v);
     const struct domain_image *im = &d->image;
+    uint64_t nr = d->memory.nr_pages;
 
     p->nr_pages = d->memory.nr_pages;
-    p->stack = MEMORY_STACK_GFN((uint64_t)p->nr_pages) << PAGE_SHIFT;
-    p->stack_offset = (uint64_t)(p->nr_pages + MEMORY_OWN_STACK) << PAGE_SHIFT;
+    p->nr_vcpus = d->nr_vcpus;
+    p->stack = MEMORY_STACK_GFN(nr, v->id) << PAGE_SHIFT;
+    p->stack_offset = (nr + MEMORY_OWN_STACK(v->id)) << PAGE_SHIFT;
     p->stack_size = MEMORY_STACK_PAGES << PAGE_SHIFT;
-    p->rip = d->vcpu[0].entry.rip;
-    p->rsp = d->vcpu[0].entry.rsp;
-    p->rsi = d->vcpu[0].entry.rsi;
+    fill_entry(v);
     p->hypercall_page = im->hypercall_page;
     p->nr_segments = im->nr_segments;
     for (unsigned int i = 0; i < im->nr_segments; i++) {
@@ -120,27 +129,43 @@ static void fill_page(struct domain *d)
  * The signal stack is guest memory: upcalls and trap handlers run on it and
  * do hypercalls with arguments there.
  */
-static int place_stack(struct domain *d)
+static int place_stack(struct vcpu *v)
 {
-    xen_pfn_t gfn = MEMORY_STACK_GFN(d->memory.nr_pages);
+    struct domain *d = v->domain;
+    xen_pfn_t gfn = MEMORY_STACK_GFN((xen_pfn_t)d->memory.nr_pages, v->id);
     int err = 0;
 
     for (uint32_t i = 0; i < MEMORY_STACK_PAGES && !err; i++)
-        err = memory_set_own(d, gfn + i, MEMORY_OWN_STACK + i);
+        err = memory_set_own(d, gfn + i, MEMORY_OWN_STACK(v->id) + i);
     return err;
+}
+
+static int open_vcpu(struct sandbox_domain *sd, struct vcpu *v)
+{
+    struct sandbox_vcpu *sv = &sd->vcpu[v->id];
+
+    v->engine = sv;
+    sv->vcpu = v;
+    sv->epfd = epoll_create1(EPOLL_CLOEXEC);
+    if (sv->epfd < 0)
+        return -errno;
+    fill_page(v);
+    return place_stack(v);
 }
 
 static int spawn(struct sandbox_domain *sd)
 {
     struct domain *d = sd->domain;
-    uint64_t page_offset = (uint64_t)(d->memory.nr_pages + MEMORY_OWN_ENGINE)
+    uint64_t page_offset = (uint64_t)(d->memory.nr_pages + MEMORY_OWN_ENGINE(0))
                            << PAGE_SHIFT;
-    int sp[2], pid;
+    int sp[2], epfd[SANDBOX_MAX_VCPUS], pid;
 
+    for (unsigned int i = 0; i < d->nr_vcpus; i++)
+        epfd[i] = sd->vcpu[i].epfd;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp))
         return -errno;
-    pid = zygote_spawn(sd->host, d->memory.fd, sd->epfd, sp[1], page_offset,
-                       &sd->pidfd);
+    pid = zygote_spawn(sd->host, d->memory.fd, sp[1], epfd, d->nr_vcpus,
+                       page_offset, &sd->pidfd);
     close(sp[1]);
     sd->socket.fd = sp[0];
     if (pid < 0)
@@ -153,7 +178,7 @@ static int spawn(struct sandbox_domain *sd)
 static int create(struct domain *d)
 {
     struct sandbox_domain *sd = calloc(1, sizeof(*sd));
-    int err;
+    int err = 0;
 
     if (!sd)
         return -ENOMEM;
@@ -161,12 +186,11 @@ static int create(struct domain *d)
     sd->domain = d;
     sd->host = d->host->engine_host;
     sd->pidfd = sd->socket.fd = sd->listener.fd = -1;
+    for (unsigned int i = 0; i < SANDBOX_MAX_VCPUS; i++)
+        sd->vcpu[i].epfd = -1;
     d->evtchn.max = SANDBOX_PORTS;
-    sd->epfd = epoll_create1(EPOLL_CLOEXEC);
-    if (sd->epfd < 0)
-        return -errno;
-    fill_page(d);
-    err = place_stack(d);
+    for (unsigned int i = 0; i < d->nr_vcpus && !err; i++)
+        err = open_vcpu(sd, &d->vcpu[i]);
     return err ? err : spawn(sd);
 }
 
@@ -182,26 +206,36 @@ static void resume(struct domain *d)
 {
     struct sandbox_domain *sd = d->engine;
 
-    if (sd->parked)
+    if (notify_is_parked(sd))
         notify_start(sd);
     send_signal(sd, SIGCONT);
 }
 
-/* The state letter of /proc/PID/stat: behind the last parenthesis. */
-static char process_state(int pid)
+/* A file of a vCPU in /proc, as text; "" if it cannot be read. */
+static void read_proc(const struct sandbox_vcpu *sv, const char *name,
+                      char *buf, size_t size)
 {
-    char path[32], buf[256];
-    const char *p;
-    ssize_t n;
+    char path[64];
+    ssize_t n = -1;
     int fd;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", sv->vcpu->domain->pid,
+             sv->tid, name);
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 'X';
-    n = read(fd, buf, sizeof(buf) - 1);
-    close(fd);
+    if (fd >= 0) {
+        n = read(fd, buf, size - 1);
+        close(fd);
+    }
     buf[n > 0 ? n : 0] = '\0';
+}
+
+/* The state letter of a thread: behind the last parenthesis of its stat. */
+static char thread_state(const struct sandbox_vcpu *sv)
+{
+    char buf[256];
+    const char *p;
+
+    read_proc(sv, "stat", buf, sizeof(buf));
     p = strrchr(buf, ')');
     return p && p[1] == ' ' ? p[2] : 'X';
 }
@@ -209,18 +243,22 @@ static char process_state(int pid)
 #define SLOW_NS       50000000u
 #define STOP_LIMIT_NS 5000000000u
 
-static bool has_stopped(int pid)
+/*
+ * A stopped thread runs no guest code; neither does one in a call that we
+ * have not answered (it ignores SIGSTOP until then, and stops right after).
+ */
+static bool has_stopped(const struct sandbox_domain *sd,
+                        const struct sandbox_vcpu *sv)
 {
-    char state = process_state(pid);
+    char state;
 
+    if (!sv->tid || sv->held.waits || (sd->in_call && sd->caller == sv))
+        return true;
+    state = thread_state(sv);
     return state == 'T' || state == 't' || state == 'Z' || state == 'X';
 }
 
-/*
- * A stopped process runs no guest code; neither does one in a call that we
- * have not answered (it ignores SIGSTOP until then, and stops right after).
- * No guest can block SIGSTOP: only a crowded machine makes this last.
- */
+/* No guest can block SIGSTOP: only a crowded machine makes this last. */
 static void pause_process(struct domain *d)
 {
     struct sandbox_domain *sd = d->engine;
@@ -228,15 +266,36 @@ static void pause_process(struct domain *d)
     struct timespec nap = { 0, 5000 };
 
     send_signal(sd, SIGSTOP);
-    if (sd->parked || sd->in_call || sd->listener.fd < 0)
-        return;
-    while (!has_stopped(d->pid) && took < STOP_LIMIT_NS) {
-        nanosleep(&nap, NULL);
-        took = host_now() - start;
-    }
+    for (unsigned int i = 0; i < d->nr_vcpus && sd->entered; i++)
+        while (!has_stopped(sd, &sd->vcpu[i]) && took < STOP_LIMIT_NS) {
+            nanosleep(&nap, NULL);
+            took = host_now() - start;
+        }
     if (took > SLOW_NS)
         host_log(d->host, RS_LOG_WARN, "domain %u was slow to stop: %u ms",
                  d->domid, (unsigned int)(took / 1000000u));
+}
+
+/* A vCPU's first time ends its start call; later ones the call in which it was
+ * found to be down. */
+static void vcpu_up(struct vcpu *v)
+{
+    struct sandbox_vcpu *sv = v->engine;
+
+    if (!sv->held.waits)
+        return; /* it has not noticed that it was down */
+    fill_entry(v);
+    notify_release(sv);
+}
+
+/* Its next call will wait; the signal sees to it that there is one. */
+static void vcpu_down(struct vcpu *v)
+{
+    struct sandbox_domain *sd = v->domain->engine;
+    struct sandbox_vcpu *sv = v->engine;
+
+    if (sd->caller != sv && sv->tid && !sd->dead)
+        syscall(SYS_tgkill, v->domain->pid, sv->tid, SIGURG);
 }
 
 static void kill_process(struct domain *d)
@@ -265,7 +324,8 @@ static void free_engine(struct domain *d)
 
     close_if_open(sd->socket.fd);
     close_if_open(sd->listener.fd);
-    close_if_open(sd->epfd);
+    for (unsigned int i = 0; i < SANDBOX_MAX_VCPUS; i++)
+        close_if_open(sd->vcpu[i].epfd);
     close_if_open(sd->pidfd);
     free(sd);
     d->engine = NULL;
@@ -338,31 +398,72 @@ static uint64_t cpu_ns(struct domain *d)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Fields of schedstat: ran, waited for a processor (ns), how often. */
+static void vcpu_times(struct vcpu *v, uint64_t *running, uint64_t *runnable)
+{
+    const struct sandbox_vcpu *sv = v->engine;
+    unsigned long long ran = 0, waited = 0;
+    char buf[96];
+
+    if (sv && sv->tid && v->domain->pid > 0) {
+        read_proc(sv, "schedstat", buf, sizeof(buf));
+        if (sscanf(buf, "%llu %llu", &ran, &waited) != 2)
+            ran = waited = 0;
+    }
+    *running = ran;
+    *runnable = waited;
+}
+
 /* ---- ports ---- */
 
-static int port_attach(struct domain *d, evtchn_port_t port, int rx, int tx)
+static int epoll_add(struct vcpu *v, evtchn_port_t port, int rx)
 {
-    struct sandbox_domain *sd = d->engine;
     struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = port };
-    int err = 0;
+    struct sandbox_vcpu *sv = v->engine;
 
-    if (epoll_ctl(sd->epfd, EPOLL_CTL_ADD, rx, &ev))
-        return -errno;
+    return epoll_ctl(sv->epfd, EPOLL_CTL_ADD, rx, &ev) ? -errno : 0;
+}
+
+static void epoll_del(struct vcpu *v, int rx)
+{
+    struct sandbox_vcpu *sv = v->engine;
+
+    epoll_ctl(sv->epfd, EPOLL_CTL_DEL, rx, NULL);
+}
+
+static int port_attach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
+{
+    struct sandbox_domain *sd = v->domain->engine;
+    int err = epoll_add(v, port, rx);
+
     /* Before the start it is given with all others (notify_start()). */
-    if (tx >= 0 && sd->entered)
+    if (!err && tx >= 0 && sd->entered) {
         err = notify_install_fd(sd, tx, (int)port);
-    if (err)
-        epoll_ctl(sd->epfd, EPOLL_CTL_DEL, rx, NULL);
+        if (err)
+            epoll_del(v, rx);
+    }
     return err;
 }
 
-static void port_detach(struct domain *d, evtchn_port_t port, int rx, int tx)
+static void port_detach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
 {
-    struct sandbox_domain *sd = d->engine;
+    struct sandbox_domain *sd = v->domain->engine;
 
-    epoll_ctl(sd->epfd, EPOLL_CTL_DEL, rx, NULL);
+    epoll_del(v, rx);
     if (tx >= 0 && sd->in_call)
         notify_install_fd(sd, sd->host->dummy_fd, (int)port);
+}
+
+/* What was sent before shows at once where it is added: at worst it is told
+ * twice. */
+static int port_move(struct vcpu *from, struct vcpu *to, evtchn_port_t port,
+                     int rx)
+{
+    int err = epoll_add(to, port, rx);
+
+    if (!err)
+        epoll_del(from, rx);
+    return err;
 }
 
 int sandbox_install_ports(struct sandbox_domain *sd)
@@ -385,8 +486,12 @@ const struct engine_ops engine_sandbox = {
     .domain_pause = pause_process,
     .domain_kill = kill_process,
     .domain_free = free_engine,
+    .vcpu_up = vcpu_up,
+    .vcpu_down = vcpu_down,
     .port_attach = port_attach,
     .port_detach = port_detach,
+    .port_move = port_move,
     .physmap_set = notify_physmap_set,
     .cpu_ns = cpu_ns,
+    .vcpu_times = vcpu_times,
 };

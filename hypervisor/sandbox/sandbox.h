@@ -39,28 +39,44 @@ struct pending_change {
     uint64_t arg;
 };
 
+/* A vCPU, that is a thread: vcpu.engine. */
+struct sandbox_vcpu {
+    struct vcpu *vcpu;
+    int epfd;  /* shared with the guest: its ports */
+    pid_t tid; /* 0: it has not started yet */
+    struct {   /* an answer that waits for the vCPU to be up */
+        bool waits, let_go;
+        uint64_t id;
+        int64_t value;
+    } held;
+    struct pending_change pending[SANDBOX_MAX_CHANGES];
+    unsigned int nr_pending;
+};
+
 /* Of a domain: domain.engine. */
 struct sandbox_domain {
     struct domain *domain;
     struct sandbox_host *host;
-    int epfd; /* shared with the guest: its ports */
     int pidfd;
     struct watch socket; /* until the listener arrived */
     struct watch listener;
-    bool dead;    /* the process has ended */
-    bool parked;  /* the start call waits for the first resume */
-    bool entered; /* guest code may have run */
-    bool in_call; /* a notification is being handled: `notif_id` */
+    bool dead;            /* the process has ended */
+    unsigned int started; /* vCPUs that wait in their start call, or did */
+    bool entered;         /* guest code may have run */
+    bool in_call;         /* a notification is being handled: */
     uint64_t notif_id;
-    struct pending_change pending[SANDBOX_MAX_CHANGES];
-    unsigned int nr_pending;
-    domid_t foreign[SANDBOX_FDS - SANDBOX_FD_FOREIGN];
-    unsigned int nr_foreign; /* descriptors lent for pending changes */
+    struct sandbox_vcpu *caller; /* who made it */
+    struct {
+        struct sandbox_vcpu *to; /* NULL: free */
+        uint64_t notif_id;       /* in which call it was lent */
+        int file;
+    } foreign[SANDBOX_FDS - SANDBOX_FD_FOREIGN]; /* descriptors lent */
+    struct sandbox_vcpu vcpu[SANDBOX_MAX_VCPUS];
 };
 
-static inline struct sandbox_page *sandbox_page_of(struct domain *d)
+static inline struct sandbox_page *sandbox_page_of(struct vcpu *v)
 {
-    return memory_own_page(d, MEMORY_OWN_ENGINE);
+    return memory_own_page(v->domain, MEMORY_OWN_ENGINE(v->id));
 }
 
 /* ---- zygote.c ---- */
@@ -69,8 +85,9 @@ int zygote_open(struct sandbox_host *s);
 void zygote_close(struct sandbox_host *s);
 /* Spawns a stub with these descriptors; its pid, or -errno. The process's
  * end is told by sandbox_process_ended(). */
-int zygote_spawn(struct sandbox_host *s, int ram_fd, int epoll_fd,
-                 int socket_fd, uint64_t page_offset, int *pidfd);
+int zygote_spawn(struct sandbox_host *s, int ram_fd, int socket_fd,
+                 const int *epoll_fds, unsigned int nr_vcpus,
+                 uint64_t page_offset, int *pidfd);
 
 /* ---- filter.c ---- */
 
@@ -83,8 +100,12 @@ int filter_build(void);
 void notify_listener_ready(void *data, uint32_t events);
 /* Gives the guest descriptor `fd` as its `number`. Only inside a call. */
 int notify_install_fd(struct sandbox_domain *sd, int fd, int number);
-/* Answers the parked start call: the guest is entered. */
+/* Do all vCPUs wait for the guest to be entered? */
+bool notify_is_parked(const struct sandbox_domain *sd);
+/* Answers vCPU 0's start call: the guest is entered. */
 void notify_start(struct sandbox_domain *sd);
+/* Gives the answer that waited for this vCPU, if one did. */
+void notify_release(struct sandbox_vcpu *sv);
 int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
                        uint64_t offset, int writable,
                        void (*done)(struct vcpu *, uint64_t), uint64_t arg);

@@ -4,7 +4,7 @@
  * inherit every guest's mapping, and a domain process must die with its
  * parent, which PDEATHSIG ties to the spawning *thread*.
  *
- * Protocol, over one SEQPACKET pair: a request carries four descriptors and an
+ * Protocol, over one SEQPACKET pair: a request carries descriptors and an
  * offset; its answer a pid and a pidfd. Unasked comes {pid, wait status} for
  * every process that ended.
  */
@@ -29,11 +29,13 @@
 
 #include "sandbox.h"
 
-#define NOBODY      65534
-#define REQUEST_FDS 4 /* in the order of the stub's numbers from EPOLL on */
+#define NOBODY 65534
+/* RAM, socket, then an epoll file for each vCPU. */
+#define REQUEST_FDS (2 + SANDBOX_MAX_VCPUS)
 
 struct request {
     uint64_t page_offset;
+    uint32_t nr_vcpus;
 };
 
 struct answer {
@@ -109,8 +111,14 @@ struct zygote {
 struct spawn {
     const struct zygote *zygote;
     int fds[REQUEST_FDS];
+    unsigned int nr_vcpus;
     char offset[24];
 };
+
+static bool place(int fd, int number)
+{
+    return dup2(fd, number) == number;
+}
 
 /* Between clone and exec, in the zygote's memory: only system calls. */
 static int become_stub(void *arg)
@@ -122,8 +130,12 @@ static int become_stub(void *arg)
     char *envp[] = { NULL };
     sigset_t none;
 
-    for (int i = 0; i < REQUEST_FDS; i++)
-        if (dup2(spawn->fds[i], SANDBOX_FD_EPOLL + i) < 0)
+    if (!place(spawn->fds[0], SANDBOX_FD_RAM) ||
+        !place(spawn->fds[1], SANDBOX_FD_SOCKET) ||
+        !place(z->boot_fd, SANDBOX_FD_BOOT))
+        _exit(2);
+    for (unsigned int i = 0; i < spawn->nr_vcpus; i++)
+        if (!place(spawn->fds[2 + i], SANDBOX_FD_EPOLL + (int)i))
             _exit(2);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -154,18 +166,19 @@ static void serve_spawn(const struct zygote *z)
     struct spawn spawn = { .zygote = z };
     int pidfd = -1;
     struct request rq;
-    ssize_t n = recv_with_fds(z->sock, &rq, sizeof(rq), spawn.fds, 3, 0);
+    ssize_t n =
+        recv_with_fds(z->sock, &rq, sizeof(rq), spawn.fds, REQUEST_FDS, 0);
 
     if (n != (ssize_t)sizeof(rq))
         _exit(0); /* the hypervisor is gone */
-    spawn.fds[3] = z->boot_fd;
+    spawn.nr_vcpus = rq.nr_vcpus;
     snprintf(spawn.offset, sizeof(spawn.offset), "%llu",
              (unsigned long long)rq.page_offset);
     a.pid = spawn_stub(&spawn);
     if (a.pid > 0)
         pidfd = (int)syscall(SYS_pidfd_open, a.pid, 0);
     send_with_fds(z->sock, &a, sizeof(a), &pidfd, pidfd >= 0);
-    for (int i = 0; i < 3; i++)
+    for (unsigned int i = 0; i < 2 + rq.nr_vcpus; i++)
         close(spawn.fds[i]);
     if (pidfd >= 0)
         close(pidfd);
@@ -361,15 +374,17 @@ static void zygote_ready(void *data, uint32_t events)
     }
 }
 
-int zygote_spawn(struct sandbox_host *s, int ram_fd, int epoll_fd,
-                 int socket_fd, uint64_t page_offset, int *pidfd)
+int zygote_spawn(struct sandbox_host *s, int ram_fd, int socket_fd,
+                 const int *epoll_fds, unsigned int nr_vcpus,
+                 uint64_t page_offset, int *pidfd)
 {
-    struct request rq = { page_offset };
-    int fds[3] = { epoll_fd, ram_fd, socket_fd };
+    struct request rq = { page_offset, nr_vcpus };
+    int fds[REQUEST_FDS] = { ram_fd, socket_fd };
     struct answer a;
     int err;
 
-    if (send_with_fds(s->zygote_fd, &rq, sizeof(rq), fds, 3) < 0)
+    memcpy(fds + 2, epoll_fds, nr_vcpus * sizeof(fds[0]));
+    if (send_with_fds(s->zygote_fd, &rq, sizeof(rq), fds, 2 + nr_vcpus) < 0)
         return -errno;
     for (;;) {
         err = take_answer(s, &a, pidfd, 0);

@@ -18,7 +18,7 @@
 #include "hypercall.h"
 
 struct test_domain {
-    int epfd;
+    int epfd[DOMAIN_MAX_VCPUS];
 };
 
 static int host_open(struct rs_host *h)
@@ -32,16 +32,29 @@ static void host_close(struct rs_host *h)
     h->engine_host = NULL;
 }
 
+static void close_all(struct test_domain *t)
+{
+    for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i++)
+        if (t->epfd[i] >= 0)
+            close(t->epfd[i]);
+    free(t);
+}
+
 static int domain_create(struct domain *d)
 {
     struct test_domain *t = calloc(1, sizeof(*t));
+    int err = 0;
 
     if (!t)
         return -ENOMEM;
-    t->epfd = epoll_create1(EPOLL_CLOEXEC);
-    if (t->epfd < 0) {
-        free(t);
-        return -errno;
+    for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i++) {
+        t->epfd[i] = i < d->nr_vcpus ? epoll_create1(EPOLL_CLOEXEC) : -1;
+        if (i < d->nr_vcpus && t->epfd[i] < 0)
+            err = -errno;
+    }
+    if (err) {
+        close_all(t);
+        return err;
     }
     d->engine = t;
     return 0;
@@ -54,29 +67,38 @@ static void nothing(struct domain *d)
 
 static void free_domain(struct domain *d)
 {
-    struct test_domain *t = d->engine;
-
-    close(t->epfd);
-    free(t);
+    close_all(d->engine);
     d->engine = NULL;
 }
 
-static int port_attach(struct domain *d, evtchn_port_t port, int rx, int tx)
+static int epoll_of(const struct vcpu *v)
 {
-    struct test_domain *t = d->engine;
+    return ((struct test_domain *)v->domain->engine)->epfd[v->id];
+}
+
+static int port_attach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
+{
     struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u32 = port };
 
     (void)tx;
-    return epoll_ctl(t->epfd, EPOLL_CTL_ADD, rx, &ev) ? -errno : 0;
+    return epoll_ctl(epoll_of(v), EPOLL_CTL_ADD, rx, &ev) ? -errno : 0;
 }
 
-static void port_detach(struct domain *d, evtchn_port_t port, int rx, int tx)
+static void port_detach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
 {
-    struct test_domain *t = d->engine;
-
     (void)port;
     (void)tx;
-    epoll_ctl(t->epfd, EPOLL_CTL_DEL, rx, NULL);
+    epoll_ctl(epoll_of(v), EPOLL_CTL_DEL, rx, NULL);
+}
+
+static int port_move(struct vcpu *from, struct vcpu *to, evtchn_port_t port,
+                     int rx)
+{
+    int err = port_attach(to, port, rx, -1);
+
+    if (!err)
+        port_detach(from, port, rx, -1);
+    return err;
 }
 
 static int physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
@@ -104,18 +126,18 @@ const struct engine_ops engine_test = {
     .domain_free = free_domain,
     .port_attach = port_attach,
     .port_detach = port_detach,
+    .port_move = port_move,
     .physmap_set = physmap_set,
 };
 
-static void harvest(struct domain *d)
+static void harvest(struct vcpu *v)
 {
-    struct test_domain *t = d->engine;
-    struct shared_info *si = memory_own_page(d, MEMORY_OWN_SHARED_INFO);
+    struct shared_info *si = memory_own_page(v->domain, MEMORY_OWN_SHARED_INFO);
     struct epoll_event ev[16];
-    int n = epoll_wait(t->epfd, ev, 16, 0);
+    int n = epoll_wait(epoll_of(v), ev, 16, 0);
 
     for (int i = 0; i < n; i++)
-        evtchn_bits_raise(si, &si->vcpu_info[0], ev[i].data.u32);
+        evtchn_bits_raise(si, vcpu_info_of(v), ev[i].data.u32);
 }
 
 /* All its turns. */
@@ -132,20 +154,29 @@ static long call(struct vcpu *v, unsigned int nr, const uint64_t args[6])
     return ret;
 }
 
-long rs_test_hypercall(struct rs_host *h, uint16_t domid, unsigned int nr,
-                       const uint64_t args[6])
+long rs_test_vcpu_hypercall(struct rs_host *h, uint16_t domid,
+                            unsigned int vcpu, unsigned int nr,
+                            const uint64_t args[6])
 {
     long ret = -ESRCH;
     struct domain *d;
+    struct vcpu *v;
 
     pthread_mutex_lock(&h->lock);
     d = host_domain(h, domid);
-    if (d && !d->dying && d->ops == &engine_test) {
-        ret = d->shut_down ? -EPERM : call(&d->vcpu[0], nr, args);
-        harvest(d);
+    v = d && !d->dying && d->ops == &engine_test ? vcpu_of(d, vcpu) : NULL;
+    if (v) {
+        ret = d->shut_down || !v->up ? -EPERM : call(v, nr, args);
+        harvest(v);
     }
     pthread_mutex_unlock(&h->lock);
     return ret;
+}
+
+long rs_test_hypercall(struct rs_host *h, uint16_t domid, unsigned int nr,
+                       const uint64_t args[6])
+{
+    return rs_test_vcpu_hypercall(h, domid, 0, nr, args);
 }
 
 void *rs_test_memory(struct rs_host *h, uint16_t domid, uint64_t addr)

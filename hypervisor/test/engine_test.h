@@ -13,6 +13,11 @@ struct rs_host;
 long rs_test_hypercall(struct rs_host *h, uint16_t domid, unsigned int nr,
                        const uint64_t args[6]);
 
+/* The same of any vCPU; -ESRCH: there is none; -EPERM: it is down. */
+long rs_test_vcpu_hypercall(struct rs_host *h, uint16_t domid,
+                            unsigned int vcpu, unsigned int nr,
+                            const uint64_t args[6]);
+
 /* The hypervisor's address of guest address `addr`, to the end of its page;
  * NULL if nothing is there. Valid while the domain lives. */
 void *rs_test_memory(struct rs_host *h, uint16_t domid, uint64_t addr);

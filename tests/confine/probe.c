@@ -399,16 +399,16 @@ static void map_raw(void)
     };
     unsigned long call[6] = { GNTTABOP_map_grant_ref, (unsigned long)&op, 1 };
     const unsigned long map[][6] = {
-        { addr, 4096, 3, 0x11, 968, PROBE_GRANTED + 4096 }, /* another page */
-        { addr, 4096, 7, 0x11, 968, PROBE_GRANTED },
-        { addr, 8192, 3, 0x11, 968, PROBE_GRANTED },
-        { addr, 0, 3, 0x11, 968, PROBE_GRANTED },
-        { addr + 4096, 4096, 3, 0x11, 968, PROBE_GRANTED },
-        { addr, 4096, 3, 0x1, 968, PROBE_GRANTED },
-        { addr, 4096, 3, 0x12, 968, PROBE_GRANTED },
-        { addr, 4096, 3, 0x11, 961, PROBE_GRANTED },
-        { addr, 4096, 3, 0x11, 968, PROBE_GRANTED }, /* this one */
+        { addr, 4096, 3, 0x11, 976, PROBE_GRANTED + 4096 }, /* another page */
+        { addr, 4096, 7, 0x11, 976, PROBE_GRANTED },
+        { addr, 8192, 3, 0x11, 976, PROBE_GRANTED },
+        { addr, 0, 3, 0x11, 976, PROBE_GRANTED },
+        { addr + 4096, 4096, 3, 0x11, 976, PROBE_GRANTED },
+        { addr, 4096, 3, 0x1, 976, PROBE_GRANTED },
+        { addr, 4096, 3, 0x12, 976, PROBE_GRANTED },
         { addr, 4096, 3, 0x11, 968, PROBE_GRANTED },
+        { addr, 4096, 3, 0x11, 976, PROBE_GRANTED }, /* this one */
+        { addr, 4096, 3, 0x11, 976, PROBE_GRANTED },
     };
     long ret[10];
 

@@ -92,7 +92,7 @@ static void check_ports(struct domain *d)
         used++;
         must(e->channel && e->channel->refs >= 1 && e->channel->refs <= 2);
         if (e->state == EVTCHNSTAT_virq)
-            must(d->evtchn.virq_port[e->virq] == p);
+            must(d->evtchn.virq_port[e->vcpu][e->virq] == p);
         if (e->state != EVTCHNSTAT_interdomain)
             continue;
         rd = host_domain(host, e->remote);

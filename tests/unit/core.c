@@ -119,15 +119,15 @@ static void nothing(struct domain *d)
     (void)d;
 }
 
-static int attach(struct domain *d, evtchn_port_t port, int rx, int tx)
+static int attach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
 {
-    (void)d, (void)port, (void)rx, (void)tx;
+    (void)v, (void)port, (void)rx, (void)tx;
     return 0;
 }
 
-static void detach(struct domain *d, evtchn_port_t port, int rx, int tx)
+static void detach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
 {
-    (void)d, (void)port, (void)rx, (void)tx;
+    (void)v, (void)port, (void)rx, (void)tx;
 }
 
 static int window_open(struct vcpu *v, struct domain *granter, xen_pfn_t gfn,

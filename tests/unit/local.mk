@@ -8,6 +8,10 @@ noinst_LIBRARIES += %D%/libcore-test.a
 core_test_ldadd = %D%/libcore-test.a hypervisor/libringside.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS) -lpthread
 
+unit_tests += %D%/test_core_vcpu
+%C%_test_core_vcpu_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_vcpu_LDADD = $(core_test_ldadd)
+
 unit_tests += %D%/test_core_evtchn
 %C%_test_core_evtchn_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_evtchn_LDADD = $(core_test_ldadd)

@@ -159,7 +159,7 @@ static void test_bad_configurations(void **state)
     fx.c.name = "";
     refused(-EINVAL, "name");
     fx.c.name = NULL;
-    fx.c.vcpus = 2;
+    fx.c.vcpus = DOMAIN_MAX_VCPUS + 1;
     refused(-EINVAL, "vCPUs");
     fx.c.vcpus = 1;
     fx.c.memory_kib = 0;

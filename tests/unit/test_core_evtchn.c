@@ -256,10 +256,10 @@ static void test_virq(void **state)
     assert_int_equal(virq(fx.a, NR_VIRQS, 0, &q), -EINVAL);
     assert_int_equal(virq(fx.a, ~0u, 0, &q), -EINVAL);
     assert_int_equal(send(fx.a, p), -EINVAL);
-    evtchn_raise_virq(core_domain(fx.h, fx.a), VIRQ_TIMER);
+    evtchn_raise_virq(&core_domain(fx.h, fx.a)->vcpu[0], VIRQ_TIMER);
     assert_true(core_pending(fx.h, fx.a, p));
     assert_int_equal(close_port(fx.a, p), 0);
-    evtchn_raise_virq(core_domain(fx.h, fx.a), VIRQ_TIMER);
+    evtchn_raise_virq(&core_domain(fx.h, fx.a)->vcpu[0], VIRQ_TIMER);
     assert_int_equal(virq(fx.a, VIRQ_TIMER, 0, &p), 0);
     assert_false(core_pending(fx.h, fx.a, p));
 }

@@ -46,8 +46,51 @@ static long op_unmask(unsigned long arg)
         return -XEN_EFAULT;
     if (op.port >= SANDBOX_PORTS)
         return -XEN_EINVAL;
-    evtchn_bits_unmask(stub.shared, stub.vcpu, op.port);
+    /* Another vCPU may have to be woken. */
+    if (stub.port_vcpu[op.port] != stub_me()->id)
+        return forward(__HYPERVISOR_event_channel_op, EVTCHNOP_unmask, arg, 0,
+                       0, 0);
+    evtchn_bits_unmask(stub.shared, stub_me()->info, op.port);
     return 0;
+}
+
+/* The hypervisor did it: what does that mean for who is told of the port? */
+static void note_port(evtchn_port_t port, uint32_t vcpu)
+{
+    if (port < SANDBOX_PORTS && vcpu < SANDBOX_MAX_VCPUS)
+        stub.port_vcpu[port] = (uint8_t)vcpu;
+}
+
+static void note_virq(const struct evtchn_bind_virq *op)
+{
+    note_port(op->port, op->vcpu);
+    if (op->virq == VIRQ_TIMER && op->vcpu < SANDBOX_MAX_VCPUS)
+        stub.vcpu[op->vcpu].timer_port = op->port;
+}
+
+static void note_close(evtchn_port_t port)
+{
+    note_port(port, 0);
+    for (unsigned int i = 0; i < SANDBOX_MAX_VCPUS; i++)
+        if (stub.vcpu[i].timer_port == port)
+            stub.vcpu[i].timer_port = 0;
+}
+
+static void note_change(unsigned long cmd, const void *arg)
+{
+    if (cmd == EVTCHNOP_bind_virq) {
+        note_virq(arg);
+    } else if (cmd == EVTCHNOP_bind_ipi) {
+        const struct evtchn_bind_ipi *op = arg;
+
+        note_port(op->port, op->vcpu);
+    } else if (cmd == EVTCHNOP_bind_vcpu) {
+        const struct evtchn_bind_vcpu *op = arg;
+
+        note_port(op->port, op->vcpu);
+    } else if (cmd == EVTCHNOP_close) {
+        note_close(((const struct evtchn_close *)arg)->port);
+    }
 }
 
 static long event_channel_op(unsigned long cmd, unsigned long arg)
@@ -59,15 +102,8 @@ static long event_channel_op(unsigned long cmd, unsigned long arg)
     if (cmd == EVTCHNOP_unmask)
         return op_unmask(arg);
     ret = forward(__HYPERVISOR_event_channel_op, cmd, arg, 0, 0, 0);
-    if (ret == 0 && cmd == EVTCHNOP_bind_virq) {
-        const struct evtchn_bind_virq *op = (void *)arg;
-
-        if (op->virq == VIRQ_TIMER)
-            stub.timer_port = op->port;
-    }
-    if (ret == 0 && cmd == EVTCHNOP_close &&
-        ((const struct evtchn_close *)arg)->port == stub.timer_port)
-        stub.timer_port = 0;
+    if (ret == 0)
+        note_change(cmd, (const void *)arg);
     return ret;
 }
 
@@ -75,9 +111,11 @@ static long event_channel_op(unsigned long cmd, unsigned long arg)
 
 static long set_timer(uint64_t ns)
 {
-    stub.deadline = ns == UINT64_MAX ? 0 : ns;
+    struct stub_vcpu *me = stub_me();
+
+    me->deadline = ns == UINT64_MAX ? 0 : ns;
     /* Sooner than the next tick: else the tick, or the sleep, sees to it. */
-    if (stub.deadline && stub.deadline < stub.tick_ns)
+    if (me->deadline && me->deadline < me->tick_ns)
         stub_arm_tick();
     return 0;
 }
@@ -105,22 +143,38 @@ static long sched_op(unsigned long cmd, unsigned long arg)
         return stub_block();
     if (cmd == SCHEDOP_poll)
         return op_poll(arg);
+    if (cmd == SCHEDOP_yield)
+        return sys3(__NR_sched_yield, 0, 0, 0);
     return forward(__HYPERVISOR_sched_op, cmd, arg, 0, 0, 0);
 }
 
-static long vcpu_op(unsigned long cmd, unsigned long vcpu, unsigned long arg)
+static long set_singleshot(unsigned long arg)
 {
     struct vcpu_set_singleshot_timer op;
 
-    if (vcpu == 0 && cmd == VCPUOP_stop_singleshot_timer)
-        return set_timer(0);
-    if (vcpu != 0 || cmd != VCPUOP_set_singleshot_timer)
-        return forward(__HYPERVISOR_vcpu_op, cmd, vcpu, arg, 0, 0);
     if (stub_read_guest(&op, (void *)arg, sizeof(op)))
         return -XEN_EFAULT;
     if ((op.flags & VCPU_SSHOTTMR_future) && op.timeout_abs_ns < stub_now())
         return -XEN_ETIME;
     return set_timer(op.timeout_abs_ns);
+}
+
+static long vcpu_op(unsigned long cmd, unsigned long vcpu, unsigned long arg)
+{
+    bool own = vcpu == stub_me()->id;
+    long ret;
+
+    if (own && cmd == VCPUOP_stop_singleshot_timer)
+        return set_timer(0);
+    if (own && cmd == VCPUOP_set_singleshot_timer)
+        return set_singleshot(arg);
+    ret = forward(__HYPERVISOR_vcpu_op, cmd, vcpu, arg, 0, 0);
+    if (ret == 0 && cmd == VCPUOP_register_vcpu_info) {
+        const struct vcpu_register_vcpu_info *op = (void *)arg;
+
+        stub.vcpu[vcpu].info = (void *)((op->mfn << PAGE_SHIFT) + op->offset);
+    }
+    return ret;
 }
 
 /* ---- traps and callbacks ---- */
@@ -188,12 +242,13 @@ static long update_va_mapping(unsigned long va, uint64_t pte)
  */
 static void carry_out_changes(void)
 {
-    uint32_t n = READ_ONCE(stub.page->nr_changes);
+    const struct sandbox_page *page = stub_me()->page;
+    uint32_t n = READ_ONCE(page->nr_changes);
 
     if (n == 0 || n > SANDBOX_MAX_CHANGES)
         return;
     for (uint32_t i = 0; i < n; i++) {
-        const struct sandbox_change *c = &stub.page->change[i];
+        const struct sandbox_change *c = &page->change[i];
         long flags = c->fd >= 0 ? MAP_SHARED | MAP_FIXED
                                 : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED |
                                       MAP_NORESERVE;
@@ -212,10 +267,11 @@ static void carry_out_changes(void)
 static long changing_call(unsigned long nr, unsigned long a1, unsigned long a2,
                           unsigned long a3)
 {
-    const struct sandbox_page *p = stub.page;
+    struct stub_vcpu *me = stub_me();
+    const struct sandbox_page *p = me->page;
     long ret;
 
-    WRITE_ONCE(stub.changing, true);
+    WRITE_ONCE(me->changing, true);
     barrier(); /* partner: the tick handler on this very thread */
     ret = forward(nr, a1, a2, a3, 0, 0);
     while (READ_ONCE(p->again)) {
@@ -227,7 +283,7 @@ static long changing_call(unsigned long nr, unsigned long a1, unsigned long a2,
     }
     carry_out_changes();
     barrier();
-    WRITE_ONCE(stub.changing, false);
+    WRITE_ONCE(me->changing, false);
     return ret;
 }
 
@@ -276,7 +332,7 @@ long stub_hypercall(unsigned long nr, unsigned long a1, unsigned long a2,
     if (nr == __HYPERVISOR_event_channel_op && a1 == EVTCHNOP_send)
         return ret;
     /* Inside an upcall, or with events masked, nobody could be told now. */
-    if (!READ_ONCE(stub.vcpu->evtchn_upcall_mask)) {
+    if (!READ_ONCE(stub_me()->info->evtchn_upcall_mask)) {
         stub_harvest();
         stub_check_timer();
         stub_deliver(NULL);

@@ -12,27 +12,43 @@ _start:
     call stub_start
     ud2
 
-/* stub_enter(rip, rsp, rsi): all other registers are zero. */
+/* stub_enter(entry): rip rsp rax rcx rdx rbx rbp rsi rdi; the others are 0. */
     .globl stub_enter
 stub_enter:
-    mov %rsi, %rsp
-    mov %rdx, %rsi
-    mov %rdi, %rax
-    xor %edi, %edi
-    xor %edx, %edx
-    xor %ecx, %ecx
-    xor %ebx, %ebx
-    xor %ebp, %ebp
+    mov 0(%rdi), %r11
+    mov 8(%rdi), %rsp
+    mov 16(%rdi), %rax
+    mov 24(%rdi), %rcx
+    mov 32(%rdi), %rdx
+    mov 40(%rdi), %rbx
+    mov 48(%rdi), %rbp
+    mov 56(%rdi), %rsi
+    mov 64(%rdi), %rdi
     xor %r8d, %r8d
     xor %r9d, %r9d
     xor %r10d, %r10d
-    xor %r11d, %r11d
     xor %r12d, %r12d
     xor %r13d, %r13d
     xor %r14d, %r14d
     xor %r15d, %r15d
     cld
-    jmp *%rax
+    jmp *%r11
+
+/* stub_clone(flags, stack, vcpu): rdx is no argument of these flags, and
+ * what the new thread finds in it. */
+    .globl stub_clone
+stub_clone:
+    mov $56, %eax
+    xor %r10d, %r10d
+    xor %r8d, %r8d
+    syscall
+    test %rax, %rax
+    jnz 1f
+    xor %ebp, %ebp
+    mov %rdx, %rdi
+    call stub_thread
+    ud2
+1:  ret
 
 /*
  * From the hypercall page: eax = number, rdi rsi rdx r10 r8 = arguments.

@@ -17,7 +17,7 @@
 
 uint64_t stub_now(void)
 {
-    const volatile struct vcpu_time_info *t = &stub.vcpu->time;
+    const volatile struct vcpu_time_info *t = &stub_me()->info->time;
     uint32_t version, lo, hi;
     uint64_t delta, ns;
 
@@ -39,15 +39,15 @@ uint64_t stub_now(void)
 static void raise(evtchn_port_t port)
 {
     if (port < SANDBOX_PORTS)
-        evtchn_bits_raise(stub.shared, stub.vcpu, port);
+        evtchn_bits_raise(stub.shared, stub_me()->info, port);
 }
 
 /* Waits at most `timeout` (NULL: for ever); returns how many came. */
 static long collect(struct __kernel_timespec *timeout)
 {
     struct epoll_event ev[BATCH];
-    long n = sys6(__NR_epoll_pwait2, SANDBOX_FD_EPOLL, (long)ev, BATCH,
-                  (long)timeout, 0, 0);
+    long n = sys6(__NR_epoll_pwait2, SANDBOX_FD_EPOLL + (long)stub_me()->id,
+                  (long)ev, BATCH, (long)timeout, 0, 0);
 
     for (long i = 0; i < n; i++)
         raise((evtchn_port_t)ev[i].data);
@@ -64,16 +64,18 @@ void stub_harvest(void)
 
 void stub_check_timer(void)
 {
-    if (stub.deadline && stub_now() >= stub.deadline) {
-        stub.deadline = 0;
-        if (stub.timer_port)
-            raise(stub.timer_port);
+    struct stub_vcpu *me = stub_me();
+
+    if (me->deadline && stub_now() >= me->deadline) {
+        me->deadline = 0;
+        if (me->timer_port)
+            raise(me->timer_port);
     }
 }
 
 void stub_deliver(struct cpu_user_regs *regs)
 {
-    struct vcpu_info *vi = stub.vcpu;
+    struct vcpu_info *vi = stub_me()->info;
 
     while (stub.callback && !READ_ONCE(vi->evtchn_upcall_mask) &&
            READ_ONCE(vi->evtchn_upcall_pending)) {
@@ -93,25 +95,26 @@ void stub_arm_tick(void)
 {
     struct __kernel_itimerspec its = { { 0, 0 }, { 0, 0 } };
     uint64_t now = stub_now(), ns = SANDBOX_TICK_NS;
+    struct stub_vcpu *me = stub_me();
 
-    if (stub.deadline && stub.deadline < now + ns)
-        ns = stub.deadline > now ? stub.deadline - now : 1;
-    if (stub.ticking && stub.tick_ns <= now + ns)
+    if (me->deadline && me->deadline < now + ns)
+        ns = me->deadline > now ? me->deadline - now : 1;
+    if (me->ticking && me->tick_ns <= now + ns)
         return;
-    stub.ticking = true;
-    stub.tick_ns = now + ns;
+    me->ticking = true;
+    me->tick_ns = now + ns;
     its.it_value = timespec_of(ns);
-    sys6(__NR_timer_settime, 0, 0, (long)&its, 0, 0, 0);
+    sys6(__NR_timer_settime, (long)me->id, 0, (long)&its, 0, 0, 0);
 }
 
 /* Sleeps until something arrives or system time `until` (0: for ever). */
 static void doze(uint64_t until)
 {
+    uint64_t now, deadline = stub_me()->deadline;
     struct __kernel_timespec ts;
-    uint64_t now;
 
-    if (stub.deadline && (!until || stub.deadline < until))
-        until = stub.deadline;
+    if (deadline && (!until || deadline < until))
+        until = deadline;
     if (!until) {
         collect(NULL);
     } else {
@@ -124,25 +127,29 @@ static void doze(uint64_t until)
 
 static void begin_sleep(void)
 {
-    WRITE_ONCE(stub.sleeping, true);
+    WRITE_ONCE(stub_me()->sleeping, true);
     barrier(); /* partner: the tick handler on this very thread */
 }
 
 static void end_sleep(void)
 {
+    struct stub_vcpu *me = stub_me();
+
     barrier();
-    WRITE_ONCE(stub.sleeping, false);
+    WRITE_ONCE(me->sleeping, false);
     /* A tick that fell into the sleep was not renewed. */
-    if (!READ_ONCE(stub.ticking))
+    if (!READ_ONCE(me->ticking))
         stub_arm_tick();
 }
 
 long stub_block(void)
 {
-    WRITE_ONCE(stub.vcpu->evtchn_upcall_mask, 0);
+    struct vcpu_info *vi = stub_me()->info;
+
+    WRITE_ONCE(vi->evtchn_upcall_mask, 0);
     begin_sleep();
     stub_check_timer();
-    while (!READ_ONCE(stub.vcpu->evtchn_upcall_pending))
+    while (!READ_ONCE(vi->evtchn_upcall_pending))
         doze(0);
     end_sleep();
     stub_deliver(NULL);
@@ -157,15 +164,31 @@ static bool any_pending(const evtchn_port_t *ports, unsigned int n)
     return false;
 }
 
+/* Is another vCPU woken for one of them? Then we must look now and then. */
+static bool any_elsewhere(const evtchn_port_t *ports, unsigned int n)
+{
+    unsigned int id = stub_me()->id;
+
+    for (unsigned int i = 0; i < n; i++)
+        if (stub.port_vcpu[ports[i]] != id)
+            return true;
+    return false;
+}
+
 long stub_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout)
 {
+    bool elsewhere = any_elsewhere(ports, n);
+    struct vcpu_info *vi = stub_me()->info;
+
     begin_sleep();
     stub_harvest();
     while (!any_pending(ports, n) && !(timeout && stub_now() >= timeout)) {
-        if (READ_ONCE(stub.vcpu->evtchn_upcall_pending) &&
-            !READ_ONCE(stub.vcpu->evtchn_upcall_mask))
+        uint64_t glance = stub_now() + SANDBOX_TICK_NS;
+
+        if (READ_ONCE(vi->evtchn_upcall_pending) &&
+            !READ_ONCE(vi->evtchn_upcall_mask))
             break;
-        doze(timeout);
+        doze(elsewhere && (!timeout || glance < timeout) ? glance : timeout);
     }
     end_sleep();
     stub_deliver(NULL);

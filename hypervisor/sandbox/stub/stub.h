@@ -1,9 +1,10 @@
 /*
  * The stub: the engine's half inside a guest's process.
  *
- * It has no libc, no relocations and one vCPU. start.c sets up the process
- * and seals it; then guest code runs, and the stub is entered through the
- * hypercall page (calls.c), by signals (traps.c), and nowhere else.
+ * It has no libc and no relocations. start.c sets up the process, a thread for
+ * each vCPU, and seals it; then guest code runs, and the stub is entered
+ * through the hypercall page (calls.c), by signals (traps.c), and nowhere else.
+ * Each thread finds its own state through the GS base.
  */
 #ifndef RINGSIDE_STUB_H
 #define RINGSIDE_STUB_H
@@ -22,14 +23,14 @@
 /* Nothing here is seen from outside, so nothing needs a relocation. */
 #pragma GCC visibility push(hidden)
 
-struct stub {
-    struct shared_info *shared;
-    struct vcpu_info *vcpu;
+/* Of one vCPU; only its thread uses it, but where noted. */
+struct stub_vcpu {
+    struct stub_vcpu *self; /* first: what GS points to */
+    unsigned int id;
+    struct vcpu_info *info;
     struct sandbox_page *page;
-    void (*callback)(struct cpu_user_regs *); /* event upcall, or NULL */
-    void (*trap[TRAPS])(struct cpu_user_regs *);
     uint64_t deadline;        /* system time of VIRQ_TIMER, 0: none */
-    evtchn_port_t timer_port; /* bound to VIRQ_TIMER, 0: none */
+    evtchn_port_t timer_port; /* bound to VIRQ_TIMER, 0: none; any thread's */
     uint64_t tick_ns;         /* system time when the tick timer fires */
     bool ticking;             /* the tick timer is armed */
     bool sleeping;            /* in block or poll: the tick must not harvest */
@@ -37,7 +38,26 @@ struct stub {
     bool trapped;             /* a trap handler of the guest is running */
 };
 
+/* Of the domain; changed by hypercalls only. */
+struct stub {
+    struct shared_info *shared;
+    void (*callback)(struct cpu_user_regs *); /* event upcall, or NULL */
+    void (*trap[TRAPS])(struct cpu_user_regs *);
+    uint8_t port_vcpu[SANDBOX_PORTS]; /* which vCPU is told */
+    unsigned int ready; /* vCPUs' threads that have set themselves up */
+    struct stub_vcpu vcpu[SANDBOX_MAX_VCPUS];
+};
+
 extern struct stub stub;
+
+/* The running thread's. */
+static inline struct stub_vcpu *stub_me(void)
+{
+    struct stub_vcpu *me;
+
+    __asm__("mov %%gs:0, %0" : "=r"(me));
+    return me;
+}
 
 static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -61,14 +81,20 @@ static inline long sys3(long n, long a, long b, long c)
 
 /* ---- entry.S ---- */
 
-/* Leaves the stub for the guest. */
-_Noreturn void stub_enter(uint64_t rip, uint64_t rsp, uint64_t rsi);
+/* Leaves the stub for the guest, with the registers of page->entry. */
+_Noreturn void stub_enter(const void *entry);
+/* A thread that runs stub_thread(vcpu) on a stack; its id, or -errno. */
+long stub_clone(unsigned long flags, uint64_t stack, unsigned long vcpu);
 /* Where entries of the hypercall page that need the stub jump to. */
 void stub_hypercall_entry(void);
 void stub_sigreturn(void);
 /* Copies n bytes (a multiple of 4) from the guest; -EFAULT on a fault. */
 long stub_read_guest(void *to, const void *from, size_t n);
 extern char stub_read_fault[], stub_read_fixup[];
+
+/* ---- start.c ---- */
+
+_Noreturn void stub_thread(unsigned long vcpu);
 
 /* ---- events.c ---- */
 
@@ -95,6 +121,8 @@ void stub_fill_hypercall_page(uint8_t *page);
 /* ---- traps.c ---- */
 
 void stub_install_signals(void);
+/* This thread's own stack for them. */
+void stub_set_signal_stack(const struct sandbox_page *page);
 _Noreturn void stub_die(unsigned long vector, unsigned long rip,
                         unsigned long address, unsigned long error);
 

@@ -50,7 +50,7 @@ static void to_xen(struct cpu_user_regs *r, const struct sigcontext *c)
         .ss = c->ss,
         .error_code = (uint32_t)c->err,
         .entry_vector = (uint32_t)c->trapno,
-        .saved_upcall_mask = stub.vcpu->evtchn_upcall_mask,
+        .saved_upcall_mask = stub_me()->info->evtchn_upcall_mask,
     };
 }
 
@@ -101,6 +101,7 @@ static void on_trap(int sig, siginfo_t *info, struct ucontext *uc)
 {
     struct sigcontext *c = &uc->uc_mcontext;
     struct cpu_user_regs regs;
+    struct stub_vcpu *me;
 
     (void)info;
     c->trapno = vector_of(sig, c->trapno);
@@ -108,35 +109,46 @@ static void on_trap(int sig, siginfo_t *info, struct ucontext *uc)
         c->rip = (uint64_t)stub_read_fixup;
         return;
     }
-    if (stub.trapped || c->trapno >= TRAPS || !stub.trap[c->trapno])
+    me = stub_me();
+    if (me->trapped || c->trapno >= TRAPS || !stub.trap[c->trapno])
         stub_die(c->trapno, c->rip, c->cr2, c->err);
     to_xen(&regs, c);
     if (c->trapno == VECTOR_PAGE_FAULT)
-        stub.vcpu->arch.cr2 = c->cr2;
-    stub.trapped = true;
+        me->info->arch.cr2 = c->cr2;
+    me->trapped = true;
     stub.trap[c->trapno](&regs);
-    stub.trapped = false;
+    me->trapped = false;
     from_xen(c, &regs);
 }
 
 /* The tick: a guest that computes gets its events and its timer, too. */
 static void on_tick(int sig, siginfo_t *info, struct ucontext *uc)
 {
+    struct stub_vcpu *me = stub_me();
     struct cpu_user_regs regs;
 
     (void)sig;
     (void)info;
-    WRITE_ONCE(stub.ticking, false);
-    if (READ_ONCE(stub.sleeping))
+    WRITE_ONCE(me->ticking, false);
+    if (READ_ONCE(me->sleeping))
         return;
-    if (!stub.vcpu->evtchn_upcall_mask)
+    if (!me->info->evtchn_upcall_mask)
         stub_harvest();
     stub_check_timer();
     stub_arm_tick();
-    if (READ_ONCE(stub.changing))
+    if (READ_ONCE(me->changing))
         return; /* the end of that call delivers */
     to_xen(&regs, &uc->uc_mcontext);
     stub_deliver(&regs);
+}
+
+/* Another vCPU lowered this one: the call lasts until it is raised. */
+static void on_look(int sig, siginfo_t *info, struct ucontext *uc)
+{
+    (void)sig;
+    (void)info;
+    (void)uc;
+    sys3(SANDBOX_CALL_LOOK, 0, 0, 0);
 }
 
 static void install(int sig, void (*fn)(int, siginfo_t *, struct ucontext *))
@@ -153,11 +165,16 @@ static void install(int sig, void (*fn)(int, siginfo_t *, struct ucontext *))
 void stub_install_signals(void)
 {
     static const int traps[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
-    stack_t ss = { .ss_sp = (void *)stub.page->stack,
-                   .ss_size = stub.page->stack_size };
 
-    sys3(__NR_sigaltstack, (long)&ss, 0, 0);
     for (unsigned int i = 0; i < sizeof(traps) / sizeof(traps[0]); i++)
         install(traps[i], on_trap);
     install(SIGALRM, on_tick);
+    install(SIGURG, on_look);
+}
+
+void stub_set_signal_stack(const struct sandbox_page *page)
+{
+    stack_t ss = { .ss_sp = (void *)page->stack, .ss_size = page->stack_size };
+
+    sys3(__NR_sigaltstack, (long)&ss, 0, 0);
 }

@@ -1,0 +1,75 @@
+/*
+ * vCPUs: their life (vcpu_op), and what the hypervisor tells each of them in
+ * its vcpu_info, its time area and its runstate area.
+ *
+ *   (none) → initialised → up ⇄ down
+ *
+ * vCPU 0 is up from the domain's first instruction. The others wait, without
+ * running an instruction, until the guest gave them a first state
+ * (VCPUOP_initialise) and raises them (VCPUOP_up). A vCPU that was lowered goes
+ * on where it was.
+ */
+#ifndef RINGSIDE_VCPU_H
+#define RINGSIDE_VCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "guest_access.h"
+#include "xen_compat.h"
+
+#define DOMAIN_MAX_VCPUS 8
+
+struct domain;
+
+/* The state in which a vCPU executes its first instruction. */
+struct vcpu_regs {
+    uint64_t rip, rsp, rax, rcx, rdx, rbx, rbp, rsi, rdi;
+};
+
+struct vcpu {
+    struct domain *domain;
+    unsigned int id;
+    bool initialised;
+    bool up; /* as the guest wishes; it may be on its way */
+    struct vcpu_regs entry;
+    struct timer timer, periodic; /* clock.c */
+
+    /* Where the guest wants to be told things, unless in shared_info. */
+    struct vcpu_info *info; /* in its RAM, pinned; NULL: shared_info */
+    xen_pfn_t info_gfn;
+    guest_addr_t time_area, runstate_area; /* 0: none */
+
+    uint64_t offline_ns, offline_since; /* not up: in all, and since when */
+    uint64_t hypercalls;
+
+    /* A call that is done in turns (hypercall.h). */
+    unsigned int work; /* done in this turn */
+    bool again;        /* it goes on with the arguments again_args */
+    uint64_t again_args[3];
+
+    /* A process's call: its arguments' bytes; a guest address is an offset
+     * into them. NULL: addresses are in the domain's memory. */
+    uint8_t *space;
+    size_t space_size;
+
+    void *engine;
+};
+
+void vcpu_init(struct domain *d, unsigned int id);
+/* The end of a domain: timers, pinned pages. May be called again. */
+void vcpu_stop(struct vcpu *v);
+
+/* vCPU `id` of d, NULL if there is none. */
+struct vcpu *vcpu_of(struct domain *d, uint64_t id);
+
+/* What the guest reads and writes for v. Only of guests. */
+struct vcpu_info *vcpu_info_of(struct vcpu *v);
+
+/* What v did with its time until now. */
+void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
+/* Writes it to the area that the guest registered, if it did. */
+void vcpu_publish_runstate(struct vcpu *v);
+
+#endif
