@@ -15,7 +15,8 @@ probe_guest_sources = %D%/ring.c $(probe_sources)
 check_DATA += %D%/probe_guest.elf
 CLEANFILES += %D%/probe_guest.elf
 EXTRA_DIST += %D%/ring.c
-system_tests += tests/system/xenstore_probe.sh
+system_tests += tests/system/xenstore_probe.sh \
+	tests/system/xenstore_conformance.sh
 
 %D%/probe_guest.elf: $(probe_guest_sources) $(top_srcdir)/%D%/probe.h \
 		$(top_srcdir)/%D%/stream.h $(top_srcdir)/%D%/agent.h \
