@@ -270,8 +270,7 @@ static const char *create(struct m_request *q, const char *path,
 static const char *replace(struct m_request *q, struct m_node *n,
                            const char *value, size_t len)
 {
-    if (!size_fits(q, n->path, n->perms.n, len, 0) ||
-        (len > n->len && !nodes_fit(q, n->perms.e[0].domid, 0)))
+    if (!size_fits(q, n->path, n->perms.n, len, 0))
         return "ENOSPC";
     touch(q, n->path, M_T_WRITTEN | M_T_EVENT);
     memcpy(n->value, value, len);

@@ -46,12 +46,9 @@ struct stage {
 };
 
 /* Small, so that they are met. */
-static const struct m_quota quota = { .nodes = 14,
-                                      .watches = 6,
-                                      .txns = 2,
-                                      .perms = 3,
-                                      .node_size = 90,
-                                      .path = 24 };
+static const struct m_quota quota = {
+    .nodes = 6, .watches = 6, .txns = 2, .perms = 3, .node_size = 90, .path = 24
+};
 
 static void set_quota(struct store *s)
 {

@@ -74,12 +74,16 @@ bool step_parse(const char *line, struct step *step);
  * What a play is made of. Each has its own likings, so that what is rare in
  * one is frequent in another.
  */
+#define MAKER_RECENT 4
 struct maker {
     uint64_t seed;
     unsigned int names, depth, values; /* how many there are */
     unsigned int perms;                /* entries of a list */
+    unsigned int big;                  /* of 100 paths, in a large directory */
     unsigned int in_txn;               /* of 8 requests, if one is open */
-    unsigned int weight[32];           /* of kinds of requests */
+    unsigned int stays; /* of 8 paths, at those that were used last */
+    char recent[MAKER_RECENT][M_PATH];
+    unsigned int weight[32]; /* of kinds of requests */
 };
 
 void maker_init(struct maker *k, uint64_t seed);

@@ -64,7 +64,7 @@ static void add_odd_path(struct step *s)
 static void add_big_path(struct step *s)
 {
     add(s, "/big");
-    if (pick(12) == 0)
+    if (pick(25) == 0)
         return;
     add(s, "/n%02u-", pick(56));
     add(s, "%0*d", (int)(60 + pick(2) * 30), 0);
@@ -79,25 +79,40 @@ static void add_special(struct step *s)
     add(s, "%s", special[pick(5)]);
 }
 
-static void add_path(struct step *s)
+static void add_new_path(struct step *s)
 {
     unsigned int what = pick(100);
 
-    if (what < 50) {
+    if (pick(100) < maker->big) {
+        add_big_path(s);
+    } else if (what < 55) {
         add(s, "/");
         add_names(s, 1 + pick(maker->depth));
-    } else if (what < 70) {
+    } else if (what < 75) {
         add_names(s, 1 + pick(2));
-    } else if (what < 86) {
+    } else if (what < 95) {
         add(s, "/local/domain/%u", M_DOMID + pick(M_GUESTS));
         if (pick(4)) {
             add(s, "/");
             add_names(s, 1 + pick(2));
         }
-    } else if (what < 96) {
-        add_big_path(s);
     } else {
         add_odd_path(s);
+    }
+}
+
+/* One of those that were used last, or another. */
+static void add_path(struct step *s)
+{
+    char *last = maker->recent[pick(MAKER_RECENT)];
+    unsigned int from = s->len;
+
+    if (*last && pick(8) < maker->stays) {
+        add(s, "%s", last);
+    } else {
+        add_new_path(s);
+        snprintf(last, sizeof(maker->recent[0]), "%.*s", (int)(s->len - from),
+                 s->payload + from);
     }
     end_string(s);
 }
@@ -162,6 +177,16 @@ static void add_domid(struct step *s)
 
 /* ---- requests ---- */
 
+static void list_args(struct step *s)
+{
+    if (pick(100) < maker->big) {
+        add(s, "/big");
+        end_string(s);
+    } else {
+        add_path(s);
+    }
+}
+
 static void write_args(struct step *s)
 {
     add_path(s);
@@ -170,7 +195,7 @@ static void write_args(struct step *s)
 
 static void part_args(struct step *s)
 {
-    add_path(s);
+    list_args(s);
     add(s, "%u", pick(2) ? 0 : pick(5000));
     end_string(s);
 }
@@ -220,7 +245,7 @@ struct making {
 
 static const struct making makings[] = {
     { XS_READ, 10, add_path },
-    { XS_DIRECTORY, 8, add_path },
+    { XS_DIRECTORY, 8, list_args },
     { XS_DIRECTORY_PART, 6, part_args },
     { XS_GET_PERMS, 5, add_any_path },
     { XS_WRITE, 22, write_args },
@@ -285,6 +310,7 @@ static void make_request(const struct stage *stage, struct step *s)
 void maker_init(struct maker *k, uint64_t seed)
 {
     static const unsigned int liking[] = { 1, 2, 2, 2, 8 };
+    static const unsigned int big[] = { 0, 0, 5, 10, 60 };
 
     _Static_assert(MAKINGS <= sizeof(k->weight) / sizeof(k->weight[0]), "");
     maker = k;
@@ -294,6 +320,8 @@ void maker_init(struct maker *k, uint64_t seed)
     k->values = 1 + pick(8);
     k->perms = 1 + pick(4);
     k->in_txn = pick(8);
+    k->stays = pick(8);
+    k->big = big[pick(5)];
     for (size_t i = 0; i < MAKINGS; i++)
         k->weight[i] = makings[i].weight * liking[pick(5)];
 }
