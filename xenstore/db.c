@@ -209,7 +209,7 @@ static bool is_saved(const struct db *db, const struct store *s)
 /* The file holds what the store holds. */
 static void saved(struct db *db, struct store *s)
 {
-    node_unref(db->root);
+    node_unref_later(db->root);
     db->root = node_ref(s->root);
     for (int i = 0; i < SPECIAL_COUNT; i++) {
         perms_unref(db->special[i]);

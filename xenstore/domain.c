@@ -112,7 +112,7 @@ static void remove_at(struct store *s, struct tree_walk *w)
         tree_remove(&s->root, &s->path, &gone))
         return;
     uncharge_tree(s, gone);
-    node_unref(gone);
+    node_unref_later(gone);
 }
 
 /* The root cannot be removed: it returns to domain 0. */
@@ -150,7 +150,7 @@ static void remove_owned(struct store *s, struct domain *d)
             remove_at(s, &w);
         }
     }
-    node_unref(before);
+    node_unref_later(before);
 }
 
 static void reclaim_special(struct store *s, unsigned int domid)

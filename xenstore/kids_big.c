@@ -71,10 +71,12 @@ static struct vec *vec_own(struct vec **place, unsigned int level)
 
     if (old && old->refs == 1)
         return old;
-    v = calloc(1, sizeof(*v));
+    v = malloc(sizeof(*v));
     if (!v)
         return NULL;
-    if (old) {
+    if (!old) {
+        *v = (struct vec){ 0 };
+    } else {
         *v = *old;
         for (unsigned int i = 0; i < VEC_WIDTH; i++) {
             if (v->p[i] && level)
@@ -173,9 +175,10 @@ static struct hx *hx_alloc(unsigned int cap)
 {
     size_t size =
         cap ? cap * sizeof(struct hx_entry) : HX_WIDTH * sizeof(struct hx *);
-    struct hx *h = calloc(1, sizeof(*h) + size);
+    struct hx *h = malloc(sizeof(*h) + size);
 
     if (h) {
+        memset(h, 0, sizeof(*h) + size);
         h->refs = 1;
         h->cap = (uint16_t)cap;
     }

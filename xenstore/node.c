@@ -86,7 +86,7 @@ struct node *node_ref(struct node *n)
     return n;
 }
 
-/* Leaves a child that lost its last reference to the loop of node_unref(). */
+/* A node that lost its last reference joins a list, and ends by and by. */
 static void node_drop(struct node *n, void *arg)
 {
     struct node **dead = arg;
@@ -98,19 +98,41 @@ static void node_drop(struct node *n, void *arg)
     *dead = n;
 }
 
+/* Takes the first node of a list apart; children that end join the list. */
+static void node_free_one(struct node **dead)
+{
+    struct node *n = *dead;
+
+    *dead = n->next_dead;
+    perms_unref(n->perms);
+    kids_unref(n->kids, node_drop, dead);
+    node_stats.nodes--;
+    node_stats.bytes -= node_size(n->name_len, n->value_len);
+    free(n);
+}
+
 void node_unref(struct node *n)
 {
     struct node *dead = NULL;
 
-    if (!n)
-        return;
-    node_drop(n, &dead);
-    while ((n = dead)) {
-        dead = n->next_dead;
-        perms_unref(n->perms);
-        kids_unref(n->kids, node_drop, &dead);
-        node_stats.nodes--;
-        node_stats.bytes -= node_size(n->name_len, n->value_len);
-        free(n);
-    }
+    if (n)
+        node_drop(n, &dead);
+    while (dead)
+        node_free_one(&dead);
+}
+
+/* Nodes that are nobody's, and wait for node_reap(). */
+static struct node *left_over;
+
+void node_unref_later(struct node *n)
+{
+    if (n)
+        node_drop(n, &left_over);
+}
+
+bool node_reap(unsigned int max)
+{
+    for (; left_over && max; max--)
+        node_free_one(&left_over);
+    return left_over != NULL;
 }

@@ -8,6 +8,7 @@
 #ifndef XS_NODE_H
 #define XS_NODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -63,5 +64,13 @@ bool node_same(const struct node *a, const struct node *b);
 struct node *node_ref(struct node *n);
 /* Never recurses, however deep the node's subtree is. NULL is allowed. */
 void node_unref(struct node *n);
+
+/*
+ * The same for what may be many nodes: they are left to node_reap(), so that
+ * nobody waits for their end. NULL is allowed.
+ */
+void node_unref_later(struct node *n);
+/* Frees up to `max` of them. Returns whether there are more. */
+bool node_reap(unsigned int max);
 
 #endif

@@ -219,17 +219,26 @@ int op_mkdir(struct request *rq)
 
 /* ---- remove ---- */
 
-/* Books every node of a removed subtree on its owner. */
+/* Books the nodes of a removed subtree on their owners. */
 static int account_gone(struct request *rq, struct node *top)
 {
+    unsigned int owner = perms_owner(top->perms);
+    int64_t nodes = 0, bytes = 0;
     struct tree_walk w;
     struct node *n;
     int err = 0;
 
     tree_walk_begin(&w, top);
-    while (!err && (n = tree_walk_next(&w)))
-        err = account(rq, perms_owner(n->perms), -1, -node_cost(n));
-    return err;
+    while (!err && (n = tree_walk_next(&w))) {
+        if (perms_owner(n->perms) != owner) {
+            err = account(rq, owner, nodes, bytes);
+            owner = perms_owner(n->perms);
+            nodes = bytes = 0;
+        }
+        nodes--;
+        bytes -= node_cost(n);
+    }
+    return err ? err : account(rq, owner, nodes, bytes);
 }
 
 /* Watchers are told first: what they may hear is judged before the removal. */
@@ -246,7 +255,7 @@ static int remove_node(struct request *rq, struct node *n)
     if (err)
         return err;
     err = account_gone(rq, n);
-    node_unref(n);
+    node_unref_later(n);
     return err;
 }
 

@@ -10,6 +10,9 @@
 #include "throttle.h"
 #include "tree.h"
 
+/* Removed nodes that are freed in one turn: no longer than a slice. */
+#define REAP_MAX 512
+
 static int store_mkdir(struct store *s, const char *name)
 {
     struct perm owner = { 0, 0 };
@@ -78,6 +81,8 @@ void store_free(struct store *s)
     watches_free(&s->watches);
     fair_free(&s->fair);
     node_unref(s->root);
+    while (node_reap(UINT32_MAX))
+        ;
     for (int i = 0; i < SPECIAL_COUNT; i++)
         perms_unref(s->special[i]);
     free(s);
@@ -178,6 +183,8 @@ bool store_flush(struct store *s)
     serve_ready(s);
     more = fair_run(s);
     flush_dirty(s);
+    if (node_reap(REAP_MAX))
+        more = true;
     return more || !list_empty(&s->ready) || !list_empty(&s->dirty);
 }
 

@@ -10,12 +10,16 @@
 #include "store.h"
 #include "tree.h"
 
-#define BUCKETS_MIN 16
-
 static void txn_charge(struct txn *t, int64_t bytes)
 {
     t->memory += (size_t)bytes;
     domain_charge(t->conn->dom, QUOTA_MEMORY, bytes);
+}
+
+static void txn_free_table(struct txn *t)
+{
+    if (t->table != t->first_table)
+        free(t->table);
 }
 
 struct txn *txn_find(struct conn *c, uint32_t id)
@@ -47,12 +51,8 @@ static int txn_new(struct conn *c, uint32_t id, struct txn **out)
 
     if (!t)
         return -ENOMEM;
-    t->buckets = BUCKETS_MIN;
-    t->table = calloc(t->buckets, sizeof(*t->table));
-    if (!t->table) {
-        free(t);
-        return -ENOMEM;
-    }
+    t->buckets = TXN_BUCKETS;
+    t->table = t->first_table;
     t->conn = c;
     t->id = id;
     t->base = node_ref(c->store->root);
@@ -63,7 +63,7 @@ static int txn_new(struct conn *c, uint32_t id, struct txn **out)
     c->nr_txns++;
     c->store->open_txns++;
     domain_charge(c->dom, QUOTA_TXNS, 1);
-    txn_charge(t, (int64_t)(sizeof(*t) + t->buckets * sizeof(*t->table)));
+    txn_charge(t, (int64_t)sizeof(*t));
     log_trace(LOG_OBJ, "connection %llu: transaction %u begins",
               (unsigned long long)c->id, t->id);
     *out = t;
@@ -97,14 +97,14 @@ void txn_end(struct txn *t)
               (unsigned long long)c->id, t->id);
     list_for_each_safe(pos, tmp, &t->touched)
         free(container_of(pos, struct txn_entry, touched));
-    node_unref(t->root);
-    node_unref(t->base);
+    node_unref_later(t->root);
+    node_unref_later(t->base);
     list_del(&t->entry);
     c->nr_txns--;
     c->store->open_txns--;
     domain_charge(c->dom, QUOTA_TXNS, -1);
     txn_charge(t, -(int64_t)t->memory);
-    free(t->table);
+    txn_free_table(t);
     free(t->delta);
     free(t);
 }
@@ -126,7 +126,7 @@ static void txn_grow(struct txn *t)
     if (!table)
         return;
     txn_charge(t, (int64_t)((buckets - t->buckets) * sizeof(*table)));
-    free(t->table);
+    txn_free_table(t);
     t->table = table;
     t->buckets = buckets;
     list_for_each(pos, &t->touched) {
@@ -323,7 +323,7 @@ static int txn_apply_removal(struct txn *t, struct node **root,
     if (err)
         return err;
     err = txn_account_gone(t, gone);
-    node_unref(gone);
+    node_unref_later(gone);
     return err;
 }
 
@@ -442,6 +442,6 @@ int txn_commit(struct txn *t)
         if (e->flags & TXN_EVENT)
             txn_fire(t, e, old);
     }
-    node_unref(old);
+    node_unref_later(old);
     return 0;
 }

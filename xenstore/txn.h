@@ -55,6 +55,8 @@ struct txn_delta {
     int64_t nodes, bytes;
 };
 
+#define TXN_BUCKETS 16 /* of a new transaction */
+
 struct txn {
     struct list entry; /* conn->txns */
     struct conn *conn;
@@ -63,7 +65,7 @@ struct txn {
     bool doomed; /* a live update overtook it: it conflicts */
     struct node *base, *root;
     struct list touched, apply;
-    struct txn_entry **table;
+    struct txn_entry **table, *first_table[TXN_BUCKETS];
     uint32_t buckets, entries;
     struct txn_delta *delta;
     uint32_t deltas, deltas_cap;

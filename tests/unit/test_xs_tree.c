@@ -350,6 +350,34 @@ static void test_deep(void **state)
     node_unref(root);
 }
 
+/* What is left over ends by and by; what a version still holds does not. */
+static void test_reap(void **state)
+{
+    struct node *root = tree_new(perms), *gone, *old;
+
+    (void)state;
+    assert_int_equal(add(&root, "/dir", ""), 0);
+    for (unsigned int i = 0; i < 100; i++) {
+        const struct path *p = child_at(i);
+
+        assert_int_equal(tree_add(&root, p, p->depth, NULL, 0, perms), 0);
+    }
+    old = node_ref(root);
+    assert_int_equal(tree_remove(&root, at("/dir"), &gone), 0);
+    node_unref_later(gone);
+    assert_false(node_reap(10));
+    assert_int_equal(node_stats.nodes, 103); /* the new root is a copy */
+    node_unref_later(old);
+    assert_int_equal(node_stats.nodes, 103);
+    assert_true(node_reap(10));
+    assert_int_equal(node_stats.nodes, 93);
+    assert_false(node_reap(92));
+    assert_int_equal(node_stats.nodes, 1);
+    node_unref_later(NULL);
+    assert_false(node_reap(1));
+    node_unref(root);
+}
+
 /* ---- permissions ---- */
 
 static void test_perms(void **state)
@@ -408,7 +436,7 @@ int main(void)
         T(test_basics),      T(test_versions), T(test_in_place),
         T(test_generations), T(test_random),   T(test_equal_hashes),
         T(test_walk),        T(test_deep),     T(test_perms),
-        T(test_any_domain),
+        T(test_any_domain),  T(test_reap),
     };
 
     hash_init();
