@@ -63,9 +63,11 @@ static void sock_reading(struct conn *c, bool on)
         event_del(sock_of(c)->in);
 }
 
+/* What came before was served, and its replies may have been waited for. */
 static void sock_violation(struct conn *c, uint32_t error)
 {
     (void)error;
+    sock_flush(c);
     conn_kill(c);
 }
 

@@ -150,6 +150,10 @@ static const struct probe probes[] = {
       "toolong 4294967295\n"
       "toolong 4294967280\n"
       "toolong 65536" },
+    { "what came before such a header is answered",
+      "WRITE ~/a|v = OK|\n"
+      "toolong 4097 READ ~/a| = v",
+      ON_SOCKET },
     { "what goes with a connection that is ended",
       "WATCH ~|t| = OK|\n"
       "begin a\n"

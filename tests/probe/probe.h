@@ -14,8 +14,9 @@
  *     repeat N TYPE...            N times; # is the number, from 0
  *     trickle TYPE...             the request goes out byte by byte
  *     pipeline N TYPE...          N requests at once, then N replies in order
- *     toolong N                   a header that announces N bytes, too many;
- *                                 afterwards the connection begins anew
+ *     toolong N [TYPE...]         a header that announces N bytes, too many,
+ *                                 behind a request if there is one; afterwards
+ *                                 the connection begins anew
  *     renew                       the connection ends and begins anew
  *     keep | same | changed       the last reply's first string: remember it;
  *                                 it is the same; it is another

@@ -1,14 +1,11 @@
 /* Runs probes and prints TAP; the language is described in probe.h. */
-#include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "tests/probe/request.h"
 #include "tests/probe/stream.h"
 
 #define LINE_MAX_ 512
-#define SLOTS     26
 
 static const struct room *const rooms[] = {
     &room_framing, &room_paths,   &room_nodes,
@@ -16,34 +13,6 @@ static const struct room *const rooms[] = {
     &room_domains, &room_quotas,  &room_guests,
 };
 #define ROOMS (sizeof(rooms) / sizeof(rooms[0]))
-
-static const char *const type_names[] = {
-    [XS_CONTROL] = "CONTROL",
-    [XS_DIRECTORY] = "DIRECTORY",
-    [XS_READ] = "READ",
-    [XS_GET_PERMS] = "GET_PERMS",
-    [XS_WATCH] = "WATCH",
-    [XS_UNWATCH] = "UNWATCH",
-    [XS_TRANSACTION_START] = "TRANSACTION_START",
-    [XS_TRANSACTION_END] = "TRANSACTION_END",
-    [XS_INTRODUCE] = "INTRODUCE",
-    [XS_RELEASE] = "RELEASE",
-    [XS_GET_DOMAIN_PATH] = "GET_DOMAIN_PATH",
-    [XS_WRITE] = "WRITE",
-    [XS_MKDIR] = "MKDIR",
-    [XS_RM] = "RM",
-    [XS_SET_PERMS] = "SET_PERMS",
-    [XS_IS_DOMAIN_INTRODUCED] = "IS_DOMAIN_INTRODUCED",
-    [XS_RESUME] = "RESUME",
-    [XS_SET_TARGET] = "SET_TARGET",
-    [XS_RESET_WATCHES] = "RESET_WATCHES",
-    [XS_DIRECTORY_PART] = "DIRECTORY_PART",
-    [23] = "GET_FEATURE",
-    [24] = "SET_FEATURE",
-    [25] = "GET_QUOTA",
-    [26] = "SET_QUOTA",
-};
-#define TYPES (sizeof(type_names) / sizeof(type_names[0]))
 
 static bool me_write(struct stream *st, const void *data, size_t len)
 {
@@ -58,186 +27,7 @@ static size_t me_read(struct stream *st, void *data, size_t len)
 }
 
 struct stream probe_me = { .write = me_write, .read = me_read };
-static uint32_t slots[SLOTS]; /* transactions by letter */
-static struct message last;   /* the last request's reply */
 static char kept[32];
-static char why[4096]; /* what was wrong with the step */
-
-__attribute__((format(printf, 1, 2))) static bool wrong(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(why, sizeof(why), fmt, ap);
-    va_end(ap);
-    return false;
-}
-
-/* ---- requests ---- */
-
-/* One step of a script: what is left of its line. */
-struct step {
-    const char *s;
-    bool root;
-};
-
-/* Whether the step's next word is `w`, which is then skipped. */
-static bool word(struct step *st, const char *w)
-{
-    size_t n = strlen(w);
-
-    if (strncmp(st->s, w, n) || (st->s[n] && st->s[n] != ' '))
-        return false;
-    st->s += n;
-    while (*st->s == ' ')
-        st->s++;
-    return true;
-}
-
-static unsigned long number(struct step *st)
-{
-    char *end;
-    unsigned long n = strtoul(st->s, &end, 10);
-
-    for (st->s = end; *st->s == ' ';)
-        st->s++;
-    return n;
-}
-
-/* "NAME" or a number. */
-static uint32_t parse_type(struct step *st)
-{
-    size_t n = strcspn(st->s, "@ ");
-
-    for (uint32_t i = 0; i < TYPES; i++)
-        if (type_names[i] && strlen(type_names[i]) == n &&
-            !strncmp(type_names[i], st->s, n)) {
-            st->s += n;
-            return i;
-        }
-    if (!isdigit((unsigned char)*st->s))
-        printf("# there is no request %s\n", st->s);
-    return (uint32_t)strtoul(st->s, (char **)&st->s, 10);
-}
-
-/* "@a", "@77" or nothing. */
-static uint32_t parse_tx(struct step *st)
-{
-    if (*st->s != '@')
-        return 0;
-    st->s++;
-    if (isdigit((unsigned char)*st->s))
-        return (uint32_t)strtoul(st->s, (char **)&st->s, 10);
-    return slots[(unsigned int)(*st->s++ - 'a') % SLOTS];
-}
-
-/* The text up to " = " is the payload; what follows is left. */
-static void parse_payload(struct step *st, struct message *m)
-{
-    const char *end = strstr(st->s, " = ");
-    size_t len;
-
-    while (*st->s == ' ' && st->s != end)
-        st->s++;
-    len = end ? (size_t)(end - st->s) : strlen(st->s);
-    m->hdr.len =
-        (uint32_t)text_expand(st->s, len, m->data, XENSTORE_PAYLOAD_MAX);
-    st->s += len + (end ? 3 : 0);
-}
-
-static void parse_request(struct step *st, struct message *m)
-{
-    memset(&m->hdr, 0, sizeof(m->hdr));
-    m->hdr.type = parse_type(st);
-    m->hdr.tx_id = parse_tx(st);
-    parse_payload(st, m);
-}
-
-/* What is wanted of domain 0, or of a guest if that is another thing. */
-static size_t parse_want(struct step *st, char *want, size_t room)
-{
-    const char *other = strstr(st->s, " / ");
-    const char *s = st->s;
-    size_t len = other ? (size_t)(other - s) : strlen(s);
-
-    if (other && probe_is_guest() && !st->root) {
-        s = other + 3;
-        len = strlen(s);
-    }
-    return len == 1 && *s == '-' ? 0 : text_expand(s, len, want, room);
-}
-
-static bool is_error(const char *want, size_t len)
-{
-    if (len < 3 || want[0] != 'E')
-        return false;
-    for (size_t i = 1; i < len; i++)
-        if (!isupper((unsigned char)want[i]) &&
-            !isdigit((unsigned char)want[i]))
-            return false;
-    return true;
-}
-
-static bool check_reply(struct step *st, const struct message *request,
-                        const struct message *reply)
-{
-    static char want[XENSTORE_PAYLOAD_MAX + 8];
-    size_t len = parse_want(st, want, sizeof(want) - 1);
-    bool error = is_error(want, len);
-
-    if (error)
-        want[len++] = '\0';
-    if (reply->hdr.type != (error ? XS_ERROR : request->hdr.type) ||
-        !text_matches(want, len, reply->data, reply->hdr.len))
-        return wrong("got type %u '%.900s', wanted '%.900s'", reply->hdr.type,
-                     text_shown(reply->data, reply->hdr.len),
-                     text_shown(want, len));
-    if (reply->hdr.tx_id != request->hdr.tx_id)
-        return wrong("the reply is of transaction %u", reply->hdr.tx_id);
-    return true;
-}
-
-static bool ask(bool root, struct message *m)
-{
-    if (root ? root_ask(m) : stream_ask(&probe_me, m))
-        return true;
-    return wrong("no reply came");
-}
-
-static bool step_request(struct step *st)
-{
-    static struct message m;
-
-    parse_request(st, &m);
-    last = m;
-    return ask(st->root, &last) && check_reply(st, &m, &last);
-}
-
-static bool step_repeat(struct step *st)
-{
-    unsigned long n = number(st);
-
-    for (text_number = 0; text_number < n; text_number++) {
-        struct step one = *st;
-
-        if (!step_request(&one))
-            return false;
-    }
-    return true;
-}
-
-static bool step_begin(struct step *st)
-{
-    struct message m = { .hdr = { .type = XS_TRANSACTION_START, .len = 1 } };
-    unsigned long id;
-
-    if (!ask(st->root, &m))
-        return false;
-    id = strtoul(m.data, NULL, 10);
-    slots[(unsigned int)(*st->s - 'a') % SLOTS] = (uint32_t)id;
-    return (m.hdr.type == XS_TRANSACTION_START && id) ||
-           wrong("got '%s'", m.data);
-}
 
 /* ---- framing ---- */
 
@@ -246,23 +36,24 @@ static bool step_trickle(struct step *st)
     static struct message m;
     const char *bytes = (const char *)&m;
 
-    parse_request(st, &m);
+    request_parse(st, &m);
     m.hdr.req_id = 0xfffffff0;
     for (size_t i = 0; i < sizeof(m.hdr) + m.hdr.len; i++)
         if (!carrier_write(bytes + i, 1))
             return wrong("cannot write");
-    if (!stream_get(&probe_me, &last) || last.hdr.req_id != m.hdr.req_id)
+    if (!stream_get(&probe_me, &last_reply) ||
+        last_reply.hdr.req_id != m.hdr.req_id)
         return wrong("no reply came");
-    return check_reply(st, &m, &last);
+    return request_check(st, &m, &last_reply);
 }
 
 static bool step_pipeline(struct step *st)
 {
     static struct message m;
     static char bytes[16384];
-    uint32_t n = (uint32_t)number(st), size;
+    uint32_t n = (uint32_t)step_number(st), size;
 
-    parse_request(st, &m);
+    request_parse(st, &m);
     size = (uint32_t)sizeof(m.hdr) + m.hdr.len;
     for (m.hdr.req_id = 0; m.hdr.req_id < n; m.hdr.req_id++)
         memcpy(bytes + m.hdr.req_id * size, &m, size);
@@ -271,9 +62,9 @@ static bool step_pipeline(struct step *st)
     for (uint32_t i = 0; i < n; i++) {
         struct step one = *st;
 
-        if (!stream_get(&probe_me, &last) || last.hdr.req_id != i)
+        if (!stream_get(&probe_me, &last_reply) || last_reply.hdr.req_id != i)
             return wrong("reply %u is not the next", i);
-        if (!check_reply(&one, &m, &last))
+        if (!request_check(&one, &m, &last_reply))
             return false;
     }
     return true;
@@ -288,11 +79,26 @@ static bool step_renew(struct step *st)
 
 static bool step_too_long(struct step *st)
 {
+    static char bytes[2 * sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
+    static struct message m;
     struct xsd_sockmsg hdr = { .type = XS_READ };
+    bool before;
+    size_t len = 0;
 
-    hdr.len = (uint32_t)number(st);
-    if (!carrier_write(&hdr, sizeof(hdr)))
+    hdr.len = (uint32_t)step_number(st);
+    before = *st->s;
+    if (before) {
+        request_parse(st, &m);
+        len = sizeof(m.hdr) + m.hdr.len;
+        memcpy(bytes, &m, len);
+    }
+    memcpy(bytes + len, &hdr, sizeof(hdr));
+    if (!carrier_write(bytes, len + sizeof(hdr)))
         return wrong("cannot write");
+    if (before && !stream_get(&probe_me, &last_reply))
+        return wrong("no reply came");
+    if (before && !request_check(st, &m, &last_reply))
+        return false;
     if (!carrier_broken())
         return wrong("the connection goes on");
     return step_renew(st);
@@ -327,7 +133,7 @@ static bool step_events(struct step *st)
 {
     static char got[8192], want[8192];
 
-    want[parse_want(st, want, sizeof(want) - 1)] = '\0';
+    want[step_want(st, want, sizeof(want) - 1)] = '\0';
     collect_events(st->root, got, sizeof(got));
     return strcmp(got, want) == 0 || wrong("got '%s', wanted '%s'", got, want);
 }
@@ -335,20 +141,20 @@ static bool step_events(struct step *st)
 static bool step_keep(struct step *st)
 {
     (void)st;
-    return snprintf(kept, sizeof(kept), "%s", last.data) > 0;
+    return snprintf(kept, sizeof(kept), "%s", last_reply.data) > 0;
 }
 
 static bool step_same(struct step *st)
 {
     (void)st;
-    return !strcmp(kept, last.data) ||
-           wrong("was '%s', is '%s'", kept, last.data);
+    return !strcmp(kept, last_reply.data) ||
+           wrong("was '%s', is '%s'", kept, last_reply.data);
 }
 
 static bool step_changed(struct step *st)
 {
     (void)st;
-    return strcmp(kept, last.data) || wrong("is '%s' still", kept);
+    return strcmp(kept, last_reply.data) || wrong("is '%s' still", kept);
 }
 
 /* ---- probes ---- */
@@ -368,9 +174,9 @@ static bool step_run(const char *line)
 {
     struct step st = { .s = line };
 
-    st.root = word(&st, "root");
+    st.root = step_word(&st, "root");
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-        if (word(&st, steps[i].word))
+        if (step_word(&st, steps[i].word))
             return steps[i].run(&st);
     return step_request(&st);
 }
@@ -405,14 +211,13 @@ static bool probe_run(const struct room *r, const struct probe *p, int n)
     static char line[LINE_MAX_], text[8192];
     bool ok;
 
-    why[0] = '\0';
     ok = script_run(fresh, line);
     collect_events(false, text, sizeof(text));
     collect_events(true, text, sizeof(text));
     ok = ok && script_run(p->script, line);
     printf("%sok %d - %s: %s\n", ok ? "" : "not ", n, r->name, p->name);
     if (!ok)
-        printf("# %s\n# %s\n", line, why);
+        printf("# %s\n# %s\n", line, step_error);
     fflush(stdout);
     return ok;
 }
