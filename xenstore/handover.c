@@ -403,7 +403,7 @@ static void step(struct handover *h)
                   strerror(-err));
 }
 
-void handover_turn(struct handover *h)
+bool handover_turn(struct handover *h)
 {
     enum update_phase phase = h->d->store->update.phase;
 
@@ -413,6 +413,7 @@ void handover_turn(struct handover *h)
         prove(h);
     else if (phase == UPDATE_READY)
         step(h);
+    return !list_empty(&h->d->store->dirty);
 }
 
 void handover_free(struct handover *h)

@@ -22,8 +22,11 @@ struct handover;
 struct handover *handover_new(struct daemon *d);
 void handover_free(struct handover *h);
 
-/* Once per turn, after all queues are sent. Does not return if it succeeds. */
-void handover_turn(struct handover *h);
+/*
+ * Once per turn, after all queues are sent. Does not return if it succeeds;
+ * returns whether it has left something to send.
+ */
+bool handover_turn(struct handover *h);
 
 /* The new program: --check-state. Prints the answer; returns main()'s status.
  */

@@ -116,6 +116,12 @@ tests_fuzz_fuzz_xs_state_SOURCES = tests/fuzz/fuzz_xs_state.c $(fuzz_main)
 tests_fuzz_fuzz_xs_state_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_xs_state_LDADD = %D%/libxenstored.a
 
+check_PROGRAMS += tests/system/update_client
+tests_system_update_client_CPPFLAGS = $(HOST_CPPFLAGS) $(XENSTORE_CFLAGS)
+tests_system_update_client_SOURCES = tests/system/update_client.c
+tests_system_update_client_LDADD = $(XENSTORE_LIBS)
+guest_programs += tests/system/update_guest.elf
+system_tests += tests/system/xenstore_update.sh
 system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh \
 	tests/system/xenstore_db.sh tests/system/xenstore_control.sh \
 	tests/system/xenstore_unit.sh

@@ -124,8 +124,10 @@ void update_turn(struct store *s)
 {
     struct update *u = &s->update;
 
-    if (u->phase == UPDATE_READY && !is_clear(s))
+    if (u->phase == UPDATE_READY && !is_clear(s)) {
+        log_line("live update: waiting for %u transactions", s->open_txns);
         u->phase = UPDATE_WAITING;
+    }
     if (u->phase != UPDATE_WAITING)
         return;
     if (is_clear(s))

@@ -179,7 +179,7 @@ static void run(struct daemon *d)
         if (s->tick_ms <= s->now_ms)
             store_tick(s);
         more = store_flush(s);
-        handover_turn(d->handover);
+        more |= handover_turn(d->handover);
     }
 }
 
