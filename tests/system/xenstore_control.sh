@@ -133,6 +133,27 @@ refuses log on off
 ok "time stamps are UTC" \
     eval '! grep -v "^20[0-9-]*T[0-9:]*\.[0-9][0-9][0-9]Z " "$log"'
 
+# ---- live-update ----
+
+# A program of another name, which is what an update would bring.
+cp "$store" "$tmp/new-xenstored"
+quietly xenstore-write /kept 'over the update'
+timeout 20 "$control" live-update "$tmp/no/such/file" >"$tmp/out" 2>&1
+is "an update to nothing is refused" "$? $(grep -c "$tmp/no" "$tmp/out")" "3 1"
+timeout 20 "$control" live-update /bin/true >"$tmp/out" 2>&1
+is "to a program that is no store, too" "$?" 3
+timeout 60 "$control" live-update "$tmp/new-xenstored" >"$tmp/out" 2>&1
+is "to another store it works" "$?" 0
+is "in the same process" "$(readlink "/proc/$daemon/exe")" "$tmp/new-xenstored"
+is "which has the tree" "$(timeout 20 xenstore-read /kept)" 'over the update'
+quietly xenstore-write /later 'by the new one'
+says "and the database" ".*db $tmp/db: up to date" memreport
+store_stop KILL
+ok "killed and started again" store_start --db "$tmp/db"
+is "it has what was before" "$(timeout 20 xenstore-read /kept)" \
+    'over the update'
+is "and after" "$(timeout 20 xenstore-read /later)" 'by the new one'
+
 # ---- logfile, SIGHUP ----
 
 mv "$log" "$log.1"
