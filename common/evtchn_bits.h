@@ -43,6 +43,12 @@ static inline bool evtchn_bits_raise(struct shared_info *si,
     return true;
 }
 
+static inline void evtchn_bits_clear(struct shared_info *si, evtchn_port_t port)
+{
+    __atomic_fetch_and(&si->evtchn_pending[port / EVTCHN_WORD_BITS],
+                       ~(1ul << port % EVTCHN_WORD_BITS), __ATOMIC_SEQ_CST);
+}
+
 /* Clears the mask; a port that waited behind it is told now. */
 static inline void evtchn_bits_unmask(struct shared_info *si,
                                       struct vcpu_info *vi, evtchn_port_t port)

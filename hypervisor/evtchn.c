@@ -8,6 +8,7 @@
 
 #include "domain.h"
 #include "evtchn_bits.h"
+#include "hypercall.h"
 
 /* ---- files ---- */
 
@@ -133,8 +134,6 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
 
     if (!c)
         return -ENOMEM;
-    if (remote == DOMID_SELF)
-        remote = d->domid;
     return install(d,
                    (struct evtchn){ .state = EVTCHNSTAT_unbound,
                                     .remote = remote,
@@ -145,13 +144,14 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
 int evtchn_bind_interdomain(struct domain *d, domid_t remote,
                             evtchn_port_t remote_port, evtchn_port_t *port)
 {
-    struct domain *rd = domain_lookup(d, remote);
+    struct domain *rd;
     struct evtchn *re;
     struct evtchn e;
     int err;
 
+    rd = remote == DOMID_SELF ? d : host_domain(d->host, remote);
     if (!rd)
-        return -ESRCH;
+        return -ESRCH; /* a dying one is there, but has no ports */
     re = port_of(rd, remote_port);
     if (!re || re->state != EVTCHNSTAT_unbound || re->remote != d->domid)
         return -EINVAL;
@@ -255,6 +255,13 @@ static void release_peer(struct domain *d, const struct evtchn *e)
     }
 }
 
+/* The next user of the port must not find its last one's event. */
+static void forget_event(struct domain *d, evtchn_port_t port)
+{
+    if (!d->is_process)
+        evtchn_bits_clear(memory_own_page(d, MEMORY_OWN_SHARED_INFO), port);
+}
+
 int evtchn_close(struct domain *d, evtchn_port_t port)
 {
     struct evtchn *slot = port_of(d, port);
@@ -272,6 +279,7 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
     d->ops->port_detach(&d->vcpu[e.vcpu], port, e.channel->fd[e.end],
                         tx_of(&e));
     channel_put(e.channel);
+    forget_event(d, port);
     return 0;
 }
 
@@ -317,21 +325,24 @@ int evtchn_fds(struct domain *d, evtchn_port_t port, int *rx, int *tx)
 /* The domain an operation is about; others than oneself need privilege. */
 static int target(struct vcpu *v, domid_t dom, struct domain **out)
 {
-    *out = domain_lookup(v->domain, dom);
+    *out = dom == DOMID_SELF ? v->domain : host_domain(v->domain->host, dom);
     if (!*out)
         return -ESRCH;
     if (*out != v->domain && !domain_is_privileged(v->domain))
         return -EPERM;
-    return 0;
+    return (*out)->dying ? -EINVAL : 0;
 }
 
 static int op_alloc_unbound(struct vcpu *v, void *arg)
 {
     struct evtchn_alloc_unbound *op = arg;
+    domid_t remote = op->remote_dom;
     struct domain *d;
     int err = target(v, op->dom, &d);
 
-    return err ? err : evtchn_alloc_unbound(d, op->remote_dom, &op->port);
+    if (remote == DOMID_SELF)
+        remote = v->domain->domid; /* also when it is about another */
+    return err ? err : evtchn_alloc_unbound(d, remote, &op->port);
 }
 
 static int op_bind_interdomain(struct vcpu *v, void *arg)
@@ -417,6 +428,56 @@ static int op_unmask(struct vcpu *v, void *arg)
     return 0;
 }
 
+/* Several turns: what was closed in one is not met in the next. */
+static int op_reset(struct vcpu *v, void *arg)
+{
+    struct domain *d;
+    int err = target(v, ((struct evtchn_reset *)arg)->dom, &d);
+
+    if (err)
+        return err;
+    if (d != v->domain && d->pause_count == 0)
+        return -EINVAL;
+    for (evtchn_port_t p = 1; p < d->evtchn.nr; p++) {
+        if (!port_of(d, p))
+            continue;
+        if (hypercall_turn_over(v, HYPERCALL_CHANGE))
+            return -ERESTART;
+        evtchn_close(d, p);
+    }
+    return 0;
+}
+
+/* ---- the FIFO ABI, which is not there: Xen's answers up to that point ---- */
+
+static int op_init_control(struct vcpu *v, void *arg)
+{
+    const struct evtchn_init_control *op = arg;
+    const size_t block = sizeof(struct evtchn_fifo_control_block);
+
+    if (op->vcpu >= v->domain->nr_vcpus)
+        return -ENOENT;
+    if (op->offset > PAGE_SIZE - block || op->offset % 8 ||
+        !memory_is_ram(v->domain, op->control_gfn))
+        return -EINVAL;
+    return -ENOSYS;
+}
+
+static int op_expand_array(struct vcpu *v, void *arg)
+{
+    (void)v, (void)arg;
+    return -EOPNOTSUPP;
+}
+
+static int op_set_priority(struct vcpu *v, void *arg)
+{
+    const struct evtchn_set_priority *op = arg;
+
+    return op->port < v->domain->evtchn.max ? -ENOSYS : -EINVAL;
+}
+
+/* ---- all of them ---- */
+
 static const struct {
     int (*fn)(struct vcpu *v, void *arg);
     size_t size;
@@ -432,6 +493,13 @@ static const struct {
     [EVTCHNOP_send] = { op_send, sizeof(struct evtchn_send) },
     [EVTCHNOP_status] = { op_status, sizeof(struct evtchn_status) },
     [EVTCHNOP_unmask] = { op_unmask, sizeof(struct evtchn_unmask) },
+    [EVTCHNOP_reset] = { op_reset, sizeof(struct evtchn_reset) },
+    [EVTCHNOP_init_control] = { op_init_control,
+                                sizeof(struct evtchn_init_control) },
+    [EVTCHNOP_expand_array] = { op_expand_array,
+                                sizeof(struct evtchn_expand_array) },
+    [EVTCHNOP_set_priority] = { op_set_priority,
+                                sizeof(struct evtchn_set_priority) },
 };
 
 /* HYPERVISOR_event_channel_op(cmd, arg): copy in, act, copy back. */
@@ -446,6 +514,8 @@ long do_event_channel_op(struct vcpu *v, const uint64_t args[6])
     if (copy_from_guest(v, arg, guest_addr(args[1]), ops[cmd].size))
         return -EFAULT;
     err = ops[cmd].fn(v, arg);
+    if (err == -ERESTART)
+        return hypercall_continue(v, cmd, args[1], 0);
     if (!err && copy_to_guest(v, guest_addr(args[1]), arg, ops[cmd].size))
         return -EFAULT;
     return err;

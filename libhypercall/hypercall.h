@@ -95,6 +95,13 @@ static inline long hypercall_evtchn_status(struct evtchn_status *op)
                         sizeof(*op));
 }
 
+/* Closes all ports of the domain: ours, or a paused one's. */
+static inline long hypercall_evtchn_reset(struct evtchn_reset *op)
+{
+    return hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_reset, op,
+                        sizeof(*op));
+}
+
 /* ---- grant tables: <xen/grant_table.h> ---- */
 
 /* Maps or unmaps n grants; each op carries its own status. */

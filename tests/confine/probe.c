@@ -9,6 +9,7 @@
  *   grant DOMID                      grants pages from PROBE_GRANTED on
  *   map DOMID N | map-raw DOMID | map-and-keep DOMID | crowd DOMID MIB
  *   hole                             gives a page back, in its own way
+ *   reset N                          makes N ports, and resets them
  *   fault WHAT                       ends in a fault
  *   scribble                         over what the host names, then spins
  *   block-signals                    by a forged sigreturn, then spins
@@ -464,6 +465,25 @@ static void hole(void)
     quit(9);
 }
 
+static void reset(void)
+{
+    struct evtchn_reset op = { .dom = DOMID_SELF };
+    struct evtchn_status status = { .dom = DOMID_SELF, .port = 1 };
+    unsigned long n = number();
+    evtchn_port_t port = 0;
+
+    for (unsigned long i = 0; i < n; i++)
+        check(hypercall_evtchn_alloc_unbound(DOMID_SELF, &port) == 0);
+    check(port == n);
+    check(hypercall_evtchn_reset(&op) == 0);
+    check(hypercall_evtchn_status(&status) == 0);
+    check(status.status == EVTCHNSTAT_closed);
+    check(hypercall_evtchn_send(n) == -XEN_EINVAL);
+    check(hypercall_evtchn_alloc_unbound(DOMID_SELF, &port) == 0);
+    check(port == 1);
+    quit(SHARED->wrong ? 1 : 0);
+}
+
 /* ---- faults ---- */
 
 /* The compiler need not see where to. */
@@ -599,6 +619,7 @@ static const struct {
     { "map-and-keep", map_and_keep },
     { "map-raw", map_raw },
     { "hole", hole },
+    { "reset", reset },
     { "crowd", crowd },
     { "fault", fault },
     { "scribble", scribble },

@@ -219,6 +219,16 @@ static void test_write_to_a_port(void **state)
                         "result 0\nresult fffffffffffffff7\n");
 }
 
+/* A reset takes every port's descriptor away, in several turns. */
+static void test_reset(void **state)
+{
+    struct confined *c = *state;
+    struct rs_domain_info info = confine_run(c, "reset 64");
+
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_poweroff);
+    assert_int_equal(info.exit_status, 0);
+}
+
 static void test_epoll(void **state)
 {
     const unsigned int nr = NR_EPOLL_PWAIT2;
@@ -373,13 +383,21 @@ static void test_mprotect_of_the_stub(void **state)
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_every_number),    CASE(test_numbers_around),
-        CASE(test_other_doors),     CASE(test_hypercall_numbers),
-        CASE(test_engine_calls),    CASE(test_write),
-        CASE(test_write_to_a_port), CASE(test_epoll),
-        CASE(test_timer_settime),   CASE(test_yield),
-        CASE(test_arch_prctl),      CASE(test_mmap),
-        CASE(test_mprotect),        CASE(test_mprotect_of_the_stub),
+        CASE(test_every_number),
+        CASE(test_numbers_around),
+        CASE(test_other_doors),
+        CASE(test_hypercall_numbers),
+        CASE(test_engine_calls),
+        CASE(test_write),
+        CASE(test_write_to_a_port),
+        CASE(test_epoll),
+        CASE(test_timer_settime),
+        CASE(test_yield),
+        CASE(test_reset),
+        CASE(test_arch_prctl),
+        CASE(test_mmap),
+        CASE(test_mprotect),
+        CASE(test_mprotect_of_the_stub),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

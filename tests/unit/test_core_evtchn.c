@@ -327,8 +327,6 @@ static void test_bad_calls(void **state)
     assert_int_equal(core_call(fx.h, fx.a, nr, EVTCHNOP_send, 0, 0), -EFAULT);
     assert_int_equal(
         core_call(fx.h, fx.a, nr, EVTCHNOP_send, CORE_RAM_END - 2, 0), -EINVAL);
-    assert_int_equal(core_call(fx.h, fx.a, nr, EVTCHNOP_init_control, 0, 0),
-                     -ENOSYS);
     assert_int_equal(core_call(fx.h, fx.a, nr, 99, CORE_ARG, 0), -ENOSYS);
     assert_int_equal(core_call(fx.h, fx.a, nr, ~0ull, CORE_ARG, 0), -ENOSYS);
 }

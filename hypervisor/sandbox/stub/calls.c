@@ -260,7 +260,7 @@ static void carry_out_changes(void)
 }
 
 /*
- * A call that may change the address space, in as many turns as it takes. An
+ * A call that takes turns, and may change the address space. An
  * upcall's own hypercall would make the hypervisor forget what is to be
  * changed: none comes in between.
  */
@@ -287,6 +287,16 @@ static long changing_call(unsigned long nr, unsigned long a1, unsigned long a2,
     return ret;
 }
 
+static long reset_ports(unsigned long arg)
+{
+    long ret =
+        changing_call(__HYPERVISOR_event_channel_op, EVTCHNOP_reset, arg, 0);
+
+    for (evtchn_port_t p = 1; ret == 0 && p < SANDBOX_PORTS; p++)
+        note_close(p);
+    return ret;
+}
+
 /* ---- the entry ---- */
 
 static long dispatch(unsigned long nr, unsigned long a1, unsigned long a2,
@@ -310,7 +320,8 @@ static long dispatch(unsigned long nr, unsigned long a1, unsigned long a2,
     case __HYPERVISOR_callback_op:
         return callback_op(a1, a2);
     case __HYPERVISOR_event_channel_op:
-        return event_channel_op(a1, a2);
+        return a1 == EVTCHNOP_reset ? reset_ports(a2)
+                                    : event_channel_op(a1, a2);
     case __HYPERVISOR_memory_op:
     case __HYPERVISOR_grant_table_op:
     case __HYPERVISOR_multicall:
