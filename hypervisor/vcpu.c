@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <xen/hvm/hvm_vcpu.h>
-
 #include "domain.h"
 #include "hypercall.h"
 

@@ -63,6 +63,26 @@ static inline long hypercall_evtchn_bind_virq(uint32_t virq, uint32_t vcpu,
     return err;
 }
 
+/* A new port whose events, sent by anyone here, are told to `vcpu`. */
+static inline long hypercall_evtchn_bind_ipi(uint32_t vcpu, evtchn_port_t *port)
+{
+    struct evtchn_bind_ipi op = { .vcpu = vcpu };
+    long err = hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi,
+                            &op, sizeof(op));
+
+    *port = op.port;
+    return err;
+}
+
+/* The port's events are told to `vcpu` from now on. */
+static inline long hypercall_evtchn_bind_vcpu(evtchn_port_t port, uint32_t vcpu)
+{
+    struct evtchn_bind_vcpu op = { .port = port, .vcpu = vcpu };
+
+    return hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_vcpu, &op,
+                        sizeof(op));
+}
+
 static inline long hypercall_evtchn_close(evtchn_port_t port)
 {
     struct evtchn_close op = { .port = port };

@@ -242,10 +242,20 @@ static int name_after_kernel(struct guest_config *c)
     return config_set_name(c, "name of the kernel", name);
 }
 
+static int check_vcpus(const struct guest_config *c)
+{
+    if (c->vcpus <= config_max_vcpus(c))
+        return 0;
+    return complain("vcpus = %u is more than maxvcpus = %u", c->vcpus,
+                    config_max_vcpus(c));
+}
+
 int check_guest(struct guest_config *c)
 {
     int err = check_kernel(c);
 
+    if (err == 0)
+        err = check_vcpus(c);
     if (err == 0 && c->name == NULL)
         err = name_after_kernel(c);
     if (err == 0)

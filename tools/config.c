@@ -191,11 +191,13 @@ static int read_memory(struct parser *p, struct guest_config *c, const char *s)
 
 static int read_vcpus(struct parser *p, struct guest_config *c, const char *s)
 {
-    if (strcmp(s, "1") != 0)
-        return complain("%s: vcpus = %s: guests have 1 virtual CPU for now",
-                        p->file, s);
-    c->vcpus = 1;
-    return 0;
+    return config_set_vcpus(c, p->file, s);
+}
+
+static int read_maxvcpus(struct parser *p, struct guest_config *c,
+                         const char *s)
+{
+    return config_set_maxvcpus(c, p->file, s);
 }
 
 static int read_kernel(struct parser *p, struct guest_config *c, const char *s)
@@ -269,6 +271,7 @@ static const struct {
     { "type", read_type, NULL },
     { "memory", read_memory, NULL },
     { "vcpus", read_vcpus, NULL },
+    { "maxvcpus", read_maxvcpus, NULL },
     { "kernel", read_kernel, NULL },
     { "ramdisk", read_ramdisk, NULL },
     { "cmdline", read_cmdline, NULL },

@@ -81,6 +81,36 @@ int config_set_memory(struct guest_config *c, const char *where, const char *s)
     return 0;
 }
 
+static int read_count(const char *where, const char *what, const char *s,
+                      unsigned int *out)
+{
+    char *end;
+    unsigned long n = strtoul(s, &end, 10);
+
+    if (s[0] < '0' || s[0] > '9' || *end != '\0' || n < 1 ||
+        n > CONFIG_MAX_VCPUS)
+        return complain("%s: %s '%s' is not a number from 1 to %d", where, what,
+                        s, CONFIG_MAX_VCPUS);
+    *out = (unsigned int)n;
+    return 0;
+}
+
+int config_set_vcpus(struct guest_config *c, const char *where, const char *s)
+{
+    return read_count(where, "vcpus", s, &c->vcpus);
+}
+
+int config_set_maxvcpus(struct guest_config *c, const char *where,
+                        const char *s)
+{
+    return read_count(where, "maxvcpus", s, &c->max_vcpus);
+}
+
+unsigned int config_max_vcpus(const struct guest_config *c)
+{
+    return c->max_vcpus ? c->max_vcpus : c->vcpus;
+}
+
 int config_add_words(struct guest_config *c, const char *words)
 {
     char *both;

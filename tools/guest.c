@@ -235,7 +235,7 @@ static int create_domain(struct guest *g, int kernel, int ramdisk,
     const struct guest_config *c = g->config;
     struct hypercall_create hc = {
         .memory_kib = (uint64_t)c->memory_mib * 1024,
-        .vcpus = c->vcpus,
+        .vcpus = config_max_vcpus(c),
         .flags = HYPERCALL_CREATE_STORE | HYPERCALL_CREATE_CONSOLE,
     };
     char why[256] = "";

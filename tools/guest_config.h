@@ -48,12 +48,15 @@ struct vif_config {
 
 enum end_action { END_DESTROY, END_RESTART, END_PRESERVE };
 
+#define CONFIG_MAX_VCPUS 8 /* what the hypervisor gives a domain */
+
 struct guest_config {
     char *name;        /* NULL: from the kernel's file name */
     bool name_derived; /* set by check_guest(): the user gave none */
     char *kernel, *ramdisk;
     char *cmdline; /* NULL: none */
-    unsigned int memory_mib, vcpus;
+    unsigned int memory_mib;
+    unsigned int vcpus, max_vcpus; /* at the start, and ever; max 0: the same */
     enum end_action on_poweroff, on_reboot, on_crash;
     struct disk_config disks[CONFIG_MAX_DISKS];
     unsigned int nr_disks;
@@ -85,6 +88,11 @@ int config_set(char **field, const char *value);
 
 /* Checks and sets numbers and names that come as text. */
 int config_set_name(struct guest_config *c, const char *where, const char *s);
+/* 1 to CONFIG_MAX_VCPUS. */
+int config_set_vcpus(struct guest_config *c, const char *where, const char *s);
+int config_set_maxvcpus(struct guest_config *c, const char *where,
+                        const char *s);
+unsigned int config_max_vcpus(const struct guest_config *c);
 int config_set_memory(struct guest_config *c, const char *where, const char *s);
 
 /*

@@ -80,6 +80,7 @@ enter_dir(struct writer *w, unsigned int owner, unsigned int reader,
 static void put_domain(struct writer *w, const struct guest_config *c)
 {
     unsigned int kib = c->memory_mib * 1024;
+    char path[40];
 
     enter_dir(w, 0, w->domid, "/vm/%s", w->uuid);
     put(w, "uuid", "%s", w->uuid);
@@ -90,7 +91,10 @@ static void put_domain(struct writer *w, const struct guest_config *c)
     put(w, "vm", "/vm/%s", w->uuid);
     put(w, "name", "%s", c->name);
     put(w, "domid", "%u", w->domid);
-    put(w, "cpu/0/availability", "online");
+    for (unsigned int i = 0; i < config_max_vcpus(c); i++) {
+        snprintf(path, sizeof(path), "cpu/%u/availability", i);
+        put(w, path, "%s", i < c->vcpus ? "online" : "offline");
+    }
     put(w, "memory/static-max", "%u", kib);
     put(w, "memory/target", "%u", kib);
     put(w, "memory/videoram", "0");

@@ -15,6 +15,8 @@
     "  -k, --kernel ELF     the guest (instead of a CONFIG)\n"               \
     "  -n, --name NAME      its name; default: after its kernel\n"           \
     "  -m, --memory MIB     its memory; default: 16\n"                       \
+    "  -u, --vcpus N        its virtual CPUs; default: 1\n"                  \
+    "  -U, --maxvcpus N     as many may be added; default: none\n"           \
     "  -e, --extra WORDS    appended to its command line, as are the ARGs\n" \
     "  -d, --disk SPEC      TARGET,FORMAT,VDEV,ACCESS as in "                \
     "xl-disk-configuration(5),\n"                                            \

@@ -113,6 +113,10 @@ static int set_guest_option(void *arg, int letter, const char *value)
         return config_set_name(c, "--name", value);
     case 'm':
         return config_set_memory(c, "--memory", value);
+    case 'u':
+        return config_set_vcpus(c, "--vcpus", value);
+    case 'U':
+        return config_set_maxvcpus(c, "--maxvcpus", value);
     case 'e':
         return config_add_words(c, value);
     case 'd':
@@ -134,8 +138,9 @@ static int set_guest_option(void *arg, int letter, const char *value)
     }
 }
 
-#define GUEST_NAMES \
-    "kernel", "ramdisk", "name", "memory", "extra", "disk", "vif", "quiet"
+#define GUEST_NAMES                                                      \
+    "kernel", "ramdisk", "name", "memory", "vcpus", "maxvcpus", "extra", \
+        "disk", "vif", "quiet"
 
 static const char *const run_names[] = { GUEST_NAMES, "engine" };
 static const char *const create_names[] = { GUEST_NAMES, "paused", "console" };
@@ -161,7 +166,8 @@ int options_guest(int argc, char **argv, bool is_create,
                   struct guest_options *o)
 {
     struct option_spec spec = {
-        .letters = is_create ? "k:r:n:m:e:d:v:qpc" : "k:r:n:m:e:d:v:qE:",
+        .letters =
+            is_create ? "k:r:n:m:u:U:e:d:v:qpc" : "k:r:n:m:u:U:e:d:v:qE:",
         .names = is_create ? create_names : run_names,
         .set = set_nothing,
         .max = 1,

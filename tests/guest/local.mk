@@ -9,6 +9,6 @@ guest_tests += \
 	%D%/fault_write_text.elf %D%/grants.elf %D%/heap.elf \
 	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf \
 	%D%/panic_blocking.elf %D%/registers.elf %D%/stdio.elf \
-	%D%/store.elf %D%/threads.elf %D%/time.elf %D%/vchan.elf
+	%D%/store.elf %D%/threads.elf %D%/time.elf %D%/vchan.elf %D%/vcpus.elf
 
 EXTRA_DIST += %D%/tap.h

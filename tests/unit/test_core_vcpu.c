@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <xen/hvm/hvm_vcpu.h>
-
 #include "test/engine_test.h"
 
 #define VCPUS 4u

@@ -38,7 +38,7 @@ static void a_whole_file(void **state)
                                   "name = 'web'  # its name\n"
                                   "type = \"pvh\"\n"
                                   "kernel = \"/srv/web.elf\"; memory = 32\n"
-                                  "vcpus = 1\n"
+                                  "vcpus = 2; maxvcpus = 4\n"
                                   "extra = \"root=xvda # not a comment\"\n"
                                   "disk = [ 'site.tar,raw,xvda,r',\n"
                                   "         '/dev/x, ,xvdb,w' ]\n"
@@ -47,6 +47,8 @@ static void a_whole_file(void **state)
                                   "on_crash = 'restart'\n"),
                      0);
     assert_string_equal(c.name, "web");
+    assert_int_equal(c.vcpus, 2);
+    assert_int_equal(config_max_vcpus(&c), 4);
     assert_string_equal(c.kernel, "/srv/web.elf");
     assert_string_equal(c.cmdline, "root=xvda # not a comment");
     assert_int_equal(c.memory_mib, 32);
@@ -77,7 +79,9 @@ static void wrong_files(void **state)
         { "memory = 'lots'\n", "memory 'lots' is not a number" },
         { "memory = '-1'\n", "memory '-1' is not a number" },
         { "memory = 0\n", "memory '0' is not a number" },
-        { "vcpus = 2\n", "vcpus = 2: guests have 1" },
+        { "vcpus = 0\n", "vcpus '0' is not a number from 1 to 8" },
+        { "vcpus = 9\n", "vcpus '9' is not a number from 1 to 8" },
+        { "maxvcpus = 'x'\n", "maxvcpus 'x' is not a number from 1 to 8" },
         { "type = 'hvm'\n", "runs paravirtual guests" },
         { "name = 'a b'\n", "'a b' cannot be a domain's name" },
         { "name = '12'\n", "a number would be taken" },
