@@ -247,7 +247,8 @@ void conn_resume(struct conn *c)
 void conn_event(struct conn *c, const char *path, size_t path_len,
                 const char *token, size_t token_len)
 {
-    if (c->dead || !domain_fits(c->dom, QUOTA_MEMORY, 1))
+    if (c->dead ||
+        !domain_fits(c->dom, QUOTA_MEMORY, 1 + (int64_t)outq_growth(&c->out)))
         return;
     if (outq_bytes(&c->out) > OUT_MAX) {
         log_line("closing connection %llu: it does not read its events",

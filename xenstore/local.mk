@@ -13,7 +13,7 @@ noinst_LIBRARIES += %D%/libxenstored.a
 	%D%/conn.c %D%/conn.h %D%/conn_ring.c %D%/conn_ring.h \
 	%D%/control.c %D%/control.h %D%/control_log.c \
 	%D%/control_quota.c %D%/db.c %D%/db.h %D%/db_file.c %D%/db_file.h %D%/db_load.c \
-	%D%/diff.c %D%/diff.h %D%/domain.c %D%/domain.h %D%/fair.c %D%/fair.h \
+	%D%/diff.c %D%/diff.h %D%/domain.c %D%/domain.h %D%/fair.c %D%/fair.h %D%/kept.c %D%/kept.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/hv.h %D%/hv_none.c %D%/kids.c %D%/kids.h %D%/kids_big.c \
 	%D%/kids_big.h %D%/log.c %D%/log.h %D%/node.c %D%/node.h %D%/ops.c \

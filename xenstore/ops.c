@@ -14,10 +14,13 @@ static int note(struct request *rq, unsigned int depth, unsigned int flags)
 static int account(struct request *rq, unsigned int owner, int64_t nodes,
                    int64_t bytes)
 {
-    if (rq->t)
-        return txn_account(rq->t, owner, nodes, bytes);
-    store_account(rq->s, owner, nodes, bytes);
-    return 0;
+    if (!rq->t) {
+        store_account(rq->s, owner, nodes, bytes);
+        return 0;
+    }
+    if (bytes > 0)
+        txn_grow(rq->t, bytes);
+    return txn_account(rq->t, owner, nodes, bytes);
 }
 
 /*
@@ -127,27 +130,6 @@ static int replace_value(struct request *rq, struct node *n, const void *value,
     return err;
 }
 
-/* Adds components first..depth of the path; all of them, or none. */
-static int add_nodes(struct request *rq, unsigned int first, const void *value,
-                     size_t len, struct perms *perms)
-{
-    struct node **root = request_root(rq), *gone;
-    struct path *p = &rq->s->path;
-    int err = 0;
-
-    for (unsigned int i = first; !err && i <= p->depth; i++) {
-        bool leaf = i == p->depth;
-
-        err = tree_add(root, p, i, leaf ? value : NULL, leaf ? len : 0, perms);
-        if (err && i > first) {
-            path_cut(p, first);
-            if (tree_remove(root, p, &gone) == 0)
-                node_unref(gone);
-        }
-    }
-    return err;
-}
-
 /* Notes what create() is going to do. */
 static int note_create(struct request *rq, unsigned int first)
 {
@@ -190,7 +172,7 @@ static int create(struct request *rq, const void *value, size_t len)
                   kids_bytes(parent->kids) + p->comp[depth].len + 1u))
         err = note_create(rq, depth + 1);
     if (!err)
-        err = add_nodes(rq, depth + 1, value, len, perms);
+        err = tree_add_path(request_root(rq), p, depth + 1, value, len, perms);
     perms_unref(perms);
     if (!err)
         err = account_created(rq, depth + 1, len, owner);

@@ -19,22 +19,44 @@ void outq_free(struct outq *q)
     *q = (struct outq){ 0 };
 }
 
-/* Room for `n` more bytes behind end. */
+#define MESSAGE_MAX (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
+
+static bool outq_compacts(const struct outq *q, size_t n)
+{
+    return q->start && q->end - q->start + n <= q->cap / 2;
+}
+
+/* The capacity with which n more bytes fit. */
+static size_t outq_enough(const struct outq *q, size_t n)
+{
+    size_t cap = q->cap ? q->cap : OUTQ_MIN;
+
+    if (q->cap - q->end >= n || outq_compacts(q, n))
+        return q->cap;
+    while (cap < q->end - q->start + n)
+        cap *= 2;
+    return cap;
+}
+
+size_t outq_growth(const struct outq *q)
+{
+    return outq_enough(q, MESSAGE_MAX) - q->cap;
+}
+
+/* Room for n more bytes behind end. */
 static int outq_reserve(struct outq *q, size_t n)
 {
-    size_t used = q->end - q->start, cap = q->cap ? q->cap : OUTQ_MIN;
+    size_t used = q->end - q->start, cap = outq_enough(q, n);
     unsigned char *buf;
 
     if (q->cap - q->end >= n)
         return 0;
-    if (q->start && used + n <= q->cap / 2) {
+    if (outq_compacts(q, n)) {
         memmove(q->buf, q->buf + q->start, used);
         q->start = 0;
         q->end = used;
         return 0;
     }
-    while (cap < used + n)
-        cap *= 2;
     buf = malloc(cap);
     if (!buf)
         return -ENOMEM;
@@ -52,7 +74,7 @@ void *outq_begin(struct outq *q, uint32_t type, uint32_t req_id, uint32_t tx_id)
 {
     struct xsd_sockmsg hdr = { .type = type, .req_id = req_id, .tx_id = tx_id };
 
-    if (outq_reserve(q, sizeof(hdr) + XENSTORE_PAYLOAD_MAX))
+    if (outq_reserve(q, MESSAGE_MAX))
         return NULL;
     memcpy(q->buf + q->end, &hdr, sizeof(hdr));
     return q->buf + q->end + sizeof(hdr);

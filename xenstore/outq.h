@@ -46,6 +46,9 @@ static inline size_t outq_memory(const struct outq *q)
     return q->cap + q->index_cap * sizeof(struct outq_event);
 }
 
+/* How much of that the next message adds. */
+size_t outq_growth(const struct outq *q);
+
 void outq_free(struct outq *q);
 
 /*

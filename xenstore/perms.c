@@ -8,16 +8,43 @@
 
 #include "hash.h"
 
-#define PERMS_BUCKETS 1024
+#define BUCKETS_MIN 1024u
 
-/* Lists are as few as there are domains and roles; the table never grows. */
-static struct perms *perms_table[PERMS_BUCKETS];
+/*
+ * Lists are as few as there are domains and roles, unless guests give each of
+ * their nodes another one.
+ */
+static struct perms *few[BUCKETS_MIN], **perms_table = few;
+static uint32_t perms_buckets = BUCKETS_MIN, perms_count;
 
 uint64_t perms_strips;
 
 static struct perms **perms_bucket(uint32_t hash)
 {
-    return &perms_table[hash % PERMS_BUCKETS];
+    return &perms_table[hash & (perms_buckets - 1)];
+}
+
+/* Failing costs longer buckets, nothing else. */
+static void perms_rehash(uint32_t buckets)
+{
+    uint32_t old_buckets = perms_buckets;
+    struct perms **old = perms_table, **table = few, *p;
+
+    if (buckets > BUCKETS_MIN)
+        table = calloc(buckets, sizeof(*table));
+    if (!table)
+        return;
+    perms_table = table;
+    perms_buckets = buckets;
+    for (uint32_t i = 0; i < old_buckets; i++) {
+        while ((p = old[i])) {
+            old[i] = p->next;
+            p->next = *perms_bucket(p->hash);
+            *perms_bucket(p->hash) = p;
+        }
+    }
+    if (old != few)
+        free(old);
 }
 
 struct perms *perms_get(const struct perm *e, unsigned int n)
@@ -39,6 +66,8 @@ struct perms *perms_get(const struct perm *e, unsigned int n)
     memcpy(p->e, e, size);
     p->next = *head;
     *head = p;
+    if (++perms_count > perms_buckets)
+        perms_rehash(4 * perms_buckets);
     return p;
 }
 
@@ -58,6 +87,8 @@ void perms_unref(struct perms *p)
         ;
     *at = p->next;
     free(p);
+    if (--perms_count < BUCKETS_MIN / 4 && perms_table != few)
+        perms_rehash(BUCKETS_MIN);
 }
 
 struct perms *perms_with_owner(struct perms *p, unsigned int domid)
@@ -118,7 +149,7 @@ void perms_strip(unsigned int domid)
 {
     struct perms *changed = NULL, *p, **at;
 
-    for (unsigned int i = 0; i < PERMS_BUCKETS; i++) {
+    for (unsigned int i = 0; i < perms_buckets; i++) {
         for (at = &perms_table[i]; (p = *at);) {
             if (!perms_name(p, domid)) {
                 at = &p->next;
@@ -142,7 +173,7 @@ void perms_strip(unsigned int domid)
 
 void perms_settle(void)
 {
-    for (unsigned int i = 0; i < PERMS_BUCKETS; i++)
+    for (unsigned int i = 0; i < perms_buckets; i++)
         for (struct perms *p = perms_table[i]; p; p = p->next)
             p->stripped = false;
 }

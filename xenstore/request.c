@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kept.h"
 #include "request.h"
 
 #define PRIVILEGED 1 /* refused to guests: EACCES */
@@ -140,6 +141,7 @@ static int request_run(struct request *rq)
             return -ENOENT;
     }
     err = type->serve(rq);
+    kept_trim(rq->s);
     if (rq->t && (err == -ENOSPC || err == -ENOMEM))
         rq->t->failed = true;
     return err;

@@ -7,6 +7,7 @@
 
 #include "conn.h"
 #include "hv.h"
+#include "kept.h"
 #include "throttle.h"
 #include "tree.h"
 
@@ -234,6 +235,7 @@ void store_account(struct store *s, unsigned int owner, int64_t nodes,
 {
     struct domain *d = domain_find(s, owner);
 
+    s->booked += bytes + nodes * KEPT_NODE;
     if (!d)
         return;
     domain_charge(d, QUOTA_NODES, nodes);

@@ -58,6 +58,8 @@ struct store {
     struct list ready;  /* those with requests that wait for a slice */
     struct fair fair;   /* and the same of rings */
     uint32_t open_txns; /* of all connections */
+    int64_t booked;     /* cost of the nodes of the tree, on any account */
+    int64_t kept_base;  /* see kept.c */
     uint64_t now_ms;    /* the loop's clock, set by it every turn */
     uint64_t tick_ms;   /* when store_tick() is due */
     uint64_t requests, events, commits, conflicts; /* since the start */

@@ -141,6 +141,44 @@ int tree_add(struct node **root, const struct path *p, unsigned int depth,
     return 0;
 }
 
+/* A new node over `child`, which may be NULL and goes with it on failure. */
+static struct node *node_over(const struct path *p, unsigned int depth,
+                              const void *value, size_t len,
+                              struct perms *perms, struct node *child)
+{
+    struct name name = path_name(p, depth - 1);
+    struct node *n = node_new(&name, value, len, perms);
+
+    if (n && (!child || !kids_add(&n->kids, child, p->comp[depth].hash))) {
+        n->gen = tree_generation();
+        return n;
+    }
+    node_unref(n);
+    node_unref(child);
+    return NULL;
+}
+
+int tree_add_path(struct node **root, const struct path *p, unsigned int first,
+                  const void *value, size_t len, struct perms *perms)
+{
+    struct node **parent, *n;
+    int err = tree_own(root, p, first - 1, &parent);
+
+    if (err)
+        return err;
+    n = node_over(p, p->depth, value, len, perms, NULL);
+    for (unsigned int i = p->depth - 1u; n && i >= first; i--)
+        n = node_over(p, i, NULL, 0, perms, n);
+    if (!n)
+        return -ENOMEM;
+    err = kids_add(&(*parent)->kids, n, p->comp[first - 1].hash);
+    if (err)
+        node_unref(n);
+    else
+        (*parent)->gen = tree_generation();
+    return err;
+}
+
 int tree_remove(struct node **root, const struct path *p, struct node **removed)
 {
     struct name name = path_name(p, p->depth - 1u);

@@ -49,6 +49,13 @@ int tree_set_perms(struct node **root, const struct path *p,
 int tree_add(struct node **root, const struct path *p, unsigned int depth,
              const void *value, size_t len, struct perms *perms);
 
+/*
+ * Adds components `first` - 1 and all that follow, each under the one before;
+ * only the last has a value. All of them, or none.
+ */
+int tree_add_path(struct node **root, const struct path *p, unsigned int first,
+                  const void *value, size_t len, struct perms *perms);
+
 /* Cuts a node off with its subtree, whose reference goes to the caller. */
 int tree_remove(struct node **root, const struct path *p,
                 struct node **removed);

@@ -7,6 +7,7 @@
 
 #include "conn.h"
 #include "hash.h"
+#include "kept.h"
 #include "store.h"
 #include "tree.h"
 
@@ -55,6 +56,9 @@ static int txn_new(struct conn *c, uint32_t id, struct txn **out)
     t->table = t->first_table;
     t->conn = c;
     t->id = id;
+    if (!c->store->open_txns)
+        kept_begin(c->store);
+    t->since = c->store->requests;
     t->base = node_ref(c->store->root);
     t->root = node_ref(t->base);
     list_init(&t->touched);
@@ -88,15 +92,45 @@ int txn_restore(struct conn *c, uint32_t id)
     return err;
 }
 
+/* Forgets what it touched. */
+static void txn_forget(struct txn *t)
+{
+    struct list *pos, *tmp;
+
+    list_for_each_safe(pos, tmp, &t->touched)
+        free(container_of(pos, struct txn_entry, touched));
+    list_init(&t->touched);
+    list_init(&t->apply);
+    t->entries = t->depths = t->deltas = 0;
+}
+
+void txn_start_over(struct txn *t)
+{
+    struct store *s = t->conn->store;
+    int64_t fixed = (int64_t)(sizeof(*t) + t->deltas_cap * sizeof(*t->delta));
+
+    txn_forget(t);
+    node_unref(t->root);
+    node_unref(t->base);
+    txn_free_table(t);
+    memset(t->first_table, 0, sizeof(t->first_table));
+    t->table = t->first_table;
+    t->buckets = TXN_BUCKETS;
+    t->base = node_ref(s->root);
+    t->root = node_ref(t->base);
+    t->doomed = true;
+    t->grown = 0;
+    t->since = s->requests;
+    txn_charge(t, fixed - (int64_t)t->memory);
+}
+
 void txn_end(struct txn *t)
 {
     struct conn *c = t->conn;
-    struct list *pos, *tmp;
 
     log_trace(LOG_OBJ, "connection %llu: transaction %u ends",
               (unsigned long long)c->id, t->id);
-    list_for_each_safe(pos, tmp, &t->touched)
-        free(container_of(pos, struct txn_entry, touched));
+    txn_forget(t);
     node_unref_later(t->root);
     node_unref_later(t->base);
     list_del(&t->entry);
@@ -117,7 +151,7 @@ static struct txn_entry **txn_bucket(struct txn *t, uint32_t hash)
 }
 
 /* Growing may fail: buckets become longer, nothing else. */
-static void txn_grow(struct txn *t)
+static void txn_rehash(struct txn *t)
 {
     uint32_t buckets = t->buckets * 4;
     struct txn_entry **table = calloc(buckets, sizeof(*table));
@@ -149,14 +183,30 @@ static struct txn_entry *txn_entry_find(struct txn *t, const char *path,
     return e;
 }
 
-static int txn_entry_add(struct txn *t, const char *path, size_t len,
-                         uint32_t hash, struct txn_entry **out)
+/*
+ * A commit takes time by the lengths of the paths: a guest's may be DEPTH_MEAN
+ * components long on average.
+ */
+#define DEPTH_MEAN 16
+
+static bool txn_entry_fits(const struct txn *t, unsigned int depth)
+{
+    const struct domain *d = t->conn->dom;
+    uint64_t limit = d->quota.limit[QUOTA_TXN_NODES];
+
+    return domain_privileged(d) || !limit ||
+           (t->entries < limit && t->depths + depth <= limit * DEPTH_MEAN);
+}
+
+static int txn_entry_add(struct txn *t, const struct path *p,
+                         unsigned int depth, uint32_t hash,
+                         struct txn_entry **out)
 {
     struct txn_entry **head, *e;
     const struct domain *d = t->conn->dom;
-    uint32_t limit = d->quota.limit[QUOTA_TXN_NODES];
+    size_t len = path_prefix_len(p, depth);
 
-    if (!domain_privileged(d) && limit && t->entries >= limit)
+    if (!txn_entry_fits(t, depth))
         return -ENOSPC;
     if (!domain_fits(d, QUOTA_MEMORY, (int64_t)(sizeof(*e) + len)))
         return -ENOSPC;
@@ -164,19 +214,33 @@ static int txn_entry_add(struct txn *t, const char *path, size_t len,
     if (!e)
         return -ENOMEM;
     if (++t->entries > t->buckets)
-        txn_grow(t);
+        txn_rehash(t);
     head = txn_bucket(t, hash);
     e->next = *head;
     *head = e;
     e->hash = hash;
     e->flags = 0;
     e->len = (uint16_t)len;
-    memcpy(e->path, path, len);
+    memcpy(e->path, p->str, len);
     e->path[len] = '\0';
+    t->depths += depth;
     list_init(&e->apply);
     list_add_tail(&t->touched, &e->touched);
     txn_charge(t, (int64_t)(sizeof(*e) + len + 1));
     *out = e;
+    return 0;
+}
+
+/* A node that is changed is there twice, until the transaction ends. */
+static int txn_charge_copy(struct txn *t, const struct path *p,
+                           unsigned int depth)
+{
+    const struct node *n = tree_find(t->root, p, depth);
+    int64_t cost = n ? node_cost(n) + KEPT_NODE : 0;
+
+    if (!domain_fits(t->conn->dom, QUOTA_MEMORY, cost))
+        return -ENOSPC;
+    txn_charge(t, cost);
     return 0;
 }
 
@@ -186,8 +250,10 @@ int txn_note(struct txn *t, const struct path *p, unsigned int depth,
     size_t len = path_prefix_len(p, depth);
     uint32_t hash = hash_bytes(p->str, len);
     struct txn_entry *e = txn_entry_find(t, p->str, len, hash);
-    int err = e ? 0 : txn_entry_add(t, p->str, len, hash, &e);
+    int err = e ? 0 : txn_entry_add(t, p, depth, hash, &e);
 
+    if (!err && (flags & ~e->flags & TXN_WRITTEN) && !conn_privileged(t->conn))
+        err = txn_charge_copy(t, p, depth);
     if (err)
         return err;
     e->flags |= (uint16_t)flags;
@@ -196,6 +262,12 @@ int txn_note(struct txn *t, const struct path *p, unsigned int depth,
     if ((flags & TXN_WRITTEN) && list_empty(&e->apply))
         list_add_tail(&t->apply, &e->apply);
     return 0;
+}
+
+void txn_grow(struct txn *t, int64_t bytes)
+{
+    t->grown += bytes;
+    txn_charge(t, bytes);
 }
 
 int txn_account(struct txn *t, unsigned int owner, int64_t nodes, int64_t bytes)
@@ -210,6 +282,7 @@ int txn_account(struct txn *t, unsigned int owner, int64_t nodes, int64_t bytes)
 
         if (!delta)
             return -ENOMEM;
+        txn_charge(t, (int64_t)((cap - i) * sizeof(*t->delta)));
         t->delta = delta;
         t->deltas_cap = cap;
     }
@@ -289,13 +362,14 @@ static int txn_check_owners(const struct txn *t)
     for (uint32_t i = 0; i < t->deltas; i++) {
         const struct txn_delta *d = &t->delta[i];
         const struct domain *dom = domain_find(t->conn->store, d->owner);
+        int64_t paid = dom == t->conn->dom ? t->grown : 0;
 
         if (domain_serial(dom) != d->serial && d->nodes > 0)
             return -EAGAIN;
         if (!dom || conn_privileged(t->conn))
             continue;
         if ((d->nodes > 0 && !domain_fits(dom, QUOTA_NODES, d->nodes)) ||
-            (d->bytes > 0 && !domain_fits(dom, QUOTA_MEMORY, d->bytes)))
+            (d->bytes > 0 && !domain_fits(dom, QUOTA_MEMORY, d->bytes - paid)))
             return -ENOSPC;
     }
     return 0;

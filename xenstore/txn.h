@@ -67,9 +67,12 @@ struct txn {
     struct list touched, apply;
     struct txn_entry **table, *first_table[TXN_BUCKETS];
     uint32_t buckets, entries;
+    uint32_t depths; /* of all entries' paths, added up */
     struct txn_delta *delta;
     uint32_t deltas, deltas_cap;
-    size_t memory; /* charged to the connection's domain */
+    size_t memory;  /* charged to the connection's domain */
+    int64_t grown;  /* of that, for what its changes add to nodes */
+    uint64_t since; /* s->requests when it began, or started over */
 };
 
 /* A new transaction of a connection. 0, -ENOSPC, -ENOMEM. */
@@ -79,6 +82,11 @@ int txn_restore(struct conn *c, uint32_t id);
 struct txn *txn_find(struct conn *c, uint32_t id);
 /* Forgets it, committed or not. */
 void txn_end(struct txn *t);
+/*
+ * Drops all that it did, and goes on with the present tree: it can only end
+ * with EAGAIN.
+ */
+void txn_start_over(struct txn *t);
 
 /*
  * Notes that the first `depth` components of a path were touched.
@@ -90,6 +98,8 @@ int txn_note(struct txn *t, const struct path *p, unsigned int depth,
 /* Notes a gain or loss of nodes. */
 int txn_account(struct txn *t, unsigned int owner, int64_t nodes,
                 int64_t bytes);
+/* Charges what a change adds to nodes, until the transaction ends. */
+void txn_grow(struct txn *t, int64_t bytes);
 /* What the transaction adds to a domain's nodes. */
 int64_t txn_nodes(const struct txn *t, unsigned int owner);
 

@@ -175,11 +175,11 @@ static struct watch *watch_find(struct wnode *w, const struct conn *c,
     return NULL;
 }
 
-/* A fair share of the trie is in the price. */
-static int64_t watch_cost(const struct watch *w)
+/* The whole way through the trie: nobody else may be on it. */
+static uint32_t watch_cost(const struct path *p, size_t token_len)
 {
-    return (int64_t)(sizeof(*w) + w->token_len + 1u + sizeof(struct wnode) +
-                     w->at->len);
+    return (uint32_t)(sizeof(struct watch) + token_len + 1 + p->len +
+                      (p->depth + 1u) * sizeof(struct wnode));
 }
 
 static bool watch_exists(struct store *s, const struct conn *c,
@@ -207,13 +207,14 @@ static int watch_new(struct store *s, struct conn *c, const struct path *p,
     w->depth = depth;
     w->prefix = p->prefix;
     w->token_len = (uint16_t)token_len;
+    w->cost = watch_cost(p, token_len);
     memcpy(w->token, token, token_len);
     w->token[token_len] = '\0';
     list_add_tail(&at->watches, &w->in_node);
     list_add_tail(&c->watches, &w->in_conn);
     s->watches.count++;
     domain_charge(c->dom, QUOTA_WATCHES, 1);
-    domain_charge(c->dom, QUOTA_MEMORY, watch_cost(w));
+    domain_charge(c->dom, QUOTA_MEMORY, w->cost);
     log_trace(LOG_OBJ, "connection %llu: a watch on %s",
               (unsigned long long)c->id, p->str);
     return 0;
@@ -225,7 +226,7 @@ int watch_add(struct store *s, struct conn *c, const struct path *p,
     if (watch_exists(s, c, p, token, token_len))
         return -EEXIST;
     if (!domain_fits(c->dom, QUOTA_WATCHES, 1) ||
-        !domain_fits(c->dom, QUOTA_MEMORY, 1))
+        !domain_fits(c->dom, QUOTA_MEMORY, watch_cost(p, token_len)))
         return -ENOSPC;
     return watch_new(s, c, p, token, token_len, depth);
 }
@@ -264,7 +265,7 @@ static void watch_free(struct store *s, struct watch *w)
     struct wnode *at = w->at;
 
     domain_charge(w->conn->dom, QUOTA_WATCHES, -1);
-    domain_charge(w->conn->dom, QUOTA_MEMORY, -watch_cost(w));
+    domain_charge(w->conn->dom, QUOTA_MEMORY, -(int64_t)w->cost);
     s->watches.count--;
     list_del(&w->in_node);
     list_del(&w->in_conn);

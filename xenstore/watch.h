@@ -29,6 +29,7 @@ struct watch {
     uint32_t depth;  /* levels below the path that fire it */
     uint16_t prefix; /* left out of event paths: a relative watch */
     uint16_t token_len;
+    uint32_t cost; /* charged to the connection's domain */
     char token[];
 };
 
