@@ -357,6 +357,16 @@ static int find_place(struct options *o)
     return o->ready_fd < 0 ? o->ready_fd : 0;
 }
 
+/* Only to prove that it can read a state. */
+static int prove(struct daemon *d)
+{
+    int status = handover_check(&d->options);
+
+    options_free(&d->options);
+    free_arguments(d->arguments);
+    return status;
+}
+
 static void serve(struct daemon *d)
 {
     const struct options *o = &d->options;
@@ -376,7 +386,7 @@ int main(int argc, char **argv)
     options_parse(o, argc, argv);
     hash_init();
     if (o->check_fd >= 0)
-        return handover_check(o);
+        return prove(&d);
     prctl(PR_SET_NAME, "ringside-xenstored");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error */
