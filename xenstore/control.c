@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "tree.h"
 
 #define ARGS_MAX 8
@@ -76,6 +77,13 @@ static int control_print(struct request *rq, int n, const char *arg[])
     return reply_ack(rq);
 }
 
+static int control_version(struct request *rq, int n, const char *arg[])
+{
+    (void)arg;
+    return n ? -EINVAL
+             : reply_string(rq, "ringside-xenstored " PACKAGE_VERSION);
+}
+
 static int control_help(struct request *rq, int n, const char *arg[]);
 
 static const struct control controls[] = {
@@ -89,6 +97,7 @@ static const struct control controls[] = {
     { "print", control_print, "<string>" },
     { "quota", control_quota, "[set <name> <value>|<domid>]" },
     { "quota-soft", control_quota_soft, "[set <name> <value>]" },
+    { "version", control_version, "" },
 };
 #define CONTROLS (sizeof(controls) / sizeof(controls[0]))
 
