@@ -33,7 +33,7 @@ TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
 
 EXTRA_DIST += $(system_tests) %D%/fuzz/replay.c %D%/run-host \
 	%D%/run-guest %D%/run-suite \
-	%D%/fuzz/corpus
+	%D%/fuzz/corpus %D%/fuzz/xs_wire.dict
 
 # libFuzzer brings its own main().
 FUZZ_LINK = $(SANITIZER_CFLAGS) $(FUZZ_LDFLAGS)

@@ -110,6 +110,12 @@ tests_fuzz_fuzz_xs_SOURCES = tests/fuzz/fuzz_xs.c $(fuzz_main)
 tests_fuzz_fuzz_xs_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_xs_LDADD = tests/unit/libxs_session.a %D%/libxenstored.a
 
+fuzz_tests += tests/fuzz/fuzz_xs_wire
+tests_fuzz_fuzz_xs_wire_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_fuzz_fuzz_xs_wire_SOURCES = tests/fuzz/fuzz_xs_wire.c $(fuzz_main)
+tests_fuzz_fuzz_xs_wire_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_xs_wire_LDADD = tests/unit/libxs_session.a %D%/libxenstored.a
+
 fuzz_tests += tests/fuzz/fuzz_xs_state
 tests_fuzz_fuzz_xs_state_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_fuzz_fuzz_xs_state_SOURCES = tests/fuzz/fuzz_xs_state.c $(fuzz_main)
@@ -126,6 +132,10 @@ system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh \
 	tests/system/xenstore_db.sh tests/system/xenstore_control.sh \
 	tests/system/xenstore_unit.sh
 EXTRA_DIST += tests/system/xenstored.bash
+system_tests += tests/system/xenstore_hostile_client.sh
+check_PROGRAMS += tests/system/xs_hostile
+tests_system_xs_hostile_CPPFLAGS = $(HOST_CPPFLAGS)
+tests_system_xs_hostile_SOURCES = tests/system/xs_hostile.c
 guest_tests += tests/guest/store_ring.elf
 
 dist_man_MANS += docs/man/ringside-xenstored.8

@@ -301,13 +301,26 @@ const char *session_update(struct session *t)
 
 /* ---- the loop ---- */
 
+uint64_t session_clock_step = 1000;
+
+/* The same in every run. */
+static uint64_t session_clock(bool cpu)
+{
+    static uint64_t now;
+
+    (void)cpu;
+    return now += session_clock_step;
+}
+
 bool session_new(struct session *t)
 {
     memset(t, 0, sizeof(*t));
     t->s = store_new(&fake_hv, t);
-    if (t->s)
-        t->s->now_ms = 1000;
-    return t->s != NULL;
+    if (!t->s)
+        return false;
+    t->s->now_ms = 1000;
+    t->s->fair.clock = session_clock;
+    return true;
 }
 
 void session_free(struct session *t)

@@ -52,6 +52,9 @@ struct message {
     char data[XENSTORE_PAYLOAD_MAX + 1]; /* with a NUL behind */
 };
 
+/* How much later it is whenever the store looks at its clock of slices. */
+extern uint64_t session_clock_step;
+
 bool session_new(struct session *t);
 /* Ends it; every client must have been freed. */
 void session_free(struct session *t);
