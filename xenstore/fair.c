@@ -106,8 +106,8 @@ void fair_ready(struct store *s, struct conn *c)
 
     if (c->share.place || c->share.resting)
         return;
-    if (c->share.used_ns < f->level_ns)
-        c->share.used_ns = f->level_ns;
+    if (c->share.used_ns + LEAD_NS < f->level_ns)
+        c->share.used_ns = f->level_ns - LEAD_NS;
     heap_up(f, f->n++, c);
 }
 

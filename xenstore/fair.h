@@ -8,8 +8,9 @@
  *
  * Sockets (domain 0) are served first, a slice each, in turns. The rings of
  * guests share the slice after that: the ring that has used least of the
- * daemon's time is next. A ring that comes back after a pause is put level
- * with those that are waiting; time it did not use is not saved up.
+ * daemon's time is next. Of the time that a ring did not use while it had
+ * nothing to do, it keeps LEAD_NS: who asks for little is served at once, and
+ * who comes back after a pause is not served alone.
  *
  * A request cannot be interrupted. So that requests that are longer than a
  * slice are no way around this, guests have LONG_BURST_NS each for what goes
@@ -28,6 +29,7 @@ struct store;
 
 #define SLICE_NS        20000 /* of all rings together */
 #define SLICE_RINGS     16 /* at most so many in one, for sending takes time */
+#define LEAD_NS         40000
 #define SOCKET_SLICE_NS 50000 /* of each socket */
 #define LONG_NS         40000 /* so much of one ring at once is too long */
 #define LONG_BURST_NS   2000000

@@ -57,7 +57,8 @@ tests_unit_libxs_session_a_SOURCES = \
 unit_tests += tests/unit/test_xs_tree tests/unit/test_xs_wire \
 	tests/unit/test_xs_session tests/unit/test_xs_txn \
 	tests/unit/test_xs_watch tests/unit/test_xs_guest \
-	tests/unit/test_xs_ring tests/unit/test_xs_model tests/unit/test_xs_db \
+	tests/unit/test_xs_ring tests/unit/test_xs_hostile \
+	tests/unit/test_xs_model tests/unit/test_xs_db \
 	tests/unit/test_xs_db_file tests/unit/test_xs_log
 tests_unit_test_xs_tree_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_tree_SOURCES = tests/unit/test_xs_tree.c
@@ -95,6 +96,11 @@ tests_unit_test_xs_model_SOURCES = tests/unit/test_xs_model.c \
 	tests/unit/xs_play_make.c tests/unit/xs_play_run.c \
 	tests/unit/xs_play_shrink.c tests/unit/xs_play_text.c
 tests_unit_test_xs_model_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_hostile_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_hostile_SOURCES = tests/unit/test_xs_hostile.c
+tests_unit_test_xs_hostile_LDADD = $(xs_test_LDADD)
+tests_unit_test_xs_hostile_LDFLAGS = $(SANITIZER_CFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 tests_unit_test_xs_ring_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_ring_SOURCES = tests/unit/test_xs_ring.c
 tests_unit_test_xs_ring_LDADD = $(xs_test_LDADD)
