@@ -211,19 +211,21 @@ static void expired(void *data, uint32_t events)
         return;
     for (t = first_timer(h); t && t->at <= now; t = first_timer(h)) {
         list_del(&t->link);
-        evtchn_raise_virq(t->vcpu, VIRQ_TIMER);
         if (t->period) {
             t->at = now + t->period - (now - t->at) % t->period;
             insert(h, t);
         }
+        t->fire(t->vcpu);
     }
     arm_first(h);
 }
 
-void time_init_timer(struct timer *t, struct vcpu *v)
+void time_init_timer(struct timer *t, struct vcpu *v,
+                     void (*fire)(struct vcpu *v))
 {
     list_init(&t->link);
     t->vcpu = v;
+    t->fire = fire;
 }
 
 void time_set_timer(struct timer *t, uint64_t ns, uint64_t period)

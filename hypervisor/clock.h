@@ -16,10 +16,11 @@ struct domain;
 struct rs_host;
 struct vcpu;
 
-/* One of a vCPU's timers: raises its VIRQ_TIMER. */
+/* One of a vCPU's timers, or of its domain's. */
 struct timer {
     struct list link; /* among the host's, by deadline */
     struct vcpu *vcpu;
+    void (*fire)(struct vcpu *v);
     uint64_t at, period; /* system time in ns; 0: only once */
 };
 
@@ -34,8 +35,9 @@ void time_publish(struct domain *d);
 /* The clock alone, to the area that v registered; -EFAULT: it is not there. */
 int time_publish_area(struct vcpu *v);
 
-void time_init_timer(struct timer *t, struct vcpu *v);
-/* VIRQ_TIMER at system time ns, then every `period`; ns 0 or UINT64_MAX: never,
+void time_init_timer(struct timer *t, struct vcpu *v,
+                     void (*fire)(struct vcpu *v));
+/* Fires at system time ns, then every `period`; ns 0 or UINT64_MAX: never,
  * period 0: once. */
 void time_set_timer(struct timer *t, uint64_t ns, uint64_t period);
 

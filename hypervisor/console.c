@@ -1,6 +1,7 @@
 #include "console.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -131,8 +132,10 @@ long do_console_io(struct vcpu *v, const uint64_t args[6])
     unsigned int count = (unsigned int)args[1];
     char buf[WRITE_MAX];
 
+    if (cmd != CONSOLEIO_write && !domain_is_privileged(v->domain))
+        return -EPERM;
     if (cmd == CONSOLEIO_read)
-        return 0;
+        return count > INT_MAX ? -E2BIG : 0; /* there is no input */
     if (cmd != CONSOLEIO_write)
         return -ENOSYS;
     if (count > WRITE_MAX * 16)

@@ -75,6 +75,7 @@ int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
         automatic_name(d->name, domid);
     for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i++)
         vcpu_init(d, i);
+    watchdogs_init(d);
     d->nr_vcpus = 1;
     list_add_tail(&h->domain_list, &d->link);
     h->domains[domid] = d;
@@ -136,6 +137,7 @@ void domain_unpause(struct domain *d)
 
 static void stop_vcpus(struct domain *d)
 {
+    watchdogs_stop(d);
     for (unsigned int i = 0; i < d->nr_vcpus; i++)
         vcpu_stop(&d->vcpu[i]);
 }

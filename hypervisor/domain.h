@@ -36,6 +36,13 @@ struct domain_image {
     uint64_t hypercall_page;
 };
 
+#define DOMAIN_WATCHDOGS 2 /* as in Xen */
+
+struct watchdog {
+    struct timer timer; /* ends the domain */
+    bool used;
+};
+
 struct domain {
     struct rs_host *host;
     const struct engine_ops *ops;
@@ -58,6 +65,7 @@ struct domain {
     struct grant_table grants;
     struct vcpu vcpu[DOMAIN_MAX_VCPUS];
     unsigned int nr_vcpus;
+    struct watchdog watchdog[DOMAIN_WATCHDOGS];
 
     uint32_t store_gfn, store_port, console_gfn, console_port;
     struct domain_console *console; /* console.c */
@@ -91,6 +99,10 @@ void domain_destroy(struct domain *d);
 
 /* Frees a dying domain whose last foreign pin went. */
 void domain_put_if_done(struct domain *d);
+
+/* (sched.c) SCHEDOP_watchdog's timers. */
+void watchdogs_init(struct domain *d);
+void watchdogs_stop(struct domain *d);
 
 void domain_fill_info(struct domain *d, struct rs_domain_info *info);
 

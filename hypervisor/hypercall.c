@@ -18,6 +18,8 @@ static const struct {
     [__HYPERVISOR_sched_op] = { do_sched_op, "sched_op" },
     [__HYPERVISOR_event_channel_op] = { do_event_channel_op,
                                         "event_channel_op" },
+    [__HYPERVISOR_sysctl] = { do_sysctl, "sysctl" },
+    [__HYPERVISOR_domctl] = { do_domctl, "domctl" },
 };
 
 static long call(struct vcpu *v, unsigned int nr, const uint64_t args[6])

@@ -40,6 +40,6 @@ long hypercall_continue(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2);
 const char *hypercall_name(unsigned int nr);
 
 hypercall_fn do_console_io, do_sched_op, do_set_timer_op, do_vcpu_op,
-    do_xen_version, do_multicall;
+    do_xen_version, do_multicall, do_sysctl, do_domctl;
 
 #endif

@@ -30,8 +30,8 @@ static long op_remote_shutdown(struct vcpu *v, guest_addr_t arg)
 
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
-    d = domain_lookup(v->domain, op.domain_id);
-    if (!d)
+    d = host_domain(v->domain->host, op.domain_id);
+    if (!d || d->dying)
         return -ESRCH;
     if (!domain_is_privileged(v->domain) || d->is_process)
         return -EPERM;
@@ -44,11 +44,86 @@ static long op_remote_shutdown(struct vcpu *v, guest_addr_t arg)
 static long op_poll(struct vcpu *v, guest_addr_t arg)
 {
     struct sched_poll op;
+    evtchn_port_t port;
 
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
-    return op.nr_ports > POLL_MAX ? -EINVAL : 0;
+    if (op.nr_ports > POLL_MAX)
+        return -EINVAL;
+    for (unsigned int i = 0; i < op.nr_ports; i++) {
+        guest_addr_t at = guest_addr((uintptr_t)op.ports.p);
+
+        if (copy_from_guest(v, &port, guest_elem(at, i, sizeof(port)),
+                            sizeof(port)))
+            return -EFAULT;
+        if (port >= v->domain->evtchn.max)
+            return -EINVAL;
+    }
+    return 0;
 }
+
+/* ---- watchdogs ---- */
+
+#define NS 1000000000ull
+
+static void watchdog_fired(struct vcpu *v)
+{
+    host_log(v->domain->host, RS_LOG_WARN, "domain %u (%s): its watchdog fired",
+             v->domain->domid, v->domain->name);
+    domain_shutdown(v->domain, SHUTDOWN_watchdog, 0);
+}
+
+static void watchdog_arm(struct watchdog *w, uint32_t seconds)
+{
+    time_set_timer(&w->timer,
+                   time_system(w->timer.vcpu->domain->host) + seconds * NS, 0);
+}
+
+void watchdogs_init(struct domain *d)
+{
+    for (unsigned int i = 0; i < DOMAIN_WATCHDOGS; i++)
+        time_init_timer(&d->watchdog[i].timer, &d->vcpu[0], watchdog_fired);
+}
+
+void watchdogs_stop(struct domain *d)
+{
+    for (unsigned int i = 0; i < DOMAIN_WATCHDOGS; i++)
+        time_set_timer(&d->watchdog[i].timer, 0, 0);
+}
+
+/* A new one is armed whatever the time, one that is there is ended by 0. */
+static long new_watchdog(struct domain *d, uint32_t seconds)
+{
+    for (unsigned int i = 0; i < DOMAIN_WATCHDOGS; i++)
+        if (!d->watchdog[i].used) {
+            d->watchdog[i].used = true;
+            watchdog_arm(&d->watchdog[i], seconds);
+            return i + 1;
+        }
+    return -ENOSPC;
+}
+
+static long op_watchdog(struct vcpu *v, guest_addr_t arg)
+{
+    struct sched_watchdog op;
+    struct watchdog *w;
+
+    if (copy_from_guest(v, &op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.id == 0)
+        return new_watchdog(v->domain, op.timeout);
+    if (op.id > DOMAIN_WATCHDOGS || !v->domain->watchdog[op.id - 1].used)
+        return -EINVAL;
+    w = &v->domain->watchdog[op.id - 1];
+    w->used = op.timeout != 0;
+    if (w->used)
+        watchdog_arm(w, op.timeout);
+    else
+        time_set_timer(&w->timer, 0, 0);
+    return 0;
+}
+
+/* ---- the hypercalls ---- */
 
 long do_sched_op(struct vcpu *v, const uint64_t args[6])
 {
@@ -64,6 +139,10 @@ long do_sched_op(struct vcpu *v, const uint64_t args[6])
         return op_poll(v, arg);
     case SCHEDOP_remote_shutdown:
         return op_remote_shutdown(v, arg);
+    case SCHEDOP_watchdog:
+        return v->domain->is_process ? -EPERM : op_watchdog(v, arg);
+    case SCHEDOP_pin_override:
+        return -EPERM; /* of the hardware domain */
     default:
         return -ENOSYS;
     }

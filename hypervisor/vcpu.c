@@ -11,6 +11,11 @@
 
 #define PERIOD_MIN_NS 1000000u /* as in Xen */
 
+static void tick(struct vcpu *v)
+{
+    evtchn_raise_virq(v, VIRQ_TIMER);
+}
+
 void vcpu_init(struct domain *d, unsigned int id)
 {
     struct vcpu *v = &d->vcpu[id];
@@ -19,8 +24,8 @@ void vcpu_init(struct domain *d, unsigned int id)
     v->id = id;
     v->initialised = v->up = id == 0;
     v->offline_since = time_system(d->host);
-    time_init_timer(&v->timer, v);
-    time_init_timer(&v->periodic, v);
+    time_init_timer(&v->timer, v, tick);
+    time_init_timer(&v->periodic, v, tick);
 }
 
 void vcpu_stop(struct vcpu *v)

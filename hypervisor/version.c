@@ -52,7 +52,8 @@ long do_xen_version(struct vcpu *v, const uint64_t args[6])
     static const xen_capabilities_info_t caps = "xen-3.0-x86_64 ";
     static const xen_changeset_info_t changeset = "ringside " PACKAGE_VERSION;
     static const xen_platform_parameters_t platform = { .virt_start = 0 };
-    static const xen_commandline_t cmdline = "";
+    static const xen_commandline_t none = "", denied = "<denied>";
+    bool privileged = domain_is_privileged(v->domain);
     guest_addr_t at = guest_addr(args[1]);
 
     switch (args[0]) {
@@ -78,9 +79,9 @@ long do_xen_version(struct vcpu *v, const uint64_t args[6])
         return answer(v, at, handle, sizeof(handle));
     }
     case XENVER_commandline:
-        return answer(v, at, cmdline, sizeof(cmdline));
+        return answer(v, at, privileged ? none : denied, sizeof(none));
     case XENVER_build_id:
-        return -ENODATA;
+        return privileged ? -ENODATA : -EPERM;
     default:
         return -ENOSYS;
     }

@@ -102,6 +102,8 @@ static bool is_changing(const struct sandbox_domain *sd, uint64_t addr,
     for (unsigned int k = 0; k < sd->domain->nr_vcpus; k++) {
         const struct sandbox_vcpu *sv = &sd->vcpu[k];
 
+        if (sv != sd->caller && sv->protecting && sv->protecting - addr < size)
+            return true; /* it would make a hole accessible */
         for (unsigned int i = 0; sv != sd->caller && i < sv->nr_pending; i++) {
             const struct sandbox_change *c = &sv->pending[i].change;
 
@@ -172,12 +174,13 @@ static enum verdict judge_mmap(struct sandbox_vcpu *sv, const uint64_t *a)
 
 /* Protection of one page of the guest's own RAM, never writable and
  * executable. (What stands at a hole must stay inaccessible.) */
-static enum verdict judge_mprotect(struct domain *d, const uint64_t *a)
+static enum verdict judge_mprotect(struct sandbox_domain *sd, const uint64_t *a)
 {
-    if (!memory_is_ram(d, a[0] >> PAGE_SHIFT) || a[1] != PAGE_SIZE ||
+    if (!memory_is_ram(sd->domain, a[0] >> PAGE_SHIFT) || a[1] != PAGE_SIZE ||
         (a[0] & ~PAGE_MASK) || (a[2] & ~7ull) ||
         (a[2] & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
         return ANSWER;
+    sd->caller->protecting = a[0];
     return LET_GO;
 }
 
@@ -238,6 +241,7 @@ static void finish_changes(struct sandbox_domain *sd, struct sandbox_vcpu *sv,
     struct sandbox_page *page = sandbox_page_of(sv->vcpu);
     unsigned int left = 0;
 
+    sv->protecting = 0;
     for (unsigned int i = 0; i < sv->nr_pending; i++) {
         struct pending_change p = sv->pending[i];
 
@@ -327,7 +331,7 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
         return judge_mmap(sd->caller, args);
     case __NR_mprotect:
         *value = -EINVAL;
-        return judge_mprotect(d, args);
+        return judge_mprotect(sd, args);
     case SANDBOX_CALL_FINISH:
         take_files_back(sd);
         return ANSWER;

@@ -51,6 +51,7 @@ struct sandbox_vcpu {
     } held;
     struct pending_change pending[SANDBOX_MAX_CHANGES];
     unsigned int nr_pending;
+    uint64_t protecting; /* page whose mprotect() may not have run; 0: none */
 };
 
 /* Of a domain: domain.engine. */

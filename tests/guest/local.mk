@@ -8,7 +8,8 @@ guest_tests += \
 	%D%/fault_stack_thread.elf %D%/fault_ud2.elf \
 	%D%/fault_write_text.elf %D%/grants.elf %D%/heap.elf \
 	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf \
-	%D%/panic_blocking.elf %D%/registers.elf %D%/stdio.elf \
-	%D%/store.elf %D%/threads.elf %D%/time.elf %D%/vchan.elf %D%/vcpus.elf
+	%D%/panic_blocking.elf %D%/poll.elf %D%/registers.elf %D%/stdio.elf \
+	%D%/store.elf %D%/threads.elf %D%/time.elf \
+	%D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
 
 EXTRA_DIST += %D%/tap.h

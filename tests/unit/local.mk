@@ -23,6 +23,10 @@ unit_tests += %D%/test_abi_grant
 %C%_test_abi_grant_CPPFLAGS = $(core_test_cppflags)
 %C%_test_abi_grant_LDADD = $(core_test_ldadd)
 
+unit_tests += %D%/test_abi_calls
+%C%_test_abi_calls_CPPFLAGS = $(core_test_cppflags)
+%C%_test_abi_calls_LDADD = $(core_test_ldadd)
+
 unit_tests += %D%/test_abi_event
 %C%_test_abi_event_CPPFLAGS = $(core_test_cppflags)
 %C%_test_abi_event_LDADD = $(core_test_ldadd)
