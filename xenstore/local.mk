@@ -138,7 +138,8 @@ system_tests += tests/system/xenstore.sh tests/system/xenstore_guests.sh \
 	tests/system/xenstore_db.sh tests/system/xenstore_control.sh \
 	tests/system/xenstore_unit.sh
 EXTRA_DIST += tests/system/xenstored.bash
-system_tests += tests/system/xenstore_hostile_client.sh
+system_tests += tests/system/xenstore_hostile_client.sh \
+	tests/system/xenstore_hostile.sh
 check_PROGRAMS += tests/system/xs_hostile
 tests_system_xs_hostile_CPPFLAGS = $(HOST_CPPFLAGS)
 tests_system_xs_hostile_SOURCES = tests/system/xs_hostile.c
