@@ -37,7 +37,10 @@ void xb_peer_end(struct xb_peer *p);
 double xb_peer_cpu(const struct xb_peer *p);
 double xb_peer_memory(const struct xb_peer *p);
 
-/* Moves this process to the clients' processor, and back to where it was. */
+/*
+ * Moves this process to the clients' processor, before others there if that is
+ * permitted, as the daemons that it starts then are on theirs; and back.
+ */
 void xb_place_clients(void);
 void xb_place_back(void);
 

@@ -1,8 +1,8 @@
 /*
  * Transactions: of clients that have nothing to do with each other, and of
- * clients that meet. What a store may merge, because the outcome is that of
- * one after the other, should cost no more; what it may not, it refuses by
- * EAGAIN and the client begins again.
+ * clients that meet. What a store may merge, because the outcome is the same
+ * in either order, should cost no more; the rest it refuses by EAGAIN, and the
+ * client begins again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +62,15 @@ static size_t child_write(const struct xb_client *c, char *out)
         (size_t)sprintf(out, "/bench/shared/%u-%x", c->id, ++serial) + 1, out);
 }
 
+/* Another value every time. */
+static size_t shared_set(const struct xb_client *c, char *out)
+{
+    static unsigned int serial;
+    size_t n = shared_path(c, out);
+
+    return n + (size_t)sprintf(out + n, "%u", ++serial);
+}
+
 static size_t count_path(const struct xb_client *c, char *out)
 {
     (void)c;
@@ -105,7 +114,10 @@ static const struct xb_load together[] = {
       { START, READ(shared_path), WRITE(shared_write), COMMIT } },
     /* different new children of one node */
     { "txn_siblings", 3, { START, WRITE(child_write), COMMIT } },
-    /* one node, which everybody changes after having read it: no merging */
+    /* one node, which everybody sets to something else: the last one would
+     * win, but which one that is depends on the order */
+    { "txn_set", 3, { START, WRITE(shared_set), COMMIT } },
+    /* one node, which everybody changes after having read it */
     { "txn_count", 4, { START, READ(count_path), WRITE(count_write), COMMIT } },
 };
 

@@ -12,7 +12,7 @@ for load in read write directory100 mkdir txn_private; do
         names="$names $name ${name}_cpu_us"
     done
 done
-for load in shared siblings count; do
+for load in shared siblings set count; do
     name=xenstore.txn_${load}_8
     names="$names $name ${name}_cpu_us ${name}_eagain"
 done

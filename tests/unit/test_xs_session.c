@@ -394,6 +394,62 @@ static void test_unread_replies(void **state)
     assert_int_equal(n, 20000);
 }
 
+/* A saver that counts. */
+struct count_saver {
+    struct saver saver;
+    int saves;
+};
+
+static void count_save(struct saver *v, struct store *s)
+{
+    (void)s;
+    container_of(v, struct count_saver, saver)->saves++;
+}
+
+/*
+ * A reply may leave at once, but not before events that came before it, and
+ * not before what it tells of is saved.
+ */
+static void test_answer(void **state)
+{
+    struct count_saver counter = { .saver.save = count_save };
+    struct message m;
+
+    (void)state;
+    is(ASK(&t, b, XS_WATCH, 0, "/w\0t\0"), "OK|");
+    is(events(b), "/w:t");
+
+    client_post(&t, a, XS_WRITE, 0, "/v\0x", 4);
+    store_answer(a->c);
+    assert_true(client_reply(a, &m));
+
+    client_post(&t, a, XS_WRITE, 0, "/w\0x", 4);
+    store_answer(a->c);
+    assert_false(client_reply(a, &m));
+    session_run(&t);
+    assert_true(client_reply(a, &m));
+    is(events(b), "/w:t");
+
+    client_post(&t, a, XS_READ, 0, "/v", 3);
+    client_post(&t, b, XS_READ, 0, "/v", 3);
+    conn_kill(a->c);
+    store_answer(a->c); /* the next turn ends it */
+    assert_false(client_reply(a, &m));
+    session_run(&t);
+    client_free(&t, a);
+    a = client_new(&t);
+
+    t.s->saver = &counter.saver;
+    client_post(&t, a, XS_WRITE, 0, "/v\0y", 4);
+    store_answer(a->c);
+    assert_int_equal(counter.saves, 0);
+    assert_false(client_reply(a, &m));
+    session_run(&t);
+    assert_true(counter.saves > 0);
+    assert_true(client_reply(a, &m));
+    t.s->saver = NULL;
+}
+
 /* A tree as deep as paths allow: nothing recurses. */
 static void test_deep(void **state)
 {
@@ -431,6 +487,7 @@ int main(void)
         T(test_stream),
         T(test_too_long),
         T(test_unread_replies),
+        T(test_answer),
         T(test_deep),
     };
 
