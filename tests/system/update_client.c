@@ -111,6 +111,7 @@ static int follow(struct xs_handle *xs, char **arg)
         const char *path = event[XS_WATCH_PATH];
 
         if (!strcmp(path + len, "/end")) {
+            free(event);
             printf("%s\n", n > 100 ? "good" : "too few");
             return 0;
         }
@@ -130,14 +131,19 @@ static int txn(struct xs_handle *xs, char **arg)
 {
     xs_transaction_t t = xs_transaction_start(xs);
     unsigned int len;
+    char *value;
 
     if (!t || !put(xs, t, arg[0], "v"))
         return failed("transaction");
     printf("open\n");
     fflush(stdout);
     await_stop();
-    if (!put(xs, t, arg[0], "w") || !xs_read(xs, t, arg[0], &len))
-        return failed("inside");
+    if (!put(xs, t, arg[0], "w"))
+        return failed("write inside");
+    value = xs_read(xs, t, arg[0], &len);
+    if (!value)
+        return failed("read inside");
+    free(value);
     if (!xs_transaction_end(xs, t, false))
         return failed("end");
     printf("committed\n");
