@@ -1,6 +1,7 @@
 # Goals that look at the whole tree: bench, fuzz, analyze, format-check.
 
-EXTRA_DIST += build-aux/core-size build-aux/fuzz build-aux/analyze
+EXTRA_DIST += build-aux/core-size build-aux/fuzz build-aux/analyze \
+	build-aux/get-xenstore-control
 
 all_sources = find $(addprefix $(srcdir)/, include common libhypercall \
 	hypervisor guest-kernel frontends backends xenstore tools examples \
