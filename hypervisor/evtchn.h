@@ -63,6 +63,10 @@ int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, evtchn_port_t *port);
 int evtchn_bind_vcpu(struct domain *d, evtchn_port_t port, uint32_t vcpu);
 int evtchn_close(struct domain *d, evtchn_port_t port);
 int evtchn_send(struct domain *d, evtchn_port_t port);
+int evtchn_unmask(struct vcpu *v, evtchn_port_t port);
+
+/* What is bound to a port; NULL: nothing. Good until a port is added. */
+struct evtchn *evtchn_of(struct domain *d, evtchn_port_t port);
 
 /* Raises a VIRQ of v (vCPU 0 for those of the domain) if it is bound. */
 void evtchn_raise_virq(struct vcpu *v, uint32_t virq);

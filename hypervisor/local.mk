@@ -21,7 +21,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/control_peer.c \
 	%D%/domain.c %D%/domain.h \
 	%D%/engine.h \
-	%D%/evtchn.c %D%/evtchn.h \
+	%D%/evtchn.c %D%/evtchn.h %D%/evtchn_op.c \
 	%D%/grant.c %D%/grant.h %D%/grant_op.c \
 	%D%/guest_access.c %D%/guest_access.h \
 	%D%/host.c %D%/host.h \

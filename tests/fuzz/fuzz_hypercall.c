@@ -331,7 +331,7 @@ static void step(struct input *in)
     uint8_t b = byte(in);
     unsigned int i = b % GUESTS;
 
-    switch (b / GUESTS % 10) {
+    switch (b / GUESTS % 11) {
     case 0:
         plain_call(in, guest[i]);
         break;
@@ -361,6 +361,9 @@ static void step(struct input *in)
         break;
     case 9:
         adjust_call(in, guest[i]);
+        break;
+    case 10:
+        struct_call(in, guest[i], __HYPERVISOR_sched_op);
         break;
     }
 }
