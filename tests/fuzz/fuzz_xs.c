@@ -19,6 +19,7 @@
 #define RING       4 /* in place of a client: the guest on the ring */
 #define RING_DOMID 7
 #define STEPS_MAX  600
+#define UPDATES    2 /* live updates in one input, for each takes its time */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,6 +37,7 @@ static uint8_t byte(void)
 static struct session t;
 static struct client *admin; /* does what must succeed */
 static struct client *k[CLIENTS];
+static unsigned int updates;
 
 static unsigned int domid_of(unsigned int i)
 {
@@ -358,6 +360,15 @@ static void step_ring(void)
         session_run(&t);
 }
 
+/* A live update, which nobody may notice. */
+static void step_update(void)
+{
+    if (updates++ < UPDATES && session_update(&t))
+        abort();
+    if (byte() & 1)
+        session_run(&t);
+}
+
 static void step(void)
 {
     switch (byte() % 16u) {
@@ -375,6 +386,9 @@ static void step(void)
         break;
     case 4:
         session_sleep(&t, byte() * 100u);
+        break;
+    case 5:
+        step_update();
         break;
     default:
         step_request();
@@ -443,6 +457,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     left = size;
     quiet();
     session_clock_step = byte() * 400u;
+    updates = 0;
     if (!session_new(&t))
         return 0;
     admin = client_new(&t);

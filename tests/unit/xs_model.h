@@ -141,6 +141,7 @@ struct m_logged {
 struct m_txn {
     uint32_t id;
     bool failed; /* something found no room: it cannot be committed */
+    bool doomed; /* a live update overtook it: it conflicts */
     struct m_tree base, work;
     int nr_touched, nr_log;
     struct m_touched touched[M_TOUCHED];
@@ -256,6 +257,7 @@ struct m_txn *m_txn_find(const struct m_conn *c, uint32_t id);
 const char *m_txn_start(struct m_request *q);
 const char *m_txn_end(struct m_request *q);
 void m_txn_drop_all(struct m_conn *c);
+void m_txn_doom_all(struct m_conn *c, const struct m_tree *now);
 /* Remembers a request that was made in a transaction. */
 void m_txn_log(struct m_request *q, const char *error);
 void m_txn_touch(struct m_txn *t, const char *path, unsigned int flags);
@@ -280,6 +282,8 @@ void model_kill(struct model *m, unsigned int domid);
 void model_reuse(struct model *m, unsigned int domid);
 /* It shuts down (or runs on), and the store is told. */
 void model_shutdown(struct model *m, unsigned int domid, bool shut);
+/* A live update that does not wait for transactions. */
+void model_update(struct model *m);
 /* A socket's client goes, and another comes. */
 void model_hangup(struct model *m, int who);
 

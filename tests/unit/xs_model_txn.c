@@ -34,6 +34,21 @@ void m_txn_drop_all(struct m_conn *c)
             txn_drop(c, c->txn[i]);
 }
 
+/* They go on from how it is now, and cannot be committed. */
+void m_txn_doom_all(struct m_conn *c, const struct m_tree *now)
+{
+    for (int i = 0; i < M_TXNS; i++) {
+        struct m_txn *t = c->txn[i];
+
+        if (!t)
+            continue;
+        t->base = t->work = *now;
+        t->nr_touched = t->nr_log = 0;
+        t->failed = false;
+        t->doomed = true;
+    }
+}
+
 const char *m_txn_start(struct m_request *q)
 {
     int open = 0, place = 0;
@@ -310,6 +325,8 @@ static const char *commit(struct m_request *q, struct m_txn *t)
 
     if (t->failed)
         return "ENOMEM";
+    if (t->doomed)
+        return "EAGAIN";
     m->maybes += v == MAY_CONFLICT;
     if (v == CONFLICTS || (v == MAY_CONFLICT && q->hint->again))
         return "EAGAIN";

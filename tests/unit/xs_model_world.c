@@ -313,6 +313,12 @@ void model_shutdown(struct model *m, unsigned int domid, bool shut)
     look(m);
 }
 
+void model_update(struct model *m)
+{
+    for (int i = 0; i < M_CONNS; i++)
+        m_txn_doom_all(&m->conn[i], &m->tree);
+}
+
 void model_hangup(struct model *m, int who)
 {
     m_reset(&m->conn[who]);

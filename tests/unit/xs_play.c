@@ -435,6 +435,15 @@ static void shut(struct stage *s, unsigned int domid, bool down)
     model_shutdown(s->m, domid, down);
 }
 
+static void update(struct stage *s)
+{
+    const char *why = session_update(&s->t);
+
+    if (why)
+        wrong(s, "live update: %s", why);
+    model_update(s->m);
+}
+
 static void world(struct stage *s, const struct step *step)
 {
     unsigned int domid = M_DOMID + step->who - M_SOCKETS;
@@ -450,6 +459,8 @@ static void world(struct stage *s, const struct step *step)
         p->k->blocked = true;
     } else if (step->type == PLAY_DRAIN) {
         drain(s, step->who);
+    } else if (step->type == PLAY_UPDATE) {
+        update(s);
     } else if (guest && step->type == PLAY_BOOT && !exists) {
         boot(s, domid);
     } else if (guest && step->type == PLAY_KILL && exists) {

@@ -29,8 +29,9 @@ enum {
     PLAY_SHUTDOWN,
     PLAY_RUN, /* after a shutdown */
     PLAY_HANGUP,
-    PLAY_BLOCK, /* the client reads nothing */
-    PLAY_DRAIN, /* until it reads on */
+    PLAY_BLOCK,  /* the client reads nothing */
+    PLAY_DRAIN,  /* until it reads on */
+    PLAY_UPDATE, /* the store is replaced by what is made of its state */
     PLAY_END
 };
 

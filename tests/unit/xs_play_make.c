@@ -332,7 +332,8 @@ static void make_world(struct step *s)
 {
     static const uint8_t what[] = { PLAY_KILL,  PLAY_REUSE, PLAY_SHUTDOWN,
                                     PLAY_RUN,   PLAY_BLOCK, PLAY_BLOCK,
-                                    PLAY_DRAIN, PLAY_DRAIN, PLAY_HANGUP };
+                                    PLAY_DRAIN, PLAY_DRAIN, PLAY_HANGUP,
+                                    PLAY_UPDATE };
 
     s->type = what[pick(sizeof(what))];
 }

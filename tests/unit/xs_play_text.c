@@ -44,6 +44,7 @@ static const char *const names[PLAY_END] = {
     [PLAY_HANGUP] = "hangup",
     [PLAY_BLOCK] = "block",
     [PLAY_DRAIN] = "drain",
+    [PLAY_UPDATE] = "update",
 };
 
 /* Connections as people know them: s0 is a socket, d5 the guest. */

@@ -273,6 +273,7 @@ static const char *session_load(struct session *t, struct survivors *v,
     if (!t->s)
         abort();
     t->s->now_ms = s->now_ms;
+    t->s->fair.clock = s->fair.clock;
     t->s->may_open_files = s->may_open_files;
     t->s->update.possible = s->update.possible;
     store_free(s);
