@@ -16,6 +16,8 @@ struct hv_ringside {
     struct store *store;
     evtchn_port_t virq; /* of VIRQ_DOM_EXC; 0: not bound */
     struct event *news, *end;
+    struct hypercall_info *known; /* all domains, while all are looked at */
+    size_t nr_known;
     void (*lost)(void *);
     void *lost_arg;
 };
@@ -174,6 +176,56 @@ static int hv_rebind(void *ctx, struct conn *conn, uint32_t port)
     return ring_bind(r, port);
 }
 
+/* ---- domains ---- */
+
+/*
+ * Asks for all domains at once, for one question each takes longer than a
+ * slice if there are many. Without an answer, or with one that may be cut
+ * short, each is asked for.
+ */
+static void list_domains(struct hv_ringside *hv)
+{
+    struct hypercall_host_info host;
+    unsigned int max;
+    int n;
+
+    if (hypercall_host_info(&host))
+        return;
+    max = host.domains + 8;
+    hv->known = calloc(max, sizeof(*hv->known));
+    if (!hv->known)
+        return;
+    n = hypercall_domain_list(hv->known, max);
+    if (n >= 0 && (unsigned int)n < max) {
+        hv->nr_known = (size_t)n;
+        return;
+    }
+    free(hv->known);
+    hv->known = NULL;
+}
+
+static int by_domid(const void *key, const void *element)
+{
+    unsigned int a = *(const unsigned int *)key;
+    unsigned int b = ((const struct hypercall_info *)element)->domid;
+
+    return (a > b) - (a < b);
+}
+
+static int domain_info(const struct hv_ringside *hv, unsigned int domid,
+                       struct hypercall_info *info)
+{
+    const struct hypercall_info *known;
+
+    if (!hv->known)
+        return hypercall_domain_info((domid_t)domid, info);
+    known = bsearch(&domid, hv->known, hv->nr_known, sizeof(*known), by_domid);
+    if (!known)
+        return -ESRCH;
+    *info = *known;
+    return 0;
+}
+
 /*
  * The driver domain keeps its number and its nodes over restarts of its
  * process, so that front ends find them again: it counts as always there.
@@ -183,11 +235,10 @@ static int hv_query(void *ctx, unsigned int domid, struct hv_domain *out)
     struct hypercall_info info;
     int err;
 
-    (void)ctx;
     *out = (struct hv_domain){ .state = HV_RUNNING };
     if (domid == RINGSIDE_DRIVER_DOMID)
         return 0;
-    err = hypercall_domain_info((domid_t)domid, &info);
+    err = domain_info(ctx, domid, &info);
     if (err)
         return err;
     out->birth = info.created_ns;
@@ -208,7 +259,10 @@ static void domains_changed(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    list_domains(hv);
     domain_check_all(hv->store);
+    free(hv->known);
+    hv->known = NULL;
 }
 
 static void hypervisor_gone(evutil_socket_t fd, short what, void *arg)
