@@ -146,6 +146,7 @@ long do_console_io(struct vcpu *v, const uint64_t args[6])
         if (copy_from_guest(v, buf, guest_addr(args[2] + at), n))
             return -EFAULT;
         emit(v->domain, buf, n);
+        hypercall_turn_over(v, HYPERCALL_CHANGE); /* it is slow */
     }
     return 0;
 }

@@ -61,6 +61,9 @@ long hypercall_continue(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2)
 
 /* ---- multicall ---- */
 
+/* Of an entry, whatever it does; what takes longer says so itself. */
+#define ENTRY_COST 8
+
 /* Does the entry at `at`. If it goes on in the next turn, the entry is what is
  * left of it. */
 static long run_entry(struct vcpu *v, guest_addr_t at)
@@ -99,7 +102,7 @@ long do_multicall(struct vcpu *v, const uint64_t args[6])
         guest_addr_t e = guest_elem(at, i, sizeof(struct multicall_entry));
         long err;
 
-        if (i && hypercall_turn_over(v, 1))
+        if (hypercall_turn_over(v, ENTRY_COST) && i)
             return hypercall_continue(v, e.value, n - i, 0);
         err = run_entry(v, e);
         if (err)

@@ -284,6 +284,56 @@ static void test_multicall(void **state)
                      -EFAULT);
 }
 
+/* A long batch, and long batches in it, are done in turns that nobody sees. */
+static void test_multicall_in_turns(void **state)
+{
+    enum { N = 400, COPIES = 400 };
+    const struct gnttab_copy copy = {
+        .source = { { CORE_RAM >> 12 }, DOMID_SELF, 0 },
+        .dest = { { CORE_RAM >> 12 }, DOMID_SELF, 0 },
+        .status = 1,
+    };
+    uint64_t at = CORE_RAM + 16 * 4096;
+    struct vcpu *v = &core_domain(fx.h, fx.d)->vcpu[0];
+    uint64_t args[6] = { CORE_RAM, N };
+    unsigned int turns = 0;
+
+    (void)state;
+    /* Neither array has an element that crosses pages. */
+    for (uint64_t i = 0; i < COPIES; i++)
+        memcpy(core_at(fx.h, fx.d, at + i / 100 * 4096 + i % 100 * 40), &copy,
+               sizeof(copy));
+    for (uint64_t i = 0; i < N; i++) {
+        struct multicall_entry *e = core_at(fx.h, fx.d, CORE_RAM + i * 64);
+
+        *e = (struct multicall_entry){ .op = __HYPERVISOR_xen_version,
+                                       .args = { XENVER_pagesize } };
+        if (i % 100 == 50)
+            *e = (struct multicall_entry){
+                .op = __HYPERVISOR_grant_table_op,
+                .args = { GNTTABOP_copy, at + i / 100 * 4096, 100 },
+            };
+    }
+    do {
+        assert_int_equal(hypercall_dispatch(v, __HYPERVISOR_multicall, args),
+                         0);
+        memcpy(args, v->again_args, sizeof(v->again_args));
+        turns++;
+    } while (v->again);
+    assert_in_range(turns, 4, 20);
+    for (uint64_t i = 0; i < N; i++) {
+        struct multicall_entry *e = core_at(fx.h, fx.d, CORE_RAM + i * 64);
+
+        assert_int_equal(e->result, i % 100 == 50 ? 0 : 4096);
+    }
+    for (uint64_t i = 0; i < COPIES; i++) {
+        const struct gnttab_copy *c =
+            core_at(fx.h, fx.d, at + i / 100 * 4096 + i % 100 * 40);
+
+        assert_int_equal(c->status, GNTST_okay);
+    }
+}
+
 /* No batch inside a batch, however its number is written. */
 static void test_multicall_does_not_nest(void **state)
 {
@@ -576,6 +626,7 @@ int main(void)
         CASE(test_process_addresses),
         CASE(test_version),
         CASE(test_multicall),
+        CASE(test_multicall_in_turns),
         CASE(test_multicall_does_not_nest),
         CASE(test_multicall_ends_with_shutdown),
         CASE(test_numbers),
