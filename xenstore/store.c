@@ -98,18 +98,10 @@ int store_special(const struct path *p)
     return -ENOENT;
 }
 
-static void save(struct store *s)
-{
-    if (s->saver)
-        s->saver->save(s->saver, s);
-}
-
-/* What leaves, leaves here. A connection before this one may have gone on. */
 static void send_queue(struct store *s, struct conn *c)
 {
     uint32_t replies = c->out.replies, events = c->out.events;
 
-    save(s);
     c->ops->flush(c);
     domain_charge(c->dom, QUOTA_OUTSTANDING,
                   (int64_t)c->out.replies - (int64_t)replies);
@@ -149,7 +141,8 @@ static void flush_dirty(struct store *s)
 {
     struct list now = LIST_INIT(now);
 
-    save(s); /* also if nothing is to be sent */
+    if (s->saver)
+        s->saver->save(s->saver, s); /* sending changes nothing in the tree */
     list_take(&now, &s->dirty);
     while (!list_empty(&now)) {
         struct conn *c = container_of(now.next, struct conn, dirty);
