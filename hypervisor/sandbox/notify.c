@@ -252,13 +252,15 @@ static void finish_changes(struct sandbox_domain *sd, struct sandbox_vcpu *sv,
             if (p.done)
                 p.done(sv->vcpu, p.arg);
         } else if (p.done || !hypercall) {
-            page->change[left] = p.change;
             sv->pending[left++] = p;
         }
     }
     sv->nr_pending = left;
-    if (hypercall)
-        page->nr_changes = left;
+    if (!hypercall)
+        return; /* the stub is on its way through the page's list */
+    for (unsigned int i = 0; i < left; i++)
+        page->change[i] = sv->pending[i].change;
+    page->nr_changes = left;
 }
 
 /* ---- calls ---- */

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "guest-kernel/grants.h"
+#include "guest-kernel/kernel.h"
 #include "guest-kernel/pages.h"
 #include "tests/guest/tap.h"
 
-#define MANY 1000 /* more than one frame of the table holds */
+#define MANY  1000 /* more than one frame of the table holds */
+#define BATCH 100
 
 static bool many_references(void *page)
 {
@@ -63,6 +65,37 @@ static void mapping(char *page)
           "a reference that is free cannot be mapped");
 }
 
+/* More mappings than the engine changes at a time, by two hypercalls. */
+static void batch(char *pages)
+{
+    static struct gnttab_map_grant_ref map[BATCH];
+    static struct gnttab_unmap_grant_ref unmap[BATCH];
+    domid_t self = own_domid();
+    char *at = (char *)((start_info->nr_pages + 20000) << PAGE_SHIFT);
+    bool good = true;
+
+    for (int i = 0; i < BATCH; i++) {
+        map[i] = (struct gnttab_map_grant_ref){
+            .host_addr = (uintptr_t)(at + i * PAGE_SIZE),
+            .flags = GNTMAP_host_map,
+            .dom = self,
+        };
+        pages[i * PAGE_SIZE] = (char)i;
+        grant_access(self, pages + i * PAGE_SIZE, false, &map[i].ref);
+    }
+    good = hypercall_grant_map(map, BATCH) == 0;
+    for (int i = 0; i < BATCH; i++) {
+        good &= map[i].status == GNTST_okay && at[i * PAGE_SIZE] == (char)i;
+        unmap[i].host_addr = map[i].host_addr;
+        unmap[i].handle = map[i].handle;
+    }
+    point(good, "%d mappings by one hypercall", BATCH);
+    good = hypercall_grant_unmap(unmap, BATCH) == 0;
+    for (int i = 0; i < BATCH; i++)
+        good &= unmap[i].status == GNTST_okay && grant_end(map[i].ref) == 0;
+    point(good, "and gone by one");
+}
+
 /* Three pages: ours are anywhere in the second and third. */
 static void copying(char *page)
 {
@@ -101,7 +134,7 @@ int main(void)
     char *page = pages_alloc(1);
     grant_ref_t ref;
 
-    plan(21);
+    plan(23);
     point(grant_access(0, page, true, &ref) == 0 && ref >= 8,
           "a reference above the reserved ones");
     point(!grant_in_use(ref), "nobody has mapped it");
@@ -111,6 +144,9 @@ int main(void)
     mapping(page);
     copying(page);
     pages_free(page, 1);
+    page = pages_alloc(BATCH);
+    batch(page);
+    pages_free(page, BATCH);
     point(grant_used_count() == used && pages_free_count() == pages,
           "no grant and no page is left over");
     return done();
