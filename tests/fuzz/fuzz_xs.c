@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "node.h"
+#include "txn.h"
 #include "wire.h"
 #include "xs_session.h"
 
@@ -266,25 +267,68 @@ static void ring_post(uint32_t type, uint32_t tx)
         ring_put(payload, len);
 }
 
-static void step_request(void)
+static struct conn *conn_of(unsigned int who)
 {
-    unsigned int who = byte() % (CLIENTS + 1), how = byte();
-    uint32_t type = byte() % (unsigned int)SHAPES, tx = how & 3;
+    return who == RING ? t.dom[RING_DOMID].ring : k[who]->c;
+}
 
-    ensure(who);
-    len = 0;
-    memset(payload, 'v', sizeof(payload));
-    put_all((how & 0x1c) == 0x1c ? "wpw" : shapes[type]);
-    if ((how & 0x60) == 0x60)
-        put_word();
-    if ((how & 0x60) == 0x40 && len)
-        len--;
+/* The id of the n-th open transaction from 1 on; 0, or an unknown one. */
+static uint32_t txn_of(unsigned int who, unsigned int n)
+{
+    struct conn *c = conn_of(who);
+    struct list *pos;
+
+    if (n == 0)
+        return 0;
+    list_for_each(pos, &c->txns)
+        if (--n == 0)
+            return container_of(pos, struct txn, entry)->id;
+    return 77;
+}
+
+static void post(unsigned int who, uint32_t type, uint32_t tx)
+{
     if (who == RING)
         ring_post(type, tx);
     else
         client_post(&t, k[who], type, tx, payload, len);
+}
+
+/*
+ * One request. What it is made of suits its type but for some cases in 32;
+ * the transaction is one of the first three that are open.
+ */
+static void step_request(void)
+{
+    unsigned int who = byte() % (CLIENTS + 1), how = byte();
+    unsigned int odd = how >> 2 & 31;
+    uint32_t type = byte() % (unsigned int)SHAPES;
+
+    ensure(who);
+    len = 0;
+    memset(payload, 'v', sizeof(payload));
+    put_all(odd == 1 ? "wpw" : shapes[type]);
+    if (odd == 2 || (odd == 3 && type == XS_WATCH))
+        put_word();
+    if (odd == 4 && len)
+        len--;
+    post(who, type, odd == 5 ? how & 3 : txn_of(who, how & 3));
     if (how & 0x80)
         session_run(&t);
+}
+
+/* Many children of /a, which make its container a big one. */
+static void step_children(void)
+{
+    unsigned int who = byte() % CLIENTS, how = byte(), n = byte() % 80u;
+
+    ensure(who);
+    for (unsigned int i = 0; i < n; i++) {
+        len = (size_t)sprintf(payload, "/a/%u", how / 4 + i) + 1;
+        post(who, how & 2 ? XS_MKDIR : XS_RM, txn_of(who, how & 1));
+        session_run(&t);
+        ensure(who);
+    }
 }
 
 /* ---- everything else ---- */
@@ -389,6 +433,9 @@ static void step(void)
         break;
     case 5:
         step_update();
+        break;
+    case 6:
+        step_children();
         break;
     default:
         step_request();
