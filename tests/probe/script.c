@@ -181,21 +181,23 @@ static bool step_run(const char *line)
     return step_request(&st);
 }
 
-/* Runs lines until one fails, whose text is then in `line`. */
-static bool script_run(const char *s, char line[LINE_MAX_])
+/* Runs all lines, and says what is wrong with which. */
+static bool script_run(const char *s)
 {
+    static char line[LINE_MAX_];
+    bool ok = true;
+
     while (*s) {
         size_t len = strcspn(s, "\n");
 
-        if (len >= LINE_MAX_)
-            return wrong("a line is too long");
-        memcpy(line, s, len);
-        line[len] = '\0';
-        if (!step_run(line))
-            return false;
+        snprintf(line, sizeof(line), "%.*s", (int)len, s);
+        if (len >= sizeof(line) || !step_run(line)) {
+            printf("# %s\n#   %s\n", line, step_error);
+            ok = false;
+        }
         s += len + (s[len] == '\n');
     }
-    return true;
+    return ok;
 }
 
 /* Nothing of the probe before: an empty directory of ours, no watches. */
@@ -208,17 +210,16 @@ static const char fresh[] = "RESET_WATCHES | = OK|\n"
 
 static bool probe_run(const struct room *r, const struct probe *p, int n)
 {
-    static char line[LINE_MAX_], text[8192];
-    bool ok;
+    static char text[8192];
+    bool ok = script_run(fresh);
 
-    ok = script_run(fresh, line);
     collect_events(false, text, sizeof(text));
     collect_events(true, text, sizeof(text));
-    ok = ok && script_run(p->script, line);
+    ok = script_run(p->script) && ok;
     printf("%sok %d - %s: %s\n", ok ? "" : "not ", n, r->name, p->name);
-    if (!ok)
-        printf("# %s\n# %s\n", line, step_error);
     fflush(stdout);
+    if (!ok) /* it may be in the middle of something */
+        step_renew(NULL);
     return ok;
 }
 

@@ -2,6 +2,8 @@
  * Probes over the socket, as domain 0: starts a daemon of its own and asks it.
  *
  *     probe_socket [TEXT]            probes with TEXT in their names
+ *     probe_socket --at SOCKET [TEXT]   the same of a store that runs already,
+ *                                       ours or another's
  *     probe_socket --agent SOCKET    serves guests instead; see agent.h
  */
 #include <poll.h>
@@ -157,10 +159,27 @@ static bool daemon_stop(void)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+static int probe_at(const char *only)
+{
+    int status;
+
+    root.fd = open_store(sock_path);
+    me_fd = open_store(sock_path);
+    status = probes_run(only);
+    close(me_fd);
+    close(root.fd);
+    stream_clear(&root);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     int status;
 
+    if (argc >= 3 && !strcmp(argv[1], "--at")) {
+        snprintf(sock_path, sizeof(sock_path), "%s", argv[2]);
+        return probe_at(argv[3]);
+    }
     if (argc == 3 && !strcmp(argv[1], "--agent")) {
         root.fd = open_store(argv[2]);
         mail.fd = open_store(argv[2]);
@@ -170,12 +189,7 @@ int main(int argc, char **argv)
         puts("Bail out! the store does not start");
         return 1;
     }
-    root.fd = open_store(sock_path);
-    me_fd = open_store(sock_path);
-    status = probes_run(argv[1]);
-    close(me_fd);
-    close(root.fd);
-    stream_clear(&root);
+    status = probe_at(argv[1]);
     if (!daemon_stop()) {
         puts("# the store did not end well");
         status = 1;
