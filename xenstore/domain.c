@@ -217,8 +217,8 @@ int domain_introduce(struct store *s, unsigned int domid, uint32_t port)
     if (d && (s->hv->query(s->hv_ctx, domid, &info) || info.birth != d->birth))
         domain_gone(s, d);
     err = domain_get(s, domid, &d);
-    if (err)
-        return err;
+    if (err) /* as if its ring could not be mapped, which it cannot */
+        return err == -ENOENT ? -EINVAL : err;
     if (d->ring)
         return domain_reintroduce(s, d, port);
     err = s->hv->connect(s->hv_ctx, s, domid, port, &d->ring);

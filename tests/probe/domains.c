@@ -44,9 +44,9 @@ static const struct probe probes[] = {
     { "INTRODUCE of domain 0 and of no domain",
       "INTRODUCE 0|1|7| = EINVAL / EACCES\n"
       "INTRODUCE x|1|7| = EINVAL / EACCES\n"
-      "INTRODUCE 50|1|7| = ENOENT / EACCES\n"
-      "INTRODUCE 50|-1|7| = ENOENT / EACCES\n"
-      "INTRODUCE 50|gfn|7|reserved| = ENOENT / EACCES" },
+      "INTRODUCE 50|1|7| = EINVAL / EACCES\n"
+      "INTRODUCE 50|-1|7| = EINVAL / EACCES\n"
+      "INTRODUCE 50|gfn|7|reserved| = EINVAL / EACCES" },
     { "RELEASE of domain 0 and of unknown ones",
       "RELEASE 0| = EINVAL / EACCES\n"
       "RELEASE 50| = ENOENT / EACCES\n"

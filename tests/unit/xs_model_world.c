@@ -339,7 +339,7 @@ static const char *introduce(struct m_request *q, unsigned int domid)
         (q->m->dom[domid].reborn || !q->m->dom[domid].exists))
         gone(q->m, domid);
     if (!m_know(q->m, domid))
-        return "ENOENT";
+        return "EINVAL";
     d = &q->m->dom[domid];
     c = &q->m->conn[m_conn_of(domid)];
     m_reset(c);
