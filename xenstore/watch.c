@@ -61,6 +61,7 @@ int watches_init(struct watches *ws)
 void watches_free(struct watches *ws)
 {
     free(ws->table);
+    free(ws->due);
     free(ws->root);
     free(ws->special);
 }
@@ -204,6 +205,7 @@ static int watch_new(struct store *s, struct conn *c, const struct path *p,
     }
     w->conn = c;
     w->at = at;
+    w->serial = ++s->watches.last_serial;
     w->depth = depth;
     w->prefix = p->prefix;
     w->token_len = (uint16_t)token_len;
@@ -313,6 +315,12 @@ static bool firing_visible(const struct firing *f, const struct conn *c)
            (f->parent && (conn_rights(c, f->parent) & PERM_READ));
 }
 
+static void fire_one(const struct firing *f, const struct watch *w)
+{
+    conn_event(w->conn, f->path + w->prefix, f->len - w->prefix, w->token,
+               w->token_len);
+}
+
 static void fire_node(const struct firing *f, const struct wnode *w,
                       unsigned int below)
 {
@@ -322,9 +330,64 @@ static void fire_node(const struct firing *f, const struct wnode *w,
         struct watch *watch = container_of(pos, struct watch, in_node);
 
         if (below <= watch->depth && firing_visible(f, watch->conn))
-            conn_event(watch->conn, f->path + watch->prefix,
-                       f->len - watch->prefix, watch->token, watch->token_len);
+            fire_one(f, watch);
     }
+}
+
+/* A node of the trie that has watches, and how far below it the event is. */
+struct level {
+    const struct wnode *w;
+    unsigned int below;
+};
+
+static bool due_add(struct watches *ws, size_t n, struct watch *w)
+{
+    size_t cap = n ? 2 * n : 16;
+    struct watch **due;
+
+    if (n == ws->due_cap) {
+        due = realloc(ws->due, cap * sizeof(*due));
+        if (!due)
+            return false;
+        ws->due = due;
+        ws->due_cap = cap;
+    }
+    ws->due[n] = w;
+    return true;
+}
+
+static int by_serial(const void *a, const void *b)
+{
+    uint64_t x = (*(struct watch *const *)a)->serial;
+    uint64_t y = (*(struct watch *const *)b)->serial;
+
+    return (x > y) - (x < y);
+}
+
+/* Watches of several levels; without memory they come in another order. */
+static void fire_levels(struct watches *ws, const struct firing *f,
+                        const struct level *level, unsigned int levels)
+{
+    struct list *pos;
+    size_t n = 0;
+
+    for (unsigned int i = 0; i < levels; i++) {
+        list_for_each(pos, &level[i].w->watches) {
+            struct watch *watch = container_of(pos, struct watch, in_node);
+
+            if (level[i].below > watch->depth ||
+                !firing_visible(f, watch->conn))
+                continue;
+            if (due_add(ws, n, watch))
+                n++;
+            else
+                fire_one(f, watch);
+        }
+    }
+    if (n)
+        qsort(ws->due, n, sizeof(struct watch *), by_serial);
+    for (size_t i = 0; i < n; i++)
+        fire_one(f, ws->due[i]);
 }
 
 /* A walk through the watches below a removed node; depth 0 is that node. */
@@ -357,6 +420,7 @@ static struct wnode *wnode_of(struct list *sibling)
     return container_of(sibling, struct wnode, sibling);
 }
 
+/* Children before their parents, as the C daemon removes them. */
 static void fire_below(struct wnode *top, const struct path *p,
                        const struct node *gone)
 {
@@ -372,6 +436,9 @@ static void fire_below(struct wnode *top, const struct path *p,
         while (next == &w->children) {
             if (w == top)
                 return;
+            fire_node(&(struct firing){ d.path, d.len[d.depth], d.node[d.depth],
+                                        d.node[d.depth - 1] },
+                      w, 0);
             next = w->sibling.next;
             w = w->parent;
             d.depth--;
@@ -382,37 +449,57 @@ static void fire_below(struct wnode *top, const struct path *p,
             w = w->parent;
             continue;
         }
-        fire_node(&(struct firing){ d.path, d.len[d.depth], d.node[d.depth],
-                                    d.node[d.depth - 1] },
-                  w, 0);
         next = w->children.next;
     }
+}
+
+/*
+ * The nodes of the trie along the path that have watches; returns how many.
+ * *end is the node of the path itself, or NULL.
+ */
+static unsigned int find_levels(struct watches *ws, const struct path *p,
+                                struct level level[PATH_DEPTH_MAX + 1],
+                                struct wnode **end)
+{
+    struct wnode *w = ws->root;
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; w; i++) {
+        struct name name;
+
+        if (!list_empty(&w->watches))
+            level[n++] = (struct level){ w, p->depth - i };
+        if (i == p->depth)
+            break;
+        name = path_name(p, i);
+        w = wnode_find(ws, w, &name);
+    }
+    *end = w;
+    return n;
 }
 
 void watch_fire(struct store *s, const struct path *p, struct node *view,
                 struct node *gone)
 {
     struct firing f = { .path = p->str, .len = p->len };
-    struct wnode *w = s->watches.root;
+    struct level level[PATH_DEPTH_MAX + 1];
+    struct wnode *end;
+    unsigned int n;
 
     if (!s->watches.count)
+        return;
+    n = find_levels(&s->watches, p, level, &end);
+    if (gone && end)
+        fire_below(end, p, gone);
+    if (!n)
         return;
     f.node = tree_find(view, p, p->depth);
     if (p->depth)
         f.parent = tree_find(view, p, p->depth - 1u);
-    for (unsigned int i = 0;; i++) {
-        struct name n;
-
-        fire_node(&f, w, p->depth - i);
-        if (i == p->depth)
-            break;
-        n = path_name(p, i);
-        w = wnode_find(&s->watches, w, &n);
-        if (!w)
-            return;
-    }
-    if (gone)
-        fire_below(w, p, gone);
+    if (n == 1)
+        fire_node(&f, level[0].w, level[0].below);
+    else
+        fire_levels(&s->watches, &f, level, n);
 }
 
 /*

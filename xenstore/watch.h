@@ -26,6 +26,7 @@ struct watch {
     struct conn *conn;
     struct wnode *at;
     struct list in_conn, in_node;
+    uint64_t serial; /* in order of their being set */
     uint32_t depth;  /* levels below the path that fire it */
     uint16_t prefix; /* left out of event paths: a relative watch */
     uint16_t token_len;
@@ -37,7 +38,10 @@ struct watches {
     struct wnode **table;
     uint32_t buckets, nodes;
     uint32_t count; /* of watches */
+    uint64_t last_serial;
     struct wnode *root, *special;
+    struct watch **due; /* scratch: those that an event is for */
+    size_t due_cap;
 };
 
 int watches_init(struct watches *ws);
@@ -59,6 +63,8 @@ void watch_del_all(struct store *s, struct conn *c);
 /*
  * An event on a path. `view` is the root of the version of the tree in which
  * readability is judged; `gone` the removed node, if that is what happened.
+ * A connection gets events of what is below a removed node first, and then
+ * those of the path in the order in which it set its watches.
  */
 void watch_fire(struct store *s, const struct path *p, struct node *view,
                 struct node *gone);

@@ -129,6 +129,16 @@ static const struct probe probes[] = {
       "events ~/a/x:t ~/a/b/c:t\n"
       "RM ~/a| = OK|\n"
       "events -" },
+    { "rm: what is below goes first",
+      "WRITE ~/a/b/c|v = OK|\n"
+      "WRITE ~/a/d|v = OK|\n"
+      "WATCH ~/a|1| = OK|\n"
+      "WATCH ~/a/b/c|2| = OK|\n"
+      "WATCH ~/a/b|3| = OK|\n"
+      "WATCH ~/a/d|4| = OK|\n"
+      "events ~/a:1 ~/a/b/c:2 ~/a/b:3 ~/a/d:4\n"
+      "RM ~/a| = OK|\n"
+      "events ~/a/b/c:2 ~/a/b:3 ~/a/d:4 ~/a:1" },
     { "rm: a watch that survives goes on",
       "WRITE ~/a/b|v = OK|\n"
       "WATCH ~/a/b|t| = OK|\n"
@@ -175,6 +185,14 @@ static const struct probe probes[] = {
       "events ~/a:t ~/a:u\n"
       "WRITE ~/a|v = OK|\n"
       "events ~/a:t ~/a:u" },
+    { "one event, several watches: in the order in which they were set",
+      "WATCH ~/a/b|1| = OK|\n"
+      "WATCH ~|2| = OK|\n"
+      "WATCH ~/a|3| = OK|\n"
+      "WATCH &/a/b|4| = OK|\n"
+      "events ~/a/b:1 ~:2 ~/a:3 &/a/b:4\n"
+      "WRITE ~/a/b|v = OK|\n"
+      "events ~/a/b:1 ~/a/b:2 ~/a/b:3 &/a/b:4" },
     { "in a transaction: nothing until the commit",
       "WATCH ~|t| = OK|\n"
       "events ~:t\n"

@@ -113,7 +113,7 @@ static void test_rm(void **state)
     is(W(XS_WATCH, "/r/s/t/u/no\0never\0"), "OK|");
     (void)events(w);
     is(A(XS_RM, "/r/s\0"), "OK|");
-    is(events(w), "/r/s:above /r/s:root /r/s/t/u:below");
+    is(events(w), "/r/s/t/u:below /r/s:above /r/s:root");
 }
 
 static void test_root(void **state)
