@@ -27,8 +27,10 @@ struct daemon {
     struct handover *handover;
     struct event *term, *interrupt, *hangup, *tick;
     struct options options;
-    char **arguments; /* of the command line, as they were given */
-    uint64_t tick_ms; /* what `tick` is set to */
+    char **arguments;         /* of the command line, as they were given */
+    uint64_t tick_ms;         /* what `tick` is set to */
+    uint64_t requests;        /* served before this turn */
+    unsigned int looks, vain; /* see look_again() */
     bool stopping;
     int status;
 };

@@ -167,6 +167,34 @@ static void arm_tick(struct daemon *d)
     d->tick_ms = s->tick_ms;
 }
 
+/* How often it looks for work before it sleeps: 25 us at most. */
+#define LOOKS 40
+/* So often in vain, and it leaves that for as many busy turns. */
+#define VAIN  8
+#define PAUSE 256
+
+/*
+ * Clients that are at work at the same time are back sooner than they could
+ * wake a sleeper, so the daemon looks again some times before it sleeps:
+ * unless that is in vain, as on a processor that it shares with them.
+ */
+static bool look_again(struct daemon *d)
+{
+    uint64_t served = d->store->requests - d->requests;
+
+    d->requests += served;
+    if (served && d->looks && d->looks < LOOKS)
+        d->vain = 0;
+    if (served > 1) {
+        if (d->vain >= VAIN && ++d->vain == VAIN + PAUSE)
+            d->vain = VAIN - 1;
+        d->looks = d->vain < VAIN ? LOOKS : 0;
+    } else if (served == 0 && d->looks && --d->looks == 0) {
+        d->vain++;
+    }
+    return d->looks > 0;
+}
+
 static void run(struct daemon *d)
 {
     struct store *s = d->store;
@@ -180,6 +208,7 @@ static void run(struct daemon *d)
             store_tick(s);
         more = store_flush(s);
         more |= handover_turn(d->handover);
+        more |= look_again(d);
     }
 }
 
