@@ -50,6 +50,7 @@ static void buffer_free(struct blkfront_buffer *buffer)
 
 void *blk_buffer_alloc(struct blk *b, size_t bytes)
 {
+    IN_KERNEL();
     size_t n = pages_for(bytes);
     struct blkfront_buffer *buffer;
     bool was;
@@ -81,6 +82,7 @@ void *blk_buffer_alloc(struct blk *b, size_t bytes)
 
 void blk_buffer_free(struct blk *b, void *buf)
 {
+    IN_KERNEL();
     bool was = upcalls_mask();
     struct blkfront_buffer **p = &b->buffers, *buffer;
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "guest-kernel/vcpu.h"
 
 /* Xen's numbers: major 202, 16 per disk; from the 17th on the extended ones. */
 int blkfront_devid(const char *name, unsigned int *devid)
@@ -44,6 +45,7 @@ static int compare_devids(const void *a, const void *b)
 
 int blk_list(unsigned int *devids, unsigned int max)
 {
+    IN_KERNEL();
     char **names;
     size_t n;
     unsigned int found = 0;

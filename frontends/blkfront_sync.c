@@ -87,16 +87,19 @@ static int transfer(struct blk *b, enum blk_op op, uint64_t sector, char *buf,
 
 int blk_read(struct blk *b, uint64_t sector, void *buf, size_t sectors)
 {
+    IN_KERNEL();
     return transfer(b, BLK_READ, sector, buf, sectors);
 }
 
 int blk_write(struct blk *b, uint64_t sector, const void *buf, size_t sectors)
 {
+    IN_KERNEL();
     return transfer(b, BLK_WRITE, sector, (char *)(uintptr_t)buf, sectors);
 }
 
 int blk_flush(struct blk *b)
 {
+    IN_KERNEL();
     struct waiter w;
 
     if (!b->can_flush)
@@ -108,6 +111,7 @@ int blk_flush(struct blk *b)
 
 int blk_discard(struct blk *b, uint64_t sector, uint64_t sectors)
 {
+    IN_KERNEL();
     struct waiter w;
 
     waiter_init(&w);

@@ -397,6 +397,7 @@ static void put(struct blk *b)
 
 int blk_open(const char *name, struct blk **out)
 {
+    IN_KERNEL();
     unsigned int devid;
     struct blk *b;
     int err = blkfront_devid(name, &devid);
@@ -421,6 +422,7 @@ int blk_open(const char *name, struct blk **out)
 
 void blk_close(struct blk *b)
 {
+    IN_KERNEL();
     mutex_lock(&opening);
     put(b);
     mutex_unlock(&opening);

@@ -10,7 +10,7 @@ guest_kernel_libringside_guest_a_SOURCES += %D%/netfront.c %D%/netfront.h \
 # A carrier that the test supplies, instead of the hypercall page.
 unit_tests += tests/unit/test_netfront
 tests_unit_test_netfront_CPPFLAGS = $(HOST_CPPFLAGS) \
-	-I$(top_srcdir)/libhypercall/host
+	-I$(top_srcdir)/libhypercall/host -DRINGSIDE_HOST_TEST
 tests_unit_test_netfront_SOURCES = tests/unit/test_netfront.c \
 	%D%/netfront_ring.c
 tests_unit_test_netfront_LDADD = $(CMOCKA_LIBS)

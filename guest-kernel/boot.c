@@ -16,6 +16,7 @@
 #include "guest-kernel/libc.h"
 #include "guest-kernel/pages.h"
 #include "guest-kernel/scheduler.h"
+#include "guest-kernel/smp.h"
 #include "guest-kernel/traps.h"
 #include "guest-kernel/upcall.h"
 #include "guest-kernel/xenbus.h"
@@ -43,6 +44,7 @@ static int take_kernel_options(int argc, char **argv)
     const char *poll_us = cmdline_option(argv, "ringside.poll_us");
     int kept = 0;
 
+    smp_set_max(cmdline_option(argv, "ringside.vcpus"));
     if (poll_us)
         idle_set_poll_max(strtoul(poll_us, NULL, 10) * NS_PER_US);
     for (int i = 0; i < argc; i++)
@@ -66,30 +68,39 @@ static int make_argv(char **argv)
 static void run_main(void)
 {
     static char *argv[ARGV_MAX];
-
+    int argc;
     int err = grants_init(start_info->nr_pages);
 
     if (err)
         kernel_panic("no grant table: error %d", -err);
     console_init(start_info);
     libc_init();
+    argc = make_argv(argv);
     if (xenbus_init(start_info) == 0)
         shutdown_watch_start();
-    exit(main(make_argv(argv), argv));
+    smp_start();
+    exit(main(argc, argv));
 }
 
 _Noreturn void boot(const struct start_info *si)
 {
+    static struct tcb tcb = { .vcpu = &vcpus[0] };
+
     start_info = si;
     shared_info = (struct shared_info *)si->shared_info;
+    for (unsigned int i = 0; i < VCPUS_MAX; i++) {
+        vcpus[i].id = i;
+        vcpus[i].info = &shared_info->vcpu_info[i];
+    }
     traps_init();
+    fsbase_init();
+    fsbase_set((uintptr_t)&tcb);
     clock_init();
     events_init();
-    fsbase_init();
     pages_init(si->pt_base, si->nr_pages << PAGE_SHIFT);
     heap_init();
     schedule_init();
-    idle_init();
+    idle_init(0);
     thread_start_main(run_main);
 }
 

@@ -97,6 +97,16 @@ thread_begin:
     ud2
     .size thread_begin, . - thread_begin
 
+/* A vCPU's first instruction, rdi = struct vcpu, rsp = its thread's stack. */
+    .globl vcpu_entry
+    .type vcpu_entry, @function
+vcpu_entry:
+    xorl %ebp, %ebp
+    cld
+    call vcpu_begin
+    ud2
+    .size vcpu_entry, . - vcpu_entry
+
 /*
  * The event callback, rdi = regs or NULL. It may come in the middle of a
  * hypercall, where the compiler thinks only rcx and r11 change: the engine

@@ -22,7 +22,6 @@ struct handler {
 
 static struct handler handlers[EVENT_PORTS];
 static unsigned int handlers_used;
-static unsigned int upcall_depth;
 
 void upcall_entry(struct cpu_user_regs *regs); /* entry.S */
 void events_upcall(struct cpu_user_regs *regs);
@@ -64,15 +63,18 @@ static void dispatch_word(unsigned int word)
 
 void events_dispatch(void)
 {
-    struct vcpu_info *v = this_vcpu_info();
+    struct vcpu *cpu = this_vcpu();
+    struct vcpu_info *v = cpu->info;
     xen_ulong_t selector;
 
-    upcall_depth++;
+    kernel_lock_masked();
+    cpu->upcall_depth++;
     WRITE_ONCE(v->evtchn_upcall_pending, 0);
     selector = __atomic_exchange_n(&v->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
     for (; selector; selector &= selector - 1)
         dispatch_word((unsigned int)__builtin_ctzl(selector));
-    upcall_depth--;
+    cpu->upcall_depth--;
+    kernel_unlock_masked();
 }
 
 void events_upcall(struct cpu_user_regs *regs)
@@ -83,7 +85,7 @@ void events_upcall(struct cpu_user_regs *regs)
 
 bool in_upcall(void)
 {
-    return upcall_depth != 0;
+    return this_vcpu()->upcall_depth != 0;
 }
 
 void upcalls_unmask(void)
@@ -117,6 +119,7 @@ void event_unmask(evtchn_port_t port)
 
 int event_bind(evtchn_port_t port, event_fn *fn, void *arg)
 {
+    IN_KERNEL();
     if (port == 0 || port >= EVENT_PORTS)
         return -ENOSPC;
     if (handlers[port].fn)
@@ -154,9 +157,18 @@ int event_bind_interdomain(domid_t remote, evtchn_port_t remote_port,
     return bind_new(err, *port, fn, arg);
 }
 
-int event_bind_virq(uint32_t virq, event_fn *fn, void *arg, evtchn_port_t *port)
+int event_bind_virq(uint32_t virq, unsigned int vcpu, event_fn *fn, void *arg,
+                    evtchn_port_t *port)
 {
-    long err = hypercall_evtchn_bind_virq(virq, 0, port);
+    long err = hypercall_evtchn_bind_virq(virq, vcpu, port);
+
+    return bind_new(err, *port, fn, arg);
+}
+
+int event_bind_ipi(unsigned int vcpu, event_fn *fn, void *arg,
+                   evtchn_port_t *port)
+{
+    long err = hypercall_evtchn_bind_ipi(vcpu, port);
 
     return bind_new(err, *port, fn, arg);
 }

@@ -5,6 +5,7 @@
  * stack was current), must be short, may send events and wake threads, and may
  * not block or allocate. The pending bit is cleared before the handler runs, so
  * an event that arrives meanwhile runs it again. Spurious calls are legal.
+ * Handlers run on vCPU 0, but for those of VIRQs and IPIs of another.
  * Functions return 0 or -errno (the C library's).
  */
 #ifndef RINGSIDE_GUEST_EVENTS_H
@@ -25,8 +26,11 @@ int event_alloc_unbound(domid_t remote, event_fn *fn, void *arg,
                         evtchn_port_t *port);
 int event_bind_interdomain(domid_t remote, evtchn_port_t remote_port,
                            event_fn *fn, void *arg, evtchn_port_t *port);
-int event_bind_virq(uint32_t virq, event_fn *fn, void *arg,
+int event_bind_virq(uint32_t virq, unsigned int vcpu, event_fn *fn, void *arg,
                     evtchn_port_t *port);
+/* A port that we send to ourselves; its handler runs on `vcpu`. */
+int event_bind_ipi(unsigned int vcpu, event_fn *fn, void *arg,
+                   evtchn_port_t *port);
 /* Masks, closes and forgets. No handler of this port runs afterwards. */
 int event_close(evtchn_port_t port);
 

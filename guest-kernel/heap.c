@@ -8,6 +8,7 @@
 
 #include "guest-kernel/libc.h"
 #include "guest-kernel/pages.h"
+#include "guest-kernel/vcpu.h"
 
 static char *heap_brk;  /* the break as the C library sees it */
 static char *heap_edge; /* end of the pages that the heap has */
@@ -28,6 +29,7 @@ static void heap_shrink(void)
 
 void *sbrk(ptrdiff_t increment)
 {
+    IN_KERNEL();
     char *old = heap_brk;
 
     if (increment > heap_edge - heap_brk) {

@@ -10,16 +10,17 @@
 #include "guest-kernel/events.h"
 #include "guest-kernel/idle.h"
 #include "guest-kernel/kernel.h"
-#include "guest-kernel/thread.h"
+#include "guest-kernel/scheduler.h"
 #include "guest-kernel/upcall.h"
 
 #define WINDOW_FIRST (10 * NS_PER_US)
 #define WINDOW_MAX   (200 * NS_PER_US)
 #define PREEMPTED    (20 * NS_PER_US)
+#define ARM_TRIES    16
 
 static struct list pollers = LIST_INIT(pollers);
 static uint64_t window, window_max = WINDOW_MAX;
-static uint64_t timer_armed = NEVER; /* what VIRQ_TIMER is set to */
+static bool polled; /* by one idle vCPU, which is enough */
 
 void poller_add(struct poller *p)
 {
@@ -38,7 +39,7 @@ void idle_set_poll_max(uint64_t ns)
         window = ns;
 }
 
-bool idle_poll(void)
+static bool poll_all(void)
 {
     struct list *pos, *next;
     bool found = false;
@@ -67,23 +68,51 @@ static bool arm_all(void)
     return found;
 }
 
+/*
+ * What a look takes off a ring leaves it without an event. That is well while
+ * whoever runs will look again before anybody sleeps; with other vCPUs asleep
+ * it would be nobody's.
+ */
+bool idle_poll(void)
+{
+    bool found = poll_all();
+
+    for (int i = 0; smp_active && i < ARM_TRIES && arm_all(); i++)
+        found = true;
+    return found;
+}
+
 static bool event_pending(void)
 {
     return READ_ONCE(this_vcpu_info()->evtchn_upcall_pending);
 }
 
+/* Lets others into the kernel between two looks. */
+static void breathe(void)
+{
+    unsigned int depth;
+
+    cpu_relax();
+    if (smp_active) {
+        depth = kernel_unlock_all();
+        cpu_relax();
+        kernel_lock_again(depth);
+    }
+}
+
 /* True when there is something to do; false when the window has passed. */
 static bool poll_for_a_while(uint64_t start, uint64_t deadline)
 {
+    const struct vcpu *cpu = this_vcpu();
     uint64_t last = start, now = start;
     uint64_t end = start + window;
 
     if (end > deadline)
         end = deadline;
     while (now < end) {
-        if (idle_poll() || event_pending())
+        if (poll_all() || event_pending() || schedule_has_work(cpu))
             return true;
-        cpu_relax();
+        breathe();
         last = now;
         now = clock_now();
         if (now - last > PREEMPTED) {
@@ -92,6 +121,19 @@ static bool poll_for_a_while(uint64_t start, uint64_t deadline)
         }
     }
     return false;
+}
+
+/* As above, by one vCPU at a time. */
+static bool poll_alone(uint64_t start, uint64_t deadline)
+{
+    bool found;
+
+    if (list_empty(&pollers) || !window || polled)
+        return false;
+    polled = true;
+    found = poll_for_a_while(start, deadline);
+    polled = false;
+    return found;
 }
 
 static void adapt_window(uint64_t waited)
@@ -107,21 +149,54 @@ static void adapt_window(uint64_t waited)
 }
 
 /* An earlier setting may stand: it costs one early wake-up, not a hypercall. */
-static void set_timer(uint64_t deadline, uint64_t now)
+static void set_timer(struct vcpu *cpu, uint64_t deadline, uint64_t now)
 {
-    if (deadline == NEVER || (timer_armed > now && timer_armed <= deadline))
+    if (deadline == NEVER ||
+        (cpu->timer_armed > now && cpu->timer_armed <= deadline))
         return;
-    timer_armed = deadline;
+    cpu->timer_armed = deadline;
     hypercall_set_timer(deadline);
+}
+
+/* Another idle vCPU is up in time already. */
+static bool somebody_wakes(uint64_t deadline)
+{
+    for (unsigned int i = 0; i < VCPUS_MAX; i++)
+        if (vcpus[i].idle && vcpus[i].wakes_at <= deadline)
+            return true;
+    return false;
+}
+
+/*
+ * What is told to an idle vCPU after it gave the lock up comes as an event, and
+ * ends the block. SCHEDOP_block clears the mask in one step with looking.
+ */
+static void block(uint64_t deadline, uint64_t now)
+{
+    struct vcpu *cpu = this_vcpu();
+    unsigned int depth;
+
+    if (smp_active && somebody_wakes(deadline))
+        deadline = NEVER;
+    set_timer(cpu, deadline, now);
+    cpu->wakes_at = deadline;
+    cpu->idle = true;
+    depth = kernel_unlock_all();
+    hypercall_sched_op(SCHEDOP_block, NULL, 0);
+    mask_only();
+    kernel_lock_again(depth);
+    cpu->idle = cpu->kicked = false;
 }
 
 void idle_wait(uint64_t deadline)
 {
     uint64_t start = clock_now(), now;
 
-    if (start >= deadline || idle_poll())
+    if (start >= deadline || poll_all())
         return;
-    if (!list_empty(&pollers) && window && poll_for_a_while(start, deadline)) {
+    if (poll_alone(start, deadline)) {
+        if (smp_active)
+            idle_poll(); /* leaves the rings with events */
         if (event_pending())
             goto deliver;
         return;
@@ -129,29 +204,28 @@ void idle_wait(uint64_t deadline)
     if (arm_all())
         return;
     now = clock_now();
-    if (now >= deadline)
+    if (now >= deadline || (smp_active && schedule_has_work(this_vcpu())))
         return;
-    set_timer(deadline, now);
-    /* Clears the mask in one step with looking for events. */
-    hypercall_sched_op(SCHEDOP_block, NULL, 0);
+    block(deadline, now);
     if (!list_empty(&pollers))
         adapt_window(clock_now() - start);
 deliver:
     upcalls_unmask();
-    upcalls_mask();
+    mask_only();
 }
 
 static void timer_fired(evtchn_port_t port, void *arg)
 {
     (void)port;
     (void)arg;
-    timer_armed = NEVER;
+    this_vcpu()->timer_armed = NEVER;
 }
 
-void idle_init(void)
+void idle_init(unsigned int vcpu)
 {
     evtchn_port_t port;
 
-    if (event_bind_virq(VIRQ_TIMER, timer_fired, NULL, &port))
-        kernel_panic("no timer");
+    vcpus[vcpu].timer_armed = NEVER;
+    if (event_bind_virq(VIRQ_TIMER, vcpu, timer_fired, NULL, &port))
+        kernel_panic("no timer for vCPU %u", vcpu);
 }

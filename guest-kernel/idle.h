@@ -42,7 +42,8 @@ bool idle_poll(void);
  */
 void idle_wait(uint64_t deadline);
 
-void idle_init(void);
+/* The timer of a vCPU. */
+void idle_init(unsigned int vcpu);
 
 /* The bound of polling in ns; 0 switches it off (cmdline ringside.poll_us=). */
 void idle_set_poll_max(uint64_t ns);

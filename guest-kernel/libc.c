@@ -16,6 +16,7 @@
 #include "guest-kernel/file.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/libc.h"
+#include "guest-kernel/vcpu.h"
 
 extern void (*init_array_start[])(void), (*init_array_end[])(void);
 
@@ -61,6 +62,7 @@ static long result(long r)
 /* `call` on the file of fd as `f`, or EBADF; ENOSYS-like where op is NULL. */
 #define WITH_FILE(fd, op, otherwise, call)           \
     ({                                               \
+        IN_KERNEL();                                 \
         struct file *f = file_get((fd), NULL);       \
         long r_ = -EBADF;                            \
                                                      \
@@ -90,16 +92,19 @@ off_t lseek(int fd, off_t offset, int whence)
 
 int close(int fd)
 {
+    IN_KERNEL();
     return (int)result(file_close(fd));
 }
 
 int open(const char *path, int flags, ...)
 {
+    IN_KERNEL();
     return (int)result(fs_open(path, flags));
 }
 
 int stat(const char *path, struct stat *st)
 {
+    IN_KERNEL();
     memset(st, 0, sizeof(*st));
     return (int)result(fs_stat(path, st));
 }

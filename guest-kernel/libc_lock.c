@@ -1,5 +1,6 @@
 /*
- * newlib's locks. All may be recursive; threads that wait for one sleep.
+ * newlib's locks. All may be recursive; threads that wait for one sleep. The
+ * heap's is the kernel's lock: the kernel allocates where it may not sleep.
  *
  * The end is special: exit() flushes every stream, and a thread that waits for
  * input holds its stream's lock and may never give it back. From then on locks
@@ -77,9 +78,16 @@ void libc_lock_init(void)
     atexit(begin_end);
 }
 
+static bool is_heap(_LOCK_T lock)
+{
+    return lock == &__lock___malloc_recursive_mutex;
+}
+
 void __retarget_lock_acquire_recursive(_LOCK_T lock)
 {
-    if (!mutex_try_lock(&lock->mutex) && !ending)
+    if (is_heap(lock))
+        kernel_enter();
+    else if (!mutex_try_lock(&lock->mutex) && !ending)
         mutex_lock(&lock->mutex);
 }
 
@@ -100,7 +108,9 @@ int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
 
 void __retarget_lock_release_recursive(_LOCK_T lock)
 {
-    if (mutex_is_mine(&lock->mutex) || !ending)
+    if (is_heap(lock))
+        kernel_leave();
+    else if (mutex_is_mine(&lock->mutex) || !ending)
         mutex_unlock(&lock->mutex);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "guest-kernel/file.h"
+#include "guest-kernel/vcpu.h"
 #include "xen_compat.h"
 
 #define CPUID1_ECX_RDRAND (1u << 30)
@@ -47,6 +48,7 @@ int access(const char *path, int mode)
 
 int dup(int fd)
 {
+    IN_KERNEL();
     int copy = file_dup(fd);
 
     if (copy >= 0)

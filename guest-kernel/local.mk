@@ -9,10 +9,10 @@ noinst_LIBRARIES += %D%/libringside-guest.a
 	%D%/console.h %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h \
 	%D%/file.c %D%/file.h %D%/fs.c %D%/fsbase.c %D%/grant_map.c %D%/grants.c \
 	%D%/grants.h %D%/guard.c %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \
-	%D%/libc.c %D%/libc.h %D%/libc_lock.c %D%/libc_posix.c %D%/libc_time.c %D%/pages.c \
-	%D%/pages.h %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c \
+	%D%/libc.c %D%/libc.h %D%/lock.c %D%/libc_lock.c %D%/libc_posix.c %D%/libc_time.c %D%/pages.c \
+	%D%/pages.h %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c %D%/smp.c %D%/smp.h \
 	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h \
-	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/vchan.c %D%/vchan.h \
+	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/vcpu.h %D%/vchan.c %D%/vchan.h \
 	%D%/vchan_ring.c %D%/vchan_ring.h %D%/vchan_setup.c \
 	%D%/xenbus.c %D%/xenbus.h \
 	%D%/xenbus_ring.c %D%/xenbus_ring.h %D%/xenbus_state.c \

@@ -1,6 +1,9 @@
 /*
  * Inside of the thread rooms: thread.c (life), schedule.c (who runs), sync.c
- * (wait queues and what is built on them).
+ * (wait queues and what is built on them), smp.c (vCPUs come and go).
+ *
+ * Queues are common to all vCPUs. A thread that waits may have left a vCPU idle
+ * on its stack; then only that vCPU can run it again (`on`).
  */
 #ifndef RINGSIDE_GUEST_SCHEDULER_H
 #define RINGSIDE_GUEST_SCHEDULER_H
@@ -25,6 +28,11 @@ struct thread {
     int wait_result;
     enum thread_state state;
     bool detached;
+    bool gone;               /* dead, and nobody runs on its stack any more */
+    bool of_program;         /* runs outside of the kernel's lock */
+    unsigned int lock_depth; /* while it does not run */
+    struct vcpu *on;         /* which vCPU uses its stack; NULL: none */
+    struct vcpu *only;       /* may run there alone; NULL: anywhere */
     char name[16];
     thread_fn *fn;
     void *arg;
@@ -35,17 +43,6 @@ struct thread {
     struct _reent own_reent;
 };
 
-/* What a vCPU is doing. One today; nothing else may be global per vCPU. */
-struct vcpu {
-    struct thread *current;
-    struct list run_queue;
-    struct list sleepers;  /* by deadline, earliest first */
-    struct thread *corpse; /* detached and dead, freed by who runs next */
-    unsigned int switches;
-};
-
-struct vcpu *this_vcpu(void);
-
 /* Runs someone else until the caller is ready again. Upcalls are masked. */
 void schedule(void);
 /* Puts a thread that is not queued anywhere at the end of the run queue. */
@@ -55,6 +52,14 @@ void schedule_wake(struct thread *t, int result);
 /* Has t woken with -ETIMEDOUT at t->deadline (not for NEVER). */
 void schedule_timeout(struct thread *t);
 void schedule_init(void);
+/* Has an idle vCPU look for work. Upcalls are masked. */
+void schedule_kick(struct vcpu *cpu);
+/* Is there a thread that cpu could run? */
+bool schedule_has_work(const struct vcpu *cpu);
+/* Is another vCPU idle, so that rings must not be left without an event? */
+bool schedule_others_idle(void);
+/* On a new thread's stack: sees to the one that ended before. */
+void schedule_bury(struct vcpu *cpu);
 
 /* The stack of t without its guard, and the guard itself. */
 void thread_stack(const struct thread *t, uintptr_t *low, uintptr_t *high);
@@ -62,6 +67,12 @@ bool thread_guard_hit(const struct thread *t, uintptr_t addr);
 /* Makes the boot code thread "main", which runs fn on its own stack. */
 _Noreturn void thread_start_main(void (*fn)(void));
 void thread_free(struct thread *t);
+/* A thread that does not run yet, with a stack and nothing on it. */
+struct thread *thread_alloc(const char *name, size_t stack_bytes);
+void *thread_stack_top(const struct thread *t);
+/* Tells who waits for its end. */
+void thread_announce_end(struct thread *t);
+struct tcb *thread_tcb(const struct thread *t);
 
 /* fsbase.c: the thread pointer, by instruction or hypercall. */
 void fsbase_init(void);

@@ -10,6 +10,7 @@
 #include "guest-kernel/events.h"
 #include "guest-kernel/grants.h"
 #include "guest-kernel/pages.h"
+#include "guest-kernel/smp.h"
 #include "guest-kernel/thread.h"
 #include "guest-kernel/xenbus.h"
 
@@ -54,7 +55,8 @@ void rs_sleep(uint64_t ns)
 struct rs_thread *rs_thread_create(const char *name, void (*fn)(void *arg),
                                    void *arg, size_t stack_bytes)
 {
-    return (struct rs_thread *)thread_create(name, fn, arg, stack_bytes);
+    return (struct rs_thread *)thread_create_program(name, fn, arg,
+                                                     stack_bytes);
 }
 
 void rs_thread_join(struct rs_thread *t)
@@ -70,6 +72,16 @@ void rs_thread_detach(struct rs_thread *t)
 void rs_thread_yield(void)
 {
     thread_yield();
+}
+
+unsigned int rs_vcpus_online(void)
+{
+    return smp_online();
+}
+
+unsigned int rs_vcpu(void)
+{
+    return this_vcpu()->id;
 }
 
 struct rs_mutex *rs_mutex_new(void)
@@ -122,11 +134,13 @@ void rs_semaphore_up(struct rs_semaphore *s)
 
 void *rs_pages_alloc(size_t n)
 {
+    IN_KERNEL();
     return pages_alloc(n);
 }
 
 void rs_pages_free(void *addr, size_t n)
 {
+    IN_KERNEL();
     pages_free(addr, n);
 }
 
@@ -160,6 +174,7 @@ static int event_result(int err, struct rs_event *e, struct rs_event **out)
 
 int rs_event_listen(unsigned int domid, struct rs_event **out)
 {
+    IN_KERNEL();
     struct rs_event *e = event_new();
     int err;
 
@@ -171,6 +186,7 @@ int rs_event_listen(unsigned int domid, struct rs_event **out)
 
 int rs_event_connect(unsigned int domid, uint32_t port, struct rs_event **out)
 {
+    IN_KERNEL();
     struct rs_event *e = event_new();
     int err;
 
@@ -201,6 +217,7 @@ int rs_event_wait(struct rs_event *e, uint64_t timeout)
 
 void rs_event_close(struct rs_event *e)
 {
+    IN_KERNEL();
     event_close(e->port);
     free(e);
 }
@@ -208,6 +225,7 @@ void rs_event_close(struct rs_event *e)
 int rs_grant(unsigned int domid, const void *addr, bool read_only,
              uint32_t *ref)
 {
+    IN_KERNEL();
     if ((uintptr_t)addr % PAGE_SIZE)
         return -EINVAL;
     return grant_access((domid_t)domid, addr, read_only, ref);
@@ -215,6 +233,7 @@ int rs_grant(unsigned int domid, const void *addr, bool read_only,
 
 int rs_grant_end(uint32_t ref)
 {
+    IN_KERNEL();
     return grant_end(ref);
 }
 
@@ -233,6 +252,7 @@ int rs_grant_write(unsigned int domid, uint32_t ref, unsigned int offset,
 int rs_map(unsigned int domid, const uint32_t *refs, unsigned int n,
            bool read_only, struct rs_mapping **out)
 {
+    IN_KERNEL();
     struct rs_mapping *m = malloc(sizeof(*m));
     int err;
 
@@ -253,27 +273,32 @@ void *rs_map_address(const struct rs_mapping *m)
 
 void rs_unmap(struct rs_mapping *m)
 {
+    IN_KERNEL();
     grant_unmap(&m->map);
     free(m);
 }
 
 int rs_store_read(const char *path, char **value)
 {
+    IN_KERNEL();
     return xenbus_read(XENBUS_NO_TX, path, value, NULL);
 }
 
 int rs_store_write(const char *path, const char *value)
 {
+    IN_KERNEL();
     return xenbus_write(XENBUS_NO_TX, path, value);
 }
 
 int rs_store_remove(const char *path)
 {
+    IN_KERNEL();
     return xenbus_rm(XENBUS_NO_TX, path);
 }
 
 int rs_store_list(const char *path, char ***names, size_t *n)
 {
+    IN_KERNEL();
     return xenbus_ls(XENBUS_NO_TX, path, names, n);
 }
 
@@ -287,6 +312,7 @@ static void watch_fired(struct xenbus_watch *watch, const char *path)
 int rs_store_watch(const char *path, void (*fn)(void *arg, const char *path),
                    void *arg, struct rs_watch **out)
 {
+    IN_KERNEL();
     struct rs_watch *w = calloc(1, sizeof(*w));
     int err;
 
@@ -305,6 +331,7 @@ int rs_store_watch(const char *path, void (*fn)(void *arg, const char *path),
 
 void rs_store_unwatch(struct rs_watch *w)
 {
+    IN_KERNEL();
     xenbus_unwatch(&w->watch);
     free(w);
 }

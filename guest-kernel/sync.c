@@ -15,8 +15,8 @@ void wait_queue_init(struct wait_queue *q)
 
 int wait_queue_sleep(struct wait_queue *q, uint64_t deadline)
 {
-    struct thread *t = thread_current();
     bool was = upcalls_mask();
+    struct thread *t = thread_current();
 
     t->state = THREAD_WAITING;
     t->deadline = deadline;
@@ -71,6 +71,7 @@ bool mutex_is_mine(const struct mutex *m)
 
 bool mutex_try_lock(struct mutex *m)
 {
+    IN_KERNEL();
     if (m->depth && m->owner != thread_current())
         return false;
     m->owner = thread_current();
@@ -80,6 +81,7 @@ bool mutex_try_lock(struct mutex *m)
 
 void mutex_lock(struct mutex *m)
 {
+    IN_KERNEL();
     kernel_assert(!in_upcall());
     while (!mutex_try_lock(m))
         wait_queue_sleep(&m->queue, NEVER);
@@ -87,6 +89,7 @@ void mutex_lock(struct mutex *m)
 
 void mutex_unlock(struct mutex *m)
 {
+    IN_KERNEL();
     kernel_assert(mutex_is_mine(m));
     if (--m->depth)
         return;

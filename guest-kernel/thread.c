@@ -48,21 +48,27 @@ static size_t tls_bytes(void)
 static uintptr_t make_tls(uintptr_t top)
 {
     size_t align = (size_t)tls_align < 16 ? 16 : (size_t)tls_align;
-    uintptr_t tp = (top - sizeof(uintptr_t)) & ~(align - 1);
+    uintptr_t tp = (top - sizeof(struct tcb)) & ~(align - 1);
     char *block = (char *)tp - tls_bytes();
+    struct tcb *tcb = (struct tcb *)tp;
 
     memset(block, 0, tls_bytes());
     memcpy(block, tls_image, (size_t)tls_filled);
-    *(uintptr_t *)tp = tp;
+    *tcb = (struct tcb){ .self = tp };
     return tp;
 }
 
-static uintptr_t stack_top(const struct thread *t)
+void *thread_stack_top(const struct thread *t)
 {
-    return (t->fs_base - tls_bytes()) & ~15ul;
+    return (void *)((t->fs_base - tls_bytes()) & ~15ul);
 }
 
-static struct thread *thread_alloc(const char *name, size_t stack_bytes)
+struct tcb *thread_tcb(const struct thread *t)
+{
+    return (struct tcb *)t->fs_base;
+}
+
+struct thread *thread_alloc(const char *name, size_t stack_bytes)
 {
     size_t extra =
         sizeof(struct thread) + tls_bytes() + (size_t)tls_align + 128;
@@ -100,19 +106,23 @@ void thread_free(struct thread *t)
     pages_free(t->pages, t->n_pages);
 }
 
-struct thread *thread_create(const char *name, thread_fn *fn, void *arg,
-                             size_t stack_bytes)
+static struct thread *create(const char *name, thread_fn *fn, void *arg,
+                             size_t stack_bytes, bool of_program)
 {
     size_t bytes = stack_bytes ? stack_bytes : THREAD_STACK_DEFAULT;
-    struct thread *t = thread_alloc(name, bytes);
     struct thread_frame *frame;
+    struct thread *t;
     bool was;
 
+    IN_KERNEL();
+    t = thread_alloc(name, bytes);
     if (!t)
         return NULL;
     t->fn = fn;
     t->arg = arg;
-    frame = (struct thread_frame *)stack_top(t) - 1;
+    t->of_program = of_program;
+    t->lock_depth = 1;
+    frame = (struct thread_frame *)thread_stack_top(t) - 1;
     *frame = (struct thread_frame){ .mxcsr = MXCSR_DEFAULT,
                                     .fpu_control = FPU_CONTROL_DEFAULT,
                                     .rip = thread_begin };
@@ -123,18 +133,37 @@ struct thread *thread_create(const char *name, thread_fn *fn, void *arg,
     return t;
 }
 
+struct thread *thread_create(const char *name, thread_fn *fn, void *arg,
+                             size_t stack_bytes)
+{
+    return create(name, fn, arg, stack_bytes, false);
+}
+
+struct thread *thread_create_program(const char *name, thread_fn *fn, void *arg,
+                                     size_t stack_bytes)
+{
+    return create(name, fn, arg, stack_bytes, true);
+}
+
 /* First run: schedule()'s caller would bury and unmask; here it is us. */
 _Noreturn void thread_main(void)
 {
     struct vcpu *cpu = this_vcpu();
     struct thread *t = cpu->current;
 
-    if (cpu->corpse)
-        thread_free(cpu->corpse);
-    cpu->corpse = NULL;
+    cpu->lock_depth = t->lock_depth;
+    schedule_bury(cpu);
+    if (t->of_program)
+        kernel_unlock_masked();
     upcalls_unmask();
     t->fn(t->arg);
     thread_exit();
+}
+
+void thread_announce_end(struct thread *t)
+{
+    t->gone = true;
+    wait_queue_wake_all(&t->joiners);
 }
 
 _Noreturn void thread_exit(void)
@@ -145,22 +174,26 @@ _Noreturn void thread_exit(void)
         _reclaim_reent(t->reent);
     upcalls_mask();
     t->state = THREAD_DEAD;
-    wait_queue_wake_all(&t->joiners);
-    if (t->detached)
+    /* The only vCPU may have to idle on this stack until a joiner runs. */
+    if (t->detached || this_vcpu()->home)
         this_vcpu()->corpse = t;
+    else
+        thread_announce_end(t);
     schedule();
     kernel_panic("a dead thread was scheduled");
 }
 
 void thread_join(struct thread *t)
 {
-    wait_event(&t->joiners, t->state == THREAD_DEAD, NEVER);
+    IN_KERNEL();
+    wait_event(&t->joiners, t->gone, NEVER);
     thread_free(t);
 }
 
 void thread_detach(struct thread *t)
 {
-    if (t->state == THREAD_DEAD)
+    IN_KERNEL();
+    if (t->gone)
         thread_free(t);
     else
         t->detached = true;
@@ -195,9 +228,11 @@ _Noreturn void thread_start_main(void (*fn)(void))
     if (!t)
         kernel_panic("no memory for the stack of main");
     t->reent = _GLOBAL_REENT;
-    this_vcpu()->current = t;
+    t->on = this_vcpu();
+    t->on->current = t;
+    thread_tcb(t)->vcpu = t->on;
     fsbase_set(t->fs_base);
-    stack_call((void *)stack_top(t), fn);
+    stack_call(thread_stack_top(t), fn);
 }
 
 /* The C library asks for it at every errno. */

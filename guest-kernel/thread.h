@@ -2,9 +2,11 @@
  * Cooperative threads, and what they wait on.
  *
  * A thread runs until it blocks, yields or ends; nothing else takes the vCPU
- * from it but upcalls, which run handlers and return. So code between two
- * blocking calls is atomic against other threads, and needs upcalls masked
- * (upcall.h) only for data that handlers touch.
+ * from it but upcalls, which run handlers and return. Threads of the kernel
+ * hold its lock (vcpu.h) while they run: code between two blocking calls is
+ * atomic against other threads, and needs upcalls masked (upcall.h) only for
+ * data that handlers touch. Threads of the program may run at the same time on
+ * several vCPUs; the calls here see to themselves.
  *
  * Calls marked [upcall] may be made from event handlers; the others only from
  * threads. Deadlines are absolute system time in ns (clock.h), NEVER waits for
@@ -33,6 +35,9 @@ typedef void thread_fn(void *arg);
  */
 struct thread *thread_create(const char *name, thread_fn *fn, void *arg,
                              size_t stack_bytes);
+/* The same for a function of the program: it runs outside of the kernel. */
+struct thread *thread_create_program(const char *name, thread_fn *fn, void *arg,
+                                     size_t stack_bytes);
 struct thread *thread_current(void);
 void thread_yield(void);
 _Noreturn void thread_exit(void);

@@ -36,7 +36,7 @@ static const char *const trap_names[32] = {
     [17] = "alignment check",    [19] = "SIMD floating point error",
 };
 
-static bool crashing;
+static struct vcpu *crashing;
 
 const char *symbol_of(uintptr_t addr, size_t *offset)
 {
@@ -160,10 +160,17 @@ _Noreturn static void crash(void)
  */
 static void begin_crash(void)
 {
-    upcalls_mask();
-    if (crashing)
-        crash();
-    crashing = true;
+    struct vcpu *nobody = NULL;
+
+    mask_only();
+    if (!__atomic_compare_exchange_n(&crashing, &nobody, this_vcpu(), false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (nobody == this_vcpu())
+            crash();
+        for (;;) /* the first one's report is coming, and then the end */
+            hypercall_sched_op(SCHEDOP_yield, NULL, 0);
+    }
+    lock_take_or_give_up();
     console_drain();
 }
 

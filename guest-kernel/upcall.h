@@ -3,7 +3,8 @@
  *
  * Event handlers run by upcall, which may interrupt any code at any
  * instruction. Data that a handler touches too is changed with upcalls masked,
- * for a few instructions at a time:
+ * which also takes the kernel's lock (vcpu.h), for handlers may run on other
+ * vCPUs; for a few instructions at a time:
  *
  *     bool was = upcalls_mask();
  *     ...
@@ -17,18 +18,18 @@
 
 #include <stdbool.h>
 
+#include "guest-kernel/vcpu.h"
 #include "xen_compat.h"
 
 extern struct shared_info *shared_info;
 
-/* This vCPU's part of shared_info; the only place that names a vCPU number. */
 static inline struct vcpu_info *this_vcpu_info(void)
 {
-    return &shared_info->vcpu_info[0];
+    return this_vcpu()->info;
 }
 
-/* Masks upcalls; returns whether they were masked before. */
-static inline bool upcalls_mask(void)
+/* For the kernel's own rooms of locks and vCPUs: the mask without the lock. */
+static inline bool mask_only(void)
 {
     struct vcpu_info *v = this_vcpu_info();
     bool was = READ_ONCE(v->evtchn_upcall_mask);
@@ -38,16 +39,26 @@ static inline bool upcalls_mask(void)
     return was;
 }
 
+/* Masks upcalls; returns whether they were masked before. */
+static inline bool upcalls_mask(void)
+{
+    bool was = mask_only();
+
+    kernel_lock_masked();
+    return was;
+}
+
 /*
- * Clears the mask, and delivers what became pending under it (here, without a
- * hypercall). An event that comes after the last look finds the mask clear and
- * is upcalled by the engine. Partner of the barrier: the engine sets
+ * Clears the mask alone, and delivers what became pending under it (here,
+ * without a hypercall). An event that comes after the last look finds the mask
+ * clear and is upcalled by the engine. Partner of the barrier: the engine sets
  * evtchn_upcall_pending before it tests the mask.
  */
 void upcalls_unmask(void);
 
 static inline void upcalls_restore(bool was)
 {
+    kernel_unlock_masked();
     if (!was)
         upcalls_unmask();
 }

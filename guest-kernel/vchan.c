@@ -13,6 +13,7 @@
 
 bool rs_vchan_is_open(struct rs_vchan *v)
 {
+    IN_KERNEL();
     uint8_t live = READ_ONCE(*v->end.peer_live);
 
     return !v->end.broken && !v->peer_died &&
@@ -106,6 +107,7 @@ static int wait_for(struct rs_vchan *v, unsigned int what, uint64_t deadline)
 
 int rs_vchan_accept(struct rs_vchan *v, uint64_t timeout)
 {
+    IN_KERNEL();
     return wait_for(v, VCHAN_WAIT_PEER, clock_deadline(timeout));
 }
 
@@ -119,6 +121,7 @@ static void tell(struct rs_vchan *v, uint8_t what)
 
 long rs_vchan_read(struct rs_vchan *v, void *buf, size_t n)
 {
+    IN_KERNEL();
     for (;;) {
         /* In this order: what was written before the end is still read. */
         bool open = rs_vchan_is_open(v);
@@ -138,6 +141,7 @@ long rs_vchan_read(struct rs_vchan *v, void *buf, size_t n)
 
 long rs_vchan_write(struct rs_vchan *v, const void *buf, size_t n)
 {
+    IN_KERNEL();
     size_t done = 0;
 
     while (done < n) {
@@ -157,16 +161,19 @@ long rs_vchan_write(struct rs_vchan *v, const void *buf, size_t n)
 
 size_t rs_vchan_readable(struct rs_vchan *v)
 {
+    IN_KERNEL();
     return vchan_readable(&v->end);
 }
 
 size_t rs_vchan_writable(struct rs_vchan *v)
 {
+    IN_KERNEL();
     return vchan_writable(&v->end);
 }
 
 void rs_vchan_close(struct rs_vchan *v)
 {
+    IN_KERNEL();
     if (!v)
         return;
     poller_remove(&v->poller);

@@ -15,6 +15,7 @@
 #include "guest-kernel/pages.h"
 #include "guest-kernel/vchan.h"
 #include "guest-kernel/xenbus.h"
+#include "guest-kernel/vcpu.h"
 
 /* ---- the end ---- */
 
@@ -166,6 +167,7 @@ static int announce(struct rs_vchan *v)
 int rs_vchan_listen(unsigned int domid, const char *path, size_t read_size,
                     size_t write_size, struct rs_vchan **out)
 {
+    IN_KERNEL();
     struct rs_vchan *v = vchan_new(domid);
     int err = v ? server_rings(v, read_size, write_size) : -ENOMEM;
 
@@ -287,6 +289,7 @@ static int client_open(unsigned int domid, uint32_t ref, uint32_t port,
 int rs_vchan_connect(unsigned int domid, const char *path, uint64_t timeout,
                      struct rs_vchan **out)
 {
+    IN_KERNEL();
     char dir[XENBUS_PATH_MAX];
     uint32_t ref, port;
     int n = path[0] == '/' ? snprintf(dir, sizeof(dir), "%s", path)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "guest-kernel/file.h"
+#include "guest-kernel/vcpu.h"
 
 DIR *fdopendir(int fd)
 {
@@ -28,6 +29,7 @@ DIR *fdopendir(int fd)
 
 DIR *opendir(const char *path)
 {
+    IN_KERNEL();
     int fd = open(path, O_RDONLY);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     int err = errno;
@@ -41,6 +43,7 @@ DIR *opendir(const char *path)
 
 struct dirent *readdir(DIR *d)
 {
+    IN_KERNEL();
     struct file *f = file_get(d->fd, NULL);
     int got;
 
@@ -58,6 +61,7 @@ struct dirent *readdir(DIR *d)
 
 int closedir(DIR *d)
 {
+    IN_KERNEL();
     int fd = d->fd;
 
     free(d);

@@ -10,6 +10,7 @@
 #include <sys/dirent.h>
 
 #include "guest-kernel/fs/tarfs.h"
+#include "guest-kernel/vcpu.h"
 
 /* An open directory. */
 struct tar_dir {
@@ -140,6 +141,7 @@ static int disk_read(void *ctx, uint64_t offset, void *buf, size_t len)
 
 int rs_mount_tar(const char *disk, const char *path)
 {
+    IN_KERNEL();
     struct tarfs *fs = calloc(1, sizeof(*fs));
     char why[120] = "cannot be opened";
     int err;

@@ -182,6 +182,7 @@ static bool has_address(void)
 
 int rs_net_up(uint64_t timeout)
 {
+    IN_KERNEL();
     uint64_t now = clock_now();
     int err = net_start();
 
@@ -203,6 +204,7 @@ void net_want(void)
 
 int rs_net_info(struct rs_net_info *out)
 {
+    IN_KERNEL();
     if (!have_card)
         return -ENODEV;
     memset(out, 0, sizeof(*out));

@@ -12,6 +12,7 @@
 
 #include "guest-kernel/net/net.h"
 #include "guest-kernel/net/socket_file.h"
+#include "guest-kernel/vcpu.h"
 
 /* ---- a socket as a file ---- */
 
@@ -86,6 +87,7 @@ static struct file *take(int fd)
 /* Returns `call`, in which s is lwIP's socket, made while holding the file. */
 #define ON_SOCKET(fd, call)             \
     do {                                \
+        IN_KERNEL();                    \
         struct file *f_ = take(fd);     \
         int s = f_ ? socket_of(f_) : 0; \
         __typeof__(call) ret_ = -1;     \
@@ -101,12 +103,14 @@ static struct file *take(int fd)
 
 int socket(int domain, int type, int protocol)
 {
+    IN_KERNEL();
     net_want();
     return new_descriptor(lwip_socket(domain, type, protocol));
 }
 
 int accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
+    IN_KERNEL();
     struct file *f = take(fd);
     int s;
 
@@ -206,6 +210,7 @@ int ioctlsocket(int fd, long cmd, void *arg)
 
 int closesocket(int fd)
 {
+    IN_KERNEL();
     int err = file_close(fd);
 
     if (!err)

@@ -6,6 +6,7 @@
 #include <sys/select.h>
 
 #include "guest-kernel/net/socket_file.h"
+#include "guest-kernel/vcpu.h"
 
 /* One call of poll(), in lwIP's terms. */
 struct polling {
@@ -49,6 +50,7 @@ static int poll_end(struct polling *p, struct pollfd *fds, nfds_t n)
 
 int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
+    IN_KERNEL();
     struct polling p;
     int ret, count;
 
@@ -88,6 +90,7 @@ static int keep(int fd, fd_set *set, bool ready)
 
 int select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
 {
+    IN_KERNEL();
     struct pollfd fds[FD_SETSIZE];
     int ms = -1, used = 0, count = 0;
 

@@ -10,8 +10,9 @@
  *
  * Calls return 0 (or what is said) or -errno. Times are in ns; a timeout of
  * RS_FOREVER waits for ever, 0 polls. Threads are cooperative: one runs until
- * it blocks or yields. Nothing here may be called from an event handler, except
- * where marked [event].
+ * it blocks or yields. A guest that has several virtual CPUs runs as many at
+ * the same time; what they share needs a mutex. Nothing here may be called from
+ * an event handler, except where marked [event].
  */
 #ifndef RINGSIDE_GUEST_H
 #define RINGSIDE_GUEST_H
@@ -47,6 +48,10 @@ struct rs_thread *rs_thread_create(const char *name, void (*fn)(void *arg),
 void rs_thread_join(struct rs_thread *t);
 void rs_thread_detach(struct rs_thread *t);
 void rs_thread_yield(void);
+
+/* Virtual CPUs that run threads now, and the one that runs the caller. */
+unsigned int rs_vcpus_online(void);
+unsigned int rs_vcpu(void);
 
 /* Recursive mutexes; NULL: no memory. */
 struct rs_mutex;

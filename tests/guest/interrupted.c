@@ -54,7 +54,7 @@ int main(void)
             break;
     }
     event_close(debug);
-    if (!point(event_bind_virq(VIRQ_TIMER, tick, NULL, &debug) == 0,
+    if (!point(event_bind_virq(VIRQ_TIMER, 0, tick, NULL, &debug) == 0,
                "the timer is ours"))
         return 1;
     hypercall_evtchn_alloc_unbound(0, &first);

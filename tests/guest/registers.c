@@ -117,7 +117,7 @@ int main(void)
     event_close(timer);
     upcalls = 0;
     ticking = true;
-    event_bind_virq(VIRQ_TIMER, handler, NULL, &timer);
+    event_bind_virq(VIRQ_TIMER, 0, handler, NULL, &timer);
     hypercall_set_timer(clock_now() + NS_PER_MS);
     point(computes_alike(expected), "a computation is not disturbed");
     ticking = false;

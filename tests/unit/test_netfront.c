@@ -27,7 +27,23 @@ struct shared_info *shared_info = &info;
 static unsigned int granted, events, woken;
 static uint64_t now;
 
+static struct vcpu one_vcpu = { .info = &info.vcpu_info[0] };
+bool smp_active;
+
+struct vcpu *this_vcpu(void)
+{
+    return &one_vcpu;
+}
+
 void upcalls_unmask(void)
+{
+}
+
+void lock_take(void)
+{
+}
+
+void lock_give(void)
 {
 }
 

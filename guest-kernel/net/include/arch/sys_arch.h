@@ -21,9 +21,12 @@ typedef unsigned long sys_prot_t;
 #define sys_mbox_valid(m)        (*(m) != NULL)
 #define sys_mbox_set_invalid(m)  (*(m) = NULL)
 
-/* Between two blocking calls no other thread runs. */
+/* Under the guest kernel's lock no other thread runs (vcpu.h there). */
+void kernel_enter(void);
+void kernel_leave(void);
+
 #define SYS_ARCH_DECL_PROTECT(x)
-#define SYS_ARCH_PROTECT(x)
-#define SYS_ARCH_UNPROTECT(x)
+#define SYS_ARCH_PROTECT(x)   kernel_enter()
+#define SYS_ARCH_UNPROTECT(x) kernel_leave()
 
 #endif

@@ -1,0 +1,105 @@
+/*
+ * The kernel's lock. See vcpu.h.
+ *
+ * Whoever holds it may have been taken off its processor by the host, so a
+ * vCPU that has waited for a while lets others run.
+ */
+#include "guest-kernel/clock.h"
+#include "guest-kernel/upcall.h"
+#include "libhypercall/hypercall.h"
+
+#define SPINS      1000
+#define GIVE_UP_NS (200 * NS_PER_MS)
+
+bool smp_active;
+
+static bool taken;
+
+static bool try_take(void)
+{
+    return !READ_ONCE(taken) &&
+           !__atomic_exchange_n(&taken, true, __ATOMIC_ACQUIRE);
+}
+
+static bool spin(void)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (try_take())
+            return true;
+        cpu_relax();
+    }
+    return false;
+}
+
+void lock_take(void)
+{
+    while (!spin())
+        hypercall_sched_op(SCHEDOP_yield, NULL, 0);
+}
+
+void lock_give(void)
+{
+    __atomic_store_n(&taken, false, __ATOMIC_RELEASE);
+}
+
+void lock_take_or_give_up(void)
+{
+    uint64_t end = clock_now() + GIVE_UP_NS;
+
+    if (this_vcpu()->lock_depth++ || !smp_active)
+        return;
+    while (!spin() && clock_now() < end)
+        hypercall_sched_op(SCHEDOP_yield, NULL, 0);
+}
+
+unsigned int kernel_unlock_all(void)
+{
+    struct vcpu *v = this_vcpu();
+    unsigned int depth = v->lock_depth;
+
+    v->lock_depth = 0;
+    if (depth && smp_active)
+        lock_give();
+    return depth;
+}
+
+void kernel_lock_again(unsigned int depth)
+{
+    if (depth && smp_active)
+        lock_take();
+    this_vcpu()->lock_depth = depth;
+}
+
+/*
+ * Between the depth and the lock no handler may run: it would believe that
+ * the lock is held, or wait for its own vCPU.
+ */
+void kernel_enter(void)
+{
+    struct vcpu *v = this_vcpu();
+    bool was;
+
+    if (!smp_active) {
+        v->lock_depth++;
+        return;
+    }
+    was = mask_only();
+    kernel_lock_masked();
+    if (!was)
+        upcalls_unmask();
+}
+
+void kernel_leave(void)
+{
+    struct vcpu *v = this_vcpu();
+    bool was;
+
+    if (!smp_active) {
+        v->lock_depth--;
+        return;
+    }
+    was = mask_only();
+    kernel_unlock_masked();
+    if (!was)
+        upcalls_unmask();
+}
