@@ -216,7 +216,7 @@ static void test_long_requests_rest(void **state)
     seen = t.s->requests;
     cost[5] = MS;
     start = t.dom[5].ring->share.used_ns;
-    while (idle < 1000) { /* of 1 ms each */
+    for (int i = 0; idle < 1000 && i < 100000; i++) { /* of 1 ms each */
         flood(5);
         turn();
         if (!t.dom[5].ring->share.resting)
@@ -227,6 +227,7 @@ static void test_long_requests_rest(void **state)
         clock_ns += MS;
         idle++;
     }
+    assert_int_equal(idle, 1000);
     used = t.dom[5].ring->share.used_ns - start;
     assert_true(used >= 2 * MS);
     assert_true(used <= 10 * MS);
@@ -288,6 +289,9 @@ static void test_idle_rings_cost_nothing(void **state)
  * permission lists, the ways to nodes, the daemon's tables.
  */
 #define SLACK (QUOTA / 8)
+
+/* The allocator gives a piece of the same size a few bytes more or less. */
+#define JITTER 256
 
 static size_t in_use;
 
@@ -477,10 +481,11 @@ static void attack(void (*fn)(struct client *k), unsigned int guests)
         }
         forget(a);
         during = allocated();
-        assert_true(during - before <= guests * (QUOTA + SLACK) + KEPT_MAX);
+        assert_true(during - before <=
+                    guests * (QUOTA + SLACK) + (size_t)kept_bytes(t.s));
         assert_true(kept_bytes(t.s) <= KEPT_MAX);
     }
-    assert_true(allocated() <= before);
+    assert_true(allocated() <= before + JITTER);
 }
 
 #define ATTACK(fn)                      \
