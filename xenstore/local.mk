@@ -90,9 +90,12 @@ tests_unit_test_xs_log_LDADD = $(xs_test_LDADD)
 tests_unit_test_xs_model_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_model_SOURCES = tests/unit/test_xs_model.c \
 	tests/unit/xs_model.c tests/unit/xs_model.h \
-	tests/unit/xs_model_node.c tests/unit/xs_model_tree.c \
-	tests/unit/xs_model_txn.c tests/unit/xs_model_world.c \
+	tests/unit/xs_model_node.c tests/unit/xs_model_perms.c \
+	tests/unit/xs_model_tree.c \
+	tests/unit/xs_model_txn.c tests/unit/xs_model_watch.c \
+	tests/unit/xs_model_world.c tests/unit/xs_stage.h \
 	tests/unit/xs_play.c tests/unit/xs_play.h \
+	tests/unit/xs_play_check.c \
 	tests/unit/xs_play_make.c tests/unit/xs_play_run.c \
 	tests/unit/xs_play_shrink.c tests/unit/xs_play_text.c
 tests_unit_test_xs_model_LDADD = $(xs_test_LDADD)

@@ -220,7 +220,7 @@ static inline int m_conn_of(unsigned int domid)
     return M_SOCKETS + (int)domid - M_DOMID;
 }
 
-/* ---- requests: xs_model_node.c, xs_model_txn.c ---- */
+/* ---- requests: xs_model_node.c, _perms.c, _txn.c ---- */
 
 /* A request being modelled. */
 struct m_request {
@@ -253,6 +253,25 @@ bool m_number(const char *s, uint64_t max, uint64_t *out);
 bool m_request_path(struct m_request *q, size_t len, bool special,
                     char out[M_PATH]);
 
+/* The payload is a path; it begins with one, and *rest is what follows. */
+bool m_only_path(struct m_request *q, bool special, char out[M_PATH]);
+bool m_first_path(struct m_request *q, bool special, char out[M_PATH],
+                  size_t *rest);
+/* The node, if the caller has these rights; what a transaction notes. */
+const char *m_access(struct m_request *q, const char *path, unsigned int rights,
+                     unsigned int flags, struct m_node **out);
+bool m_size_fits(struct m_request *q, const char *path, int perms, size_t value,
+                 size_t more);
+/* In a transaction: notes a path. Outside: fires an event. */
+void m_touch(struct m_request *q, const char *path, unsigned int flags);
+void m_tell(struct m_request *q, const char *path, bool removal);
+uint64_t m_version(struct m_request *q);
+const char *m_answer_ok(struct m_request *q);
+
+/* xs_model_perms.c */
+const char *m_get_perms(struct m_request *q);
+const char *m_set_perms(struct m_request *q);
+
 struct m_txn *m_txn_find(const struct m_conn *c, uint32_t id);
 const char *m_txn_start(struct m_request *q);
 const char *m_txn_end(struct m_request *q);
@@ -262,15 +281,24 @@ void m_txn_doom_all(struct m_conn *c, const struct m_tree *now);
 void m_txn_log(struct m_request *q, const char *error);
 void m_txn_touch(struct m_txn *t, const char *path, unsigned int flags);
 
-/* ---- domains, watches and events: xs_model_world.c ---- */
+/* ---- watches and events: xs_model_watch.c ---- */
 
 const char *m_watch_request(struct m_request *q);
-const char *m_domain_request(struct m_request *q);
-void m_reset(struct m_conn *c);
 
 /* An event on a path, or the removal of it, judged in `view`. */
 void m_fire(struct model *m, const char *path, struct m_tree *view,
             bool removal);
+/*
+ * "@introduceDomain" (0) or "@releaseDomain" (1), and "@releaseDomain/5" for
+ * those who ask for depth.
+ */
+void m_fire_special(struct model *m, int which, unsigned int domid, bool plain,
+                    bool deep);
+
+/* ---- domains: xs_model_world.c ---- */
+
+const char *m_domain_request(struct m_request *q);
+void m_reset(struct m_conn *c);
 
 /* Whether a domain can be named: it exists, and now it is known. */
 bool m_know(struct model *m, unsigned int domid);

@@ -47,13 +47,13 @@ bool m_request_path(struct m_request *q, size_t len, bool special,
     return m_privileged(q->c) || m_path_charged(out) <= q->m->quota.path;
 }
 
-static bool only_path(struct m_request *q, bool special, char out[M_PATH])
+bool m_only_path(struct m_request *q, bool special, char out[M_PATH])
 {
     return m_one_string(q) && m_request_path(q, q->len - 1, special, out);
 }
 
-static bool first_path(struct m_request *q, bool special, char out[M_PATH],
-                       size_t *rest)
+bool m_first_path(struct m_request *q, bool special, char out[M_PATH],
+                  size_t *rest)
 {
     if (!q->len || !memchr(q->data, '\0', q->len))
         return false;
@@ -67,7 +67,7 @@ static void answer(struct m_request *q, const void *data, size_t len)
     q->a->len = len;
 }
 
-static const char *answer_ok(struct m_request *q)
+const char *m_answer_ok(struct m_request *q)
 {
     answer(q, "OK", 3);
     return NULL;
@@ -75,19 +75,19 @@ static const char *answer_ok(struct m_request *q)
 
 /* ---- rights and notes ---- */
 
-static void touch(struct m_request *q, const char *path, unsigned int flags)
+void m_touch(struct m_request *q, const char *path, unsigned int flags)
 {
     if (q->t && !q->replay)
         m_txn_touch(q->t, path, flags);
 }
 
-static void tell(struct m_request *q, const char *path, bool removal)
+void m_tell(struct m_request *q, const char *path, bool removal)
 {
     if (!q->t)
         m_fire(q->m, path, q->tree, removal);
 }
 
-static uint64_t version(struct m_request *q)
+uint64_t m_version(struct m_request *q)
 {
     return ++q->m->versions;
 }
@@ -109,21 +109,20 @@ static void first_missing(const char *near, const char *path, char *out)
         strcpy(out, up);
 }
 
-static const char *find(struct m_request *q, const char *path,
-                        unsigned int rights, unsigned int flags,
-                        struct m_node **out)
+const char *m_access(struct m_request *q, const char *path, unsigned int rights,
+                     unsigned int flags, struct m_node **out)
 {
     struct m_node *near = m_nearest(q->tree, path);
     unsigned int have = m_conn_rights(q, &near->perms) & rights;
     bool there = !strcmp(near->path, path);
     char missing[M_PATH];
 
-    touch(q, path, flags);
+    m_touch(q, path, flags);
     if (!m_privileged(q->c)) {
-        touch(q, near->path, M_T_RIGHTS);
+        m_touch(q, near->path, M_T_RIGHTS);
         first_missing(near->path, path, missing);
         if (!there)
-            touch(q, missing, 0);
+            m_touch(q, missing, 0);
     }
     if (!there)
         return have ? "ENOENT" : "EACCES";
@@ -138,8 +137,8 @@ static bool limited(const struct m_request *q)
     return !m_privileged(q->c) && !q->replay;
 }
 
-static bool size_fits(struct m_request *q, const char *path, int perms,
-                      size_t value, size_t more)
+bool m_size_fits(struct m_request *q, const char *path, int perms, size_t value,
+                 size_t more)
 {
     static char names[M_NODES * M_PATH];
 
@@ -168,9 +167,9 @@ static const char *do_read(struct m_request *q)
     struct m_node *n;
     const char *err;
 
-    if (!only_path(q, false, path))
+    if (!m_only_path(q, false, path))
         return "EINVAL";
-    err = find(q, path, M_READ, M_T_READ, &n);
+    err = m_access(q, path, M_READ, M_T_READ, &n);
     if (!err)
         answer(q, n->value, n->len);
     return err;
@@ -185,9 +184,9 @@ static const char *do_directory(struct m_request *q)
     const char *err;
     size_t len;
 
-    if (!only_path(q, false, path))
+    if (!m_only_path(q, false, path))
         return "EINVAL";
-    err = find(q, path, M_READ, M_T_LIST, &n);
+    err = m_access(q, path, M_READ, M_T_LIST, &n);
     if (err)
         return err;
     len = m_list(q->tree, path, listing);
@@ -223,11 +222,11 @@ static const char *do_directory_part(struct m_request *q)
     uint64_t off;
     size_t rest;
 
-    if (!first_path(q, false, path, &rest) ||
+    if (!m_first_path(q, false, path, &rest) ||
         m_strings(q, rest, number, 1) != 1 ||
         !m_number(number[0], UINT64_MAX, &off))
         return "EINVAL";
-    err = find(q, path, M_READ, M_T_LIST, &n);
+    err = m_access(q, path, M_READ, M_T_LIST, &n);
     if (err)
         return err;
     list_part(q, path, off);
@@ -250,34 +249,35 @@ static const char *create(struct m_request *q, const char *path,
     strcpy(at, near->path);
     first_missing(at, path, next);
     if (!nodes_fit(q, owner, m_below(path, at)) ||
-        !size_fits(q, path, near->perms.n, len, 0) ||
-        !size_fits(q, at, near->perms.n, near->len, strlen(strrchr(next, '/'))))
+        !m_size_fits(q, path, near->perms.n, len, 0) ||
+        !m_size_fits(q, at, near->perms.n, near->len,
+                     strlen(strrchr(next, '/'))))
         return "ENOSPC";
-    touch(q, at, M_T_PARENT);
+    m_touch(q, at, M_T_PARENT);
     while (strcmp(at, path)) {
         first_missing(at, path, next);
-        touch(q, next, M_T_WRITTEN);
-        near = m_add(q->tree, next, owner, version(q));
+        m_touch(q, next, M_T_WRITTEN);
+        near = m_add(q->tree, next, owner, m_version(q));
         strcpy(at, next);
     }
     memcpy(near->value, value, len);
     near->len = len;
-    touch(q, path, M_T_EVENT);
-    tell(q, path, false);
-    return answer_ok(q);
+    m_touch(q, path, M_T_EVENT);
+    m_tell(q, path, false);
+    return m_answer_ok(q);
 }
 
 static const char *replace(struct m_request *q, struct m_node *n,
                            const char *value, size_t len)
 {
-    if (!size_fits(q, n->path, n->perms.n, len, 0))
+    if (!m_size_fits(q, n->path, n->perms.n, len, 0))
         return "ENOSPC";
-    touch(q, n->path, M_T_WRITTEN | M_T_EVENT);
+    m_touch(q, n->path, M_T_WRITTEN | M_T_EVENT);
     memcpy(n->value, value, len);
     n->len = len;
-    n->version = version(q);
-    tell(q, n->path, false);
-    return answer_ok(q);
+    n->version = m_version(q);
+    m_tell(q, n->path, false);
+    return m_answer_ok(q);
 }
 
 static const char *do_write(struct m_request *q)
@@ -287,9 +287,9 @@ static const char *do_write(struct m_request *q)
     const char *err;
     size_t rest;
 
-    if (!first_path(q, false, path, &rest))
+    if (!m_first_path(q, false, path, &rest))
         return "EINVAL";
-    err = find(q, path, M_WRITE, 0, &n);
+    err = m_access(q, path, M_WRITE, 0, &n);
     if (err && !strcmp(err, "ENOENT"))
         return create(q, path, q->data + rest, q->len - rest);
     return err ? err : replace(q, n, q->data + rest, q->len - rest);
@@ -301,12 +301,12 @@ static const char *do_mkdir(struct m_request *q)
     struct m_node *n;
     const char *err;
 
-    if (!only_path(q, false, path))
+    if (!m_only_path(q, false, path))
         return "EINVAL";
-    err = find(q, path, M_WRITE, 0, &n);
+    err = m_access(q, path, M_WRITE, 0, &n);
     if (err && !strcmp(err, "ENOENT"))
         return create(q, path, "", 0);
-    return err ? err : answer_ok(q);
+    return err ? err : m_answer_ok(q);
 }
 
 static const char *do_rm(struct m_request *q)
@@ -315,164 +315,32 @@ static const char *do_rm(struct m_request *q)
     struct m_node *n;
     const char *err;
 
-    if (!only_path(q, false, path))
+    if (!m_only_path(q, false, path))
         return "EINVAL";
-    err = find(q, path, M_WRITE, 0, &n);
+    err = m_access(q, path, M_WRITE, 0, &n);
     if (err && !strcmp(err, "ENOENT")) {
         m_parent(path, up);
-        touch(q, up, 0);
-        return m_find(q->tree, up) ? answer_ok(q) : err;
+        m_touch(q, up, 0);
+        return m_find(q->tree, up) ? m_answer_ok(q) : err;
     }
     if (err)
         return err;
     if (!m_parent(path, up))
         return "EINVAL";
-    touch(q, up, M_T_PARENT);
-    touch(q, path, M_T_WRITTEN | M_T_REMOVED | M_T_EVENT);
-    tell(q, path, true);
-    m_remove(q->tree, path, version(q));
-    return answer_ok(q);
-}
-
-/* ---- permissions ---- */
-
-static struct m_perms *special_of(struct model *m, const char *path)
-{
-    if (!strcmp(path, "@introduceDomain"))
-        return &m->special[0];
-    return strcmp(path, "@releaseDomain") ? NULL : &m->special[1];
-}
-
-/* A special name that there is not is as if below the root. */
-static const char *no_special(struct m_request *q, unsigned int rights)
-{
-    struct m_perms *root = &m_find(&q->m->tree, "/")->perms;
-
-    return m_conn_rights(q, root) & rights ? "ENOENT" : "EACCES";
-}
-
-static const char *do_get_perms(struct m_request *q)
-{
-    const struct m_perms *p;
-    char path[M_PATH];
-    struct m_node *n;
-    const char *err;
-    int len = 0;
-
-    if (!only_path(q, true, path))
-        return "EINVAL";
-    if (path[0] == '@') {
-        p = special_of(q->m, path);
-        if (!p)
-            return no_special(q, M_READ);
-        if (!(m_conn_rights(q, p) & M_READ))
-            return "EACCES";
-    } else {
-        err = find(q, path, M_READ, M_T_READ, &n);
-        if (err)
-            return err;
-        p = &n->perms;
-    }
-    for (int i = 0; i < p->n; i++)
-        len += 1 +
-               sprintf(q->a->data + len, "%c%u", p->e[i].letter, p->e[i].domid);
-    q->a->len = (size_t)len;
-    return NULL;
-}
-
-/* The owner must exist; others that do not are inactive for good. */
-static const char *know_all(struct m_request *q, struct m_perms *p)
-{
-    for (int i = 0; i < p->n; i++) {
-        if (i && p->e[i].domid == 0x7ff5)
-            continue;
-        if (m_know(q->m, p->e[i].domid))
-            continue;
-        if (i == 0)
-            return "ENOENT";
-        p->e[i].inactive = true;
-    }
-    return NULL;
-}
-
-static const char *parse_perms(struct m_request *q, size_t rest,
-                               struct m_perms *p)
-{
-    const char *s[M_PERMS];
-    uint64_t domid;
-
-    p->n = m_strings(q, rest, s, M_PERMS);
-    if (p->n < 1)
-        return "EINVAL";
-    if (!m_privileged(q->c) && p->n > q->m->quota.perms)
-        return "ENOSPC";
-    for (int i = 0; i < p->n; i++) {
-        if (!*s[i] || !strchr("nrwb", s[i][0]) ||
-            !m_number(s[i] + 1, UINT64_MAX, &domid))
-            return "EINVAL";
-        if (domid > 65535)
-            return i ? "EINVAL" : "ENOENT";
-        p->e[i] = (struct m_perm){ (unsigned int)domid, s[i][0], false };
-    }
-    return know_all(q, p);
-}
-
-static const char *set_special(struct m_request *q, const char *path,
-                               const struct m_perms *p)
-{
-    struct m_perms *old = special_of(q->m, path);
-    unsigned int both = M_WRITE | M_OWNER;
-
-    if (!old)
-        return no_special(q, both);
-    if ((m_conn_rights(q, old) & both) != both)
-        return "EACCES";
-    if (!m_privileged(q->c) && old->e[0].domid != p->e[0].domid)
-        return "EPERM";
-    *old = *p;
-    return answer_ok(q);
-}
-
-static const char *do_set_perms(struct m_request *q)
-{
-    struct m_perms p;
-    char path[M_PATH];
-    struct m_node *n;
-    const char *err;
-    size_t rest;
-
-    if (!first_path(q, true, path, &rest))
-        return "EINVAL";
-    err = q->replay ? NULL : parse_perms(q, rest, &p);
-    if (err)
-        return err;
-    if (q->replay)
-        p = *q->given;
-    else
-        *q->given = p;
-    if (path[0] == '@')
-        return set_special(q, path, &p);
-    err = find(q, path, M_WRITE | M_OWNER, 0, &n);
-    if (err)
-        return err;
-    if (!m_privileged(q->c) && n->perms.e[0].domid != p.e[0].domid)
-        return "EPERM";
-    if (!size_fits(q, path, p.n, n->len, 0))
-        return "ENOSPC";
-    touch(q, path, M_T_WRITTEN | M_T_REPERMED | M_T_EVENT);
-    tell(q, path, false);
-    n->perms = p;
-    n->version = version(q);
-    return answer_ok(q);
+    m_touch(q, up, M_T_PARENT);
+    m_touch(q, path, M_T_WRITTEN | M_T_REMOVED | M_T_EVENT);
+    m_tell(q, path, true);
+    m_remove(q->tree, path, m_version(q));
+    return m_answer_ok(q);
 }
 
 /* ---- the table ---- */
 
 static const char *(*const handlers[])(struct m_request *) = {
     [XS_DIRECTORY] = do_directory, [XS_READ] = do_read,
-    [XS_GET_PERMS] = do_get_perms, [XS_WRITE] = do_write,
+    [XS_GET_PERMS] = m_get_perms,  [XS_WRITE] = do_write,
     [XS_MKDIR] = do_mkdir,         [XS_RM] = do_rm,
-    [XS_SET_PERMS] = do_set_perms, [XS_DIRECTORY_PART] = do_directory_part,
+    [XS_SET_PERMS] = m_set_perms,  [XS_DIRECTORY_PART] = do_directory_part,
 };
 
 bool m_is_node_request(uint32_t type)

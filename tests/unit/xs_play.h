@@ -3,6 +3,7 @@
  * model (xs_model.h) beside it, and compared after each step.
  *
  *   xs_play.c         does a play; the first difference ends it
+ *   xs_play_check.c   compares, after each step
  *   xs_play_text.c    plays as text, one step to a line, to be read and kept
  *   xs_play_make.c    makes up the next step at random
  *   xs_play_run.c     whole plays, each in a process of its own
