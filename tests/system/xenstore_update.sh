@@ -38,6 +38,16 @@ ends()
 value() { timeout 10 xenstore-read "$1" 2>&1; }
 serves() { timeout 10 xenstore-write /serves "$1" && [ "$(value /serves)" = "$1" ]; }
 
+# However it ends, nothing of it stays.
+daemon=
+leave_alone()
+{
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null
+    touch "$tmp/stop"
+    leave
+}
+trap leave_alone EXIT
+
 # ---- alone ----
 
 start()
@@ -51,7 +61,6 @@ updates() { grep -c 'live update: going on' "$tmp/log"; }
 
 ok "a store alone" start
 timeout 10 xenstore-write /load/x "$(printf '%0500d' 7)" /half 1
-touch "$tmp/never"
 stop=$tmp/stop
 load watcher follow /seq
 load counter1 count "$stop" /load/1
@@ -162,6 +171,7 @@ ok "it begins with its database" start --db "$tmp/db"
 is "in which everything is" "$(value /kept)" yes
 kill "$daemon"
 wait "$daemon"
+daemon=
 
 # ---- a host ----
 
