@@ -286,9 +286,9 @@ static void test_ring(void **state)
 
     (void)state;
     ring_put(page, &hdr, 7);
+    page->req_cons = page->rsp_prod = 12345; /* a lie, to be ignored */
     update();
     assert_int_equal(t.dom[7].bound, 9);
-    page->req_cons = page->rsp_prod = 12345; /* a lie, to be ignored */
     ring_put(page, (char *)&hdr + 7, sizeof(hdr) - 7);
     ring_put(page, "7", 2);
     assert_int_equal(page->req_cons, sizeof(hdr) + 2);
