@@ -318,6 +318,31 @@ static void test_ring_ignored(void **state)
     assert_int_not_equal(page->rsp_prod, 0);
 }
 
+/* A guest that has revoked its grant loses its ring, and comes again. */
+static void test_ring_lost(void **state)
+{
+    struct xsd_sockmsg hdr = { XS_WATCH, 5, 0, 5 };
+    struct xenstore_domain_interface *page = ring_boot();
+    char watch[sizeof(hdr) + 5] = "";
+
+    (void)state;
+    memcpy(watch, &hdr, sizeof(hdr));
+    memcpy(watch + sizeof(hdr), "a\0t", 4);
+    ring_put(page, watch, sizeof(watch));
+    is(A(XS_WATCH, "@introduceDomain\0i\0"), "OK|");
+    is(events(a), "@introduceDomain:i");
+    t.dom[7].on_ring = false;
+    is(session_update(&t), "what was loaded saves otherwise"); /* without it */
+    session_run(&t);
+    assert_null(dom(7)->ring);
+    assert_int_equal(dom(7)->used[QUOTA_WATCHES], 0);
+    is(A(XS_IS_DOMAIN_INTRODUCED, "7\0"), "T|");
+    t.dom[7].on_ring = true;
+    is(A(XS_INTRODUCE, "7\0001\0009\0"), "OK|");
+    assert_non_null(dom(7)->ring);
+    is(events(a), ""); /* it was introduced before */
+}
+
 /* ---- transactions ---- */
 
 static void test_transactions(void **state)
@@ -482,7 +507,7 @@ int main(void)
         T(test_domains),      T(test_ids),          T(test_ring),
         T(test_ring_ignored), T(test_transactions), T(test_check),
         T(test_cut),          T(test_flipped),      T(test_foreign),
-        T(test_refused),
+        T(test_refused),      T(test_ring_lost),
     };
 
     return cmocka_run_group_tests_name("state", tests, NULL, NULL);

@@ -241,6 +241,8 @@ static struct conn *survivors_adopt(void *ctx, struct store *s,
     (void)s;
     if (!t->ring)
         return t->fd < v->n ? client_of(v->t, d, v->k[t->fd])->c : NULL;
+    if (!f->on_ring) /* its grant is revoked */
+        return NULL;
     f->bound = t->port;
     f->ring = conn_ring_adopt(s, d, &f->page, t, &fake_ring_ops, f);
     return f->ring;
