@@ -21,13 +21,37 @@ unsigned int probe_domid;
 
 static struct xenstore_domain_interface *page;
 
+/* What is looked at next is not older than the event that is forgotten. */
+static void forget_event(void)
+{
+    evtchn_port_t port = start_info->store_evtchn;
+
+    __atomic_fetch_and(&shared_info->evtchn_pending[port / 64],
+                       ~(1ul << port % 64), __ATOMIC_SEQ_CST);
+}
+
+/* Sleeps until the store's event; it is masked, and nobody takes it away. */
+static void await_event(uint64_t deadline)
+{
+    evtchn_port_t port = start_info->store_evtchn;
+    struct sched_poll op = { .nr_ports = 1, .timeout = deadline };
+
+    set_xen_guest_handle(op.ports, &port);
+    hypercall_sched_op(SCHEDOP_poll, &op, sizeof(op));
+}
+
 /* Waits until the expression is true, some seconds at most. */
 #define WAIT(expr)                                      \
     ({                                                  \
         uint64_t end_ = clock_deadline_ms(PATIENCE_MS); \
         bool true_;                                     \
-        while (!(true_ = (expr)) && clock_now() < end_) \
-            thread_sleep(50 * NS_PER_US);               \
+        for (;;) {                                      \
+            forget_event();                             \
+            true_ = (expr);                             \
+            if (true_ || clock_now() >= end_)           \
+                break;                                  \
+            await_event(end_);                          \
+        }                                               \
         true_;                                          \
     })
 
@@ -140,12 +164,19 @@ static bool letter_came(uint32_t number, struct message *m)
 
 bool root_ask(struct message *m)
 {
+    uint64_t end = clock_deadline_ms(PATIENCE_MS);
     static struct letter l;
 
     l.number++;
     l.hdr = m->hdr;
-    return letter_send(&l, m->data) && WAIT(letter_came(l.number, m)) &&
-           m->hdr.type != AGENT_EVENT;
+    if (!letter_send(&l, m->data))
+        return false;
+    while (!letter_came(l.number, m)) {
+        if (clock_now() >= end)
+            return false;
+        thread_sleep(200 * NS_PER_US);
+    }
+    return m->hdr.type != AGENT_EVENT;
 }
 
 bool root_event(struct message *m)
