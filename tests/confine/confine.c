@@ -15,6 +15,7 @@
 #include "test/engine_test.h"
 
 unsigned int confine_flags;
+unsigned int confine_vcpus = 1;
 
 /* ---- hosts ---- */
 
@@ -68,6 +69,7 @@ static uint16_t create(struct confined *c, uint64_t kib, const char *fmt,
     struct rs_domain_config dc = {
         .cmdline = cmdline,
         .memory_kib = kib,
+        .vcpus = confine_vcpus,
         .kernel = probe_image,
         .kernel_size = (size_t)(probe_image_end - probe_image),
         .console = on_console,

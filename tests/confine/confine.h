@@ -32,6 +32,8 @@ extern const uint8_t probe_image[], probe_image_end[];
 
 /* RS_HOST_... of the hosts to make. */
 extern unsigned int confine_flags;
+/* vCPUs of the probes to boot. */
+extern unsigned int confine_vcpus;
 
 /* Setup and teardown of a test: *state is a struct confined. */
 int confine_setup(void **state);

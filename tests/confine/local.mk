@@ -7,14 +7,14 @@ probe_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -ffreestanding -fno-pic \
 	-I$(top_srcdir)/common -I$(top_srcdir)/libhypercall \
 	-I$(top_srcdir)/libhypercall/guest -I$(top_srcdir)/%D%
 
-%D%/probe.elf: %D%/probe.c %D%/probe.h %D%/probe.lds
+%D%/probe.elf: %D%/probe.c %D%/probe_race.c %D%/probe.h %D%/probe.lds
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) $(probe_flags) -static -nostdlib \
 	    -Wl,-T,$(top_srcdir)/%D%/probe.lds -Wl,--build-id=none \
 	    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -o $@ \
-	    $(top_srcdir)/%D%/probe.c
+	    $(top_srcdir)/%D%/probe.c $(top_srcdir)/%D%/probe_race.c
 CLEANFILES += %D%/probe.elf
-EXTRA_DIST += %D%/probe.c %D%/probe.lds
+EXTRA_DIST += %D%/probe.c %D%/probe_race.c %D%/probe.lds
 
 confine_cppflags = $(core_test_cppflags) -I$(top_srcdir)/%D%
 

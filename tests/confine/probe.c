@@ -10,6 +10,7 @@
  *   map DOMID N | map-raw DOMID | map-and-keep DOMID | crowd DOMID MIB
  *   hole                             gives a page back, in its own way
  *   reset N                          makes N ports, and resets them
+ *   race DOMID N                     two vCPUs and pages (probe_race.c)
  *   fault WHAT                       ends in a fault
  *   scribble                         over what the host names, then spins
  *   block-signals                    by a forged sigreturn, then spins
@@ -484,6 +485,13 @@ static void reset(void)
     quit(SHARED->wrong ? 1 : 0);
 }
 
+static void race(void)
+{
+    domid_t self = (domid_t)number();
+
+    probe_race(self, number(), aperture);
+}
+
 /* ---- faults ---- */
 
 /* The compiler need not see where to. */
@@ -620,6 +628,7 @@ static const struct {
     { "map-raw", map_raw },
     { "hole", hole },
     { "reset", reset },
+    { "race", race },
     { "crowd", crowd },
     { "fault", fault },
     { "scribble", scribble },

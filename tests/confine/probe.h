@@ -23,4 +23,8 @@ struct probe_shared {
     uint64_t target[PROBE_TARGETS][2]; /* address, bytes: to scribble over */
 };
 
+/* probe_race.c, in the guest. */
+_Noreturn void probe_race(uint16_t self, unsigned long rounds,
+                          unsigned long aperture);
+
 #endif

@@ -131,6 +131,32 @@ static void test_hole(void **state)
     assert_null(strstr(c->console, "kept"));
 }
 
+/* What one vCPU gives up the others cannot keep, whatever they do. */
+static void test_racing_vcpus(void **state)
+{
+    enum { ROUNDS = 300 };
+    struct confined *c = *state;
+    uint64_t used;
+    struct probe_shared *s;
+    uint16_t d;
+
+    confine_vcpus = 2;
+    d = confine_boot(c, "race %x %x", RS_DOMID_FIRST_GUEST, ROUNDS);
+    confine_vcpus = 1;
+    used = c->h->used_pages;
+    s = confine_shared(c, d);
+    confine_wait_for(c, &s->count, ROUNDS + 1);
+    for (uint64_t n = s->upcalls; s->upcalls < n + 200;)
+        confine_dispatch(c, 10);
+    assert_int_equal(s->wrong, 0);
+    assert_true(s->traps > 0);
+    assert_int_equal(c->h->used_pages, used - 1);
+    assert_false(is_there(c, d, PROBE_GRANTED + 4096));
+    assert_int_equal(confine_info(c, d).state, RS_DOMAIN_RUNNING);
+    assert_int_equal(rs_domain_destroy(c->h, d), 0);
+    assert_int_equal(c->h->used_pages, 0);
+}
+
 /* Either may be destroyed at any moment; the other never notices more than a
  * refused map, and nothing stays pinned. */
 static void test_death_while_mapping(void **state)
@@ -173,6 +199,7 @@ static int run(void)
         CASE(test_only_what_was_told),
         CASE(test_removal_that_fails),
         CASE(test_death_while_mapping),
+        CASE(test_racing_vcpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,9 +221,11 @@ static long callback_op(unsigned long cmd, unsigned long arg)
 #define PTE_NX      (1ull << 63)
 #define PTE_FRAME   0x000ffffffffff000ull
 
+/* Until it has said so the page counts as changing, for other vCPUs. */
 static long update_va_mapping(unsigned long va, uint64_t pte)
 {
     int prot = 0;
+    long ret;
 
     if (va & (PAGE_SIZE - 1))
         return -XEN_EINVAL;
@@ -233,7 +235,9 @@ static long update_va_mapping(unsigned long va, uint64_t pte)
         prot = PROT_READ | (pte & PTE_WRITE ? PROT_WRITE : 0) |
                (pte & PTE_NX ? 0 : PROT_EXEC);
     }
-    return sys3(__NR_mprotect, (long)va, PAGE_SIZE, prot);
+    ret = sys3(__NR_mprotect, (long)va, PAGE_SIZE, prot);
+    sys3(SANDBOX_CALL_FINISH, 0, 0, 0);
+    return ret;
 }
 
 /*
