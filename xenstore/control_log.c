@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kept.h"
+
 static int log_show(struct request *rq)
 {
     struct text t = { .len = 0 };
@@ -63,7 +65,8 @@ static void report(const struct store *s, FILE *f)
 
     fprintf(f, "nodes %llu bytes %llu\n", (unsigned long long)node_stats.nodes,
             (unsigned long long)node_stats.bytes);
-    fprintf(f, "watches %u transactions %u\n", s->watches.count, s->open_txns);
+    fprintf(f, "watches %u transactions %u keeping %lld\n", s->watches.count,
+            s->open_txns, (long long)kept_bytes(s));
     fprintf(f, "requests %llu events %llu commits %llu conflicts %llu\n",
             (unsigned long long)s->requests, (unsigned long long)s->events,
             (unsigned long long)s->commits, (unsigned long long)s->conflicts);
