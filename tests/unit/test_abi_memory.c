@@ -202,6 +202,7 @@ static void test_faults(void **state)
 static void test_host_gets_it_back(void **state)
 {
     const uint64_t n = END - GFN;
+    struct rs_domain_info info;
     uint64_t before;
     char *page;
 
@@ -213,7 +214,9 @@ static void test_host_gets_it_back(void **state)
     for (uint64_t gfn = GFN; gfn < END; gfn++)
         assert_int_equal(adjust_at(DECREASE, gfn, 0), 1);
     assert_int_equal(resident(), before - n);
-    assert_int_equal(core_domain(fx.h, fx.d)->memory.tot_pages, PAGES - n);
+    assert_int_equal(memory()->tot_pages, PAGES - n);
+    assert_int_equal(rs_domain_info(fx.h, fx.d, &info), 0);
+    assert_int_equal(info.memory_kib, CORE_KIB - n * 4);
     for (uint64_t gfn = GFN; gfn < END; gfn++) {
         /* The hypervisor does not touch holes on the guest's behalf. */
         assert_null(memory_frame(core_domain(fx.h, fx.d), gfn, &(bool){ 0 }));
