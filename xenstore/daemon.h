@@ -31,6 +31,7 @@ struct daemon {
     uint64_t tick_ms;         /* what `tick` is set to */
     uint64_t requests;        /* served before this turn */
     unsigned int looks, vain; /* see look_again() */
+    bool wrote_pid;
     bool stopping;
     int status;
 };

@@ -323,6 +323,7 @@ static int setup(struct daemon *d)
     if (!d->handover)
         return fail("live update", -ENOMEM);
     err = write_pid(o->pid_file);
+    d->wrote_pid = o->pid_file && !err;
     return err ? fail(o->pid_file, err) : 0;
 }
 
@@ -430,7 +431,7 @@ int main(int argc, char **argv)
     if (!d.status)
         serve(&d);
     teardown(&d);
-    if (o->pid_file)
+    if (d.wrote_pid) /* or it is another daemon's */
         unlink(o->pid_file);
     options_free(o);
     free_arguments(d.arguments);

@@ -117,8 +117,10 @@ daemon=$(cat "$dir/pid")
 [ -S "$sock" ] && [ "$(stat -c %a "$sock")" = 700 ] ||
     [ "$(stat -c %a "$sock")" = 600 ]
 point "the socket is the user's only"
-complains "$bin" -F --socket "$sock" --hypervisor none
+complains "$bin" -F --socket "$sock" --hypervisor none --pid-file "$dir/pid"
 point "a second one at the same socket is refused"
+[ "$(cat "$dir/pid")" = "$daemon" ]
+point "and leaves the first one's pid file alone"
 
 # ---- Debian's tools ----
 
