@@ -17,6 +17,7 @@
 #define WINDOW_MAX   (200 * NS_PER_US)
 #define PREEMPTED    (20 * NS_PER_US)
 #define ARM_TRIES    16
+#define BREATH       32
 
 static struct list pollers = LIST_INIT(pollers);
 static uint64_t window, window_max = WINDOW_MAX;
@@ -69,6 +70,25 @@ static bool arm_all(void)
 }
 
 /*
+ * Is there something to do here? With several vCPUs, what a look at the rings
+ * found may be another one's to do, and was told to it.
+ */
+static bool is_ours(bool found)
+{
+    return smp_active ? schedule_has_work(this_vcpu()) : found;
+}
+
+/* Leaves the rings with events to come, as far as their other ends let us. */
+static bool arm_again(void)
+{
+    bool found = arm_all();
+
+    for (int i = 0; smp_active && found && i < ARM_TRIES && arm_all(); i++)
+        ;
+    return found;
+}
+
+/*
  * What a look takes off a ring leaves it without an event. That is well while
  * whoever runs will look again before anybody sleeps; with other vCPUs asleep
  * it would be nobody's.
@@ -77,8 +97,8 @@ bool idle_poll(void)
 {
     bool found = poll_all();
 
-    for (int i = 0; smp_active && i < ARM_TRIES && arm_all(); i++)
-        found = true;
+    if (smp_active)
+        found |= arm_again();
     return found;
 }
 
@@ -93,24 +113,24 @@ static void breathe(void)
     unsigned int depth;
 
     cpu_relax();
-    if (smp_active) {
-        depth = kernel_unlock_all();
+    if (!smp_active)
+        return;
+    depth = kernel_unlock_all();
+    for (int i = 0; i < BREATH; i++)
         cpu_relax();
-        kernel_lock_again(depth);
-    }
+    kernel_lock_again(depth);
 }
 
 /* True when there is something to do; false when the window has passed. */
 static bool poll_for_a_while(uint64_t start, uint64_t deadline)
 {
-    const struct vcpu *cpu = this_vcpu();
     uint64_t last = start, now = start;
     uint64_t end = start + window;
 
     if (end > deadline)
         end = deadline;
     while (now < end) {
-        if (poll_all() || event_pending() || schedule_has_work(cpu))
+        if (is_ours(poll_all()) || event_pending())
             return true;
         breathe();
         last = now;
@@ -192,7 +212,7 @@ void idle_wait(uint64_t deadline)
 {
     uint64_t start = clock_now(), now;
 
-    if (start >= deadline || poll_all())
+    if (start >= deadline || is_ours(poll_all()))
         return;
     if (poll_alone(start, deadline)) {
         if (smp_active)
@@ -201,10 +221,10 @@ void idle_wait(uint64_t deadline)
             goto deliver;
         return;
     }
-    if (arm_all())
+    if (is_ours(arm_again()))
         return;
     now = clock_now();
-    if (now >= deadline || (smp_active && schedule_has_work(this_vcpu())))
+    if (now >= deadline)
         return;
     block(deadline, now);
     if (!list_empty(&pollers))

@@ -14,6 +14,7 @@
 bool smp_active;
 
 static bool taken;
+static unsigned int waiters;
 
 static bool try_take(void)
 {
@@ -31,10 +32,16 @@ static bool spin(void)
     return false;
 }
 
+/* Nobody who comes back at once goes before those that wait. */
 void lock_take(void)
 {
+    if (!READ_ONCE(waiters) && try_take())
+        return;
+    __atomic_fetch_add(&waiters, 1, __ATOMIC_RELAXED);
+    cpu_relax();
     while (!spin())
         hypercall_sched_op(SCHEDOP_yield, NULL, 0);
+    __atomic_fetch_sub(&waiters, 1, __ATOMIC_RELAXED);
 }
 
 void lock_give(void)

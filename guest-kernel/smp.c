@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-kernel/clock.h"
 #include "guest-kernel/events.h"
 #include "guest-kernel/idle.h"
 #include "guest-kernel/kernel.h"
@@ -162,9 +163,12 @@ static void raise_vcpu(struct vcpu *cpu)
     cpu->wanted = true;
     if (!err && !cpu->home)
         err = raise_first(cpu);
-    else if (!err && !cpu->online)
-        err = errno_from_xen(hypercall_vcpu_op(VCPUOP_up, cpu->id, NULL));
     upcalls_restore(was);
+    /* It may be just about to lower itself. */
+    while (!err && !cpu->online) {
+        err = errno_from_xen(hypercall_vcpu_op(VCPUOP_up, cpu->id, NULL));
+        thread_sleep(NS_PER_MS);
+    }
     if (err)
         printf("vCPU %u cannot be raised: error %d\n", cpu->id, -err);
 }
