@@ -32,7 +32,9 @@ enum control_type {
     CONTROL_PAUSE,        /* control_domain → nothing; likewise: */
     CONTROL_UNPAUSE,
     CONTROL_DESTROY,
-    CONTROL_RENEW, /* nothing, and slot 0 as in HELLO → control_welcome */
+    CONTROL_RENEW,    /* nothing, and slot 0 as in HELLO → control_welcome */
+    CONTROL_VCPUS,    /* control_domain → control_vcpu[] */
+    CONTROL_VCPU_PIN, /* control_vcpu_pin → nothing */
     CONTROL_TYPES
 };
 
@@ -137,6 +139,22 @@ struct control_domain_info {
     char crash[160];
 };
 _Static_assert(sizeof(struct control_domain_info) == 296, "wire");
+
+struct control_vcpu {
+    uint32_t id;
+    uint32_t state; /* 0 down, 1 running, 2 blocked */
+    int32_t cpu;    /* -1: none */
+    uint32_t reserved;
+    uint64_t cpu_ns, stolen_ns;
+    uint64_t cpus; /* processors that it may use, as bits */
+};
+_Static_assert(sizeof(struct control_vcpu) == 40, "wire");
+
+struct control_vcpu_pin {
+    uint32_t domid, vcpu;
+    uint64_t cpus;
+};
+_Static_assert(sizeof(struct control_vcpu_pin) == 16, "wire");
 
 #define CONTROL_LIST_MAX \
     (CONTROL_PAYLOAD_MAX / (uint32_t)sizeof(struct control_domain_info))

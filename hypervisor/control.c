@@ -56,6 +56,10 @@ static const struct {
                         ROLES_CONTROL, false },
     [CONTROL_UNPAUSE] = { control_unpause, sizeof(struct control_domain), 0,
                           ROLES_CONTROL, false },
+    [CONTROL_VCPUS] = { control_vcpus, sizeof(struct control_domain), 0,
+                        ROLES_CONTROL, false },
+    [CONTROL_VCPU_PIN] = { control_vcpu_pin, sizeof(struct control_vcpu_pin), 0,
+                           ROLES_CONTROL, false },
     [CONTROL_DESTROY] = { control_destroy, sizeof(struct control_domain), 0,
                           ROLES_CONTROL, false },
 };

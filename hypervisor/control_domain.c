@@ -65,13 +65,17 @@ static void fill_info(struct domain *d, struct control_domain_info *out)
     memcpy(out->crash, i.crash, sizeof(out->crash));
 }
 
+static struct domain *domain_of(const struct request *rq, uint32_t domid)
+{
+    return domid < DOMID_FIRST_RESERVED ? host_domain(rq->host, (domid_t)domid)
+                                        : NULL;
+}
+
 static struct domain *domain_asked(const struct request *rq)
 {
     const struct control_domain *a = rq->payload;
 
-    return a->domid < DOMID_FIRST_RESERVED
-               ? host_domain(rq->host, (domid_t)a->domid)
-               : NULL;
+    return domain_of(rq, a->domid);
 }
 
 long control_info(struct request *rq)
@@ -100,6 +104,45 @@ long control_list(struct request *rq)
     }
     rq->reply_size = n * (uint32_t)sizeof(*out);
     return n;
+}
+
+/* ---- vCPUs ---- */
+
+static bool is_guest(const struct domain *d)
+{
+    return d && !d->dying && !d->is_process;
+}
+
+long control_vcpus(struct request *rq)
+{
+    struct domain *d = domain_asked(rq);
+    struct control_vcpu *out = rq->reply;
+
+    if (!is_guest(d))
+        return -ESRCH;
+    for (unsigned int k = 0; k < d->nr_vcpus; k++) {
+        struct rs_vcpu_info i;
+
+        vcpu_fill_info(&d->vcpu[k], &i);
+        out[k] = (struct control_vcpu){ .id = i.id,
+                                        .state = i.state,
+                                        .cpu = i.cpu,
+                                        .cpu_ns = i.cpu_ns,
+                                        .stolen_ns = i.stolen_ns,
+                                        .cpus = i.cpus };
+    }
+    rq->reply_size = d->nr_vcpus * (uint32_t)sizeof(*out);
+    return d->nr_vcpus;
+}
+
+long control_vcpu_pin(struct request *rq)
+{
+    const struct control_vcpu_pin *a = rq->payload;
+    struct domain *d = domain_of(rq, a->domid);
+
+    if (!is_guest(d))
+        return -ESRCH;
+    return vcpu_of(d, a->vcpu) ? vcpu_pin(&d->vcpu[a->vcpu], a->cpus) : -ENOENT;
 }
 
 /* ---- running and ending ---- */

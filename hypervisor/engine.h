@@ -8,6 +8,7 @@
 #ifndef RINGSIDE_ENGINE_H
 #define RINGSIDE_ENGINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "xen_compat.h"
@@ -15,6 +16,12 @@
 struct domain;
 struct vcpu;
 struct rs_host;
+
+struct vcpu_look {
+    uint64_t running_ns, runnable_ns; /* ran; waited for a processor */
+    int cpu;                          /* where it was last, -1: unknown */
+    bool blocked;
+};
 
 struct engine_ops {
     const char *name;
@@ -86,9 +93,11 @@ struct engine_ops {
 
     /* CPU time consumed by d in ns; NULL: unknown. */
     uint64_t (*cpu_ns)(struct domain *d);
-    /* How long v ran, and how long it was ready and waited for a processor, in
-     * ns; NULL: unknown. */
-    void (*vcpu_times)(struct vcpu *v, uint64_t *running, uint64_t *runnable);
+    /* What v, which is up, does with the machine; NULL: unknown. */
+    void (*vcpu_look)(struct vcpu *v, struct vcpu_look *out);
+    /* Has v run on these processors only (bit 0: processor 0); what cannot be
+     * told yet is at v's start. NULL: it cannot be chosen. -errno. */
+    int (*vcpu_pin)(struct vcpu *v, uint64_t cpus);
 };
 
 extern const struct engine_ops engine_sandbox;

@@ -355,6 +355,49 @@ int rs_domain_list(struct rs_host *h, struct rs_domain_info *info,
     return (int)n;
 }
 
+/* A guest that lives; its lock is held. */
+static struct domain *guest_of(struct rs_host *h, uint16_t domid)
+{
+    struct domain *d = host_domain(h, domid);
+
+    h->error[0] = '\0';
+    if (d && !d->dying && !d->is_process)
+        return d;
+    host_error(h, -ESRCH, "no guest %u", domid);
+    return NULL;
+}
+
+int rs_vcpu_list(struct rs_host *h, uint16_t domid, struct rs_vcpu_info *info,
+                 unsigned int max)
+{
+    int n = -ESRCH;
+    struct domain *d;
+
+    pthread_mutex_lock(&h->lock);
+    d = guest_of(h, domid);
+    if (d)
+        for (n = 0; n < (int)d->nr_vcpus && n < (int)max; n++)
+            vcpu_fill_info(&d->vcpu[n], &info[n]);
+    pthread_mutex_unlock(&h->lock);
+    return n;
+}
+
+int rs_vcpu_pin(struct rs_host *h, uint16_t domid, unsigned int vcpu,
+                uint64_t cpus)
+{
+    struct domain *d;
+    int err = -ESRCH;
+
+    pthread_mutex_lock(&h->lock);
+    d = guest_of(h, domid);
+    if (d && !vcpu_of(d, vcpu))
+        err = host_error(h, -ENOENT, "domain %u has no vCPU %u", domid, vcpu);
+    else if (d)
+        err = vcpu_pin(&d->vcpu[vcpu], cpus);
+    pthread_mutex_unlock(&h->lock);
+    return err;
+}
+
 void rs_host_info(struct rs_host *h, struct rs_host_info *info)
 {
     pthread_mutex_lock(&h->lock);

@@ -50,6 +50,48 @@ struct vcpu_info *vcpu_info_of(struct vcpu *v)
     return v->info ? v->info : &si->vcpu_info[v->id];
 }
 
+/* ---- what it does with the machine ---- */
+
+static struct vcpu_look look_at(struct vcpu *v)
+{
+    struct vcpu_look look = { .cpu = -1 };
+
+    if (v->domain->ops->vcpu_look)
+        v->domain->ops->vcpu_look(v, &look);
+    return look;
+}
+
+void vcpu_fill_info(struct vcpu *v, struct rs_vcpu_info *info)
+{
+    struct vcpu_look look = look_at(v);
+
+    *info = (struct rs_vcpu_info){
+        .id = v->id,
+        .state = !v->up         ? RS_VCPU_DOWN
+                 : look.blocked ? RS_VCPU_BLOCKED
+                                : RS_VCPU_RUNNING,
+        .cpu = v->up ? look.cpu : -1,
+        .cpu_ns = look.running_ns,
+        .stolen_ns = look.runnable_ns,
+        .cpus = v->cpus ? v->cpus : ~0ull,
+    };
+}
+
+int vcpu_pin(struct vcpu *v, uint64_t cpus)
+{
+    uint64_t before = v->cpus;
+    int err = 0;
+
+    if (!cpus)
+        return -EINVAL;
+    v->cpus = ~cpus ? cpus : 0;
+    if (v->domain->ops->vcpu_pin)
+        err = v->domain->ops->vcpu_pin(v, cpus);
+    if (err)
+        v->cpus = before;
+    return err;
+}
+
 /* ---- runstate ---- */
 
 /*
@@ -60,13 +102,15 @@ void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
 {
     struct domain *d = v->domain;
     uint64_t now = time_system(d->host), known;
+    struct vcpu_look look = look_at(v);
 
     memset(info, 0, sizeof(*info));
-    info->state = v->up ? RUNSTATE_running : RUNSTATE_offline;
+    info->state = !v->up         ? RUNSTATE_offline
+                  : look.blocked ? RUNSTATE_blocked
+                                 : RUNSTATE_running;
     info->state_entry_time = v->up ? now : v->offline_since;
-    if (d->ops->vcpu_times)
-        d->ops->vcpu_times(v, &info->time[RUNSTATE_running],
-                           &info->time[RUNSTATE_runnable]);
+    info->time[RUNSTATE_running] = look.running_ns;
+    info->time[RUNSTATE_runnable] = look.runnable_ns;
     info->time[RUNSTATE_offline] =
         v->offline_ns + (v->up ? 0 : now - v->offline_since);
     known = info->time[RUNSTATE_running] + info->time[RUNSTATE_runnable] +

@@ -41,6 +41,7 @@ struct vcpu {
     xen_pfn_t info_gfn;
     guest_addr_t time_area, runstate_area; /* 0: none */
 
+    uint64_t cpus; /* processors it may run on, as bits; 0: any */
     uint64_t offline_ns, offline_since; /* not up: in all, and since when */
     uint64_t hypercalls;
 
@@ -66,6 +67,11 @@ struct vcpu *vcpu_of(struct domain *d, uint64_t id);
 
 /* What the guest reads and writes for v. Only of guests. */
 struct vcpu_info *vcpu_info_of(struct vcpu *v);
+
+struct rs_vcpu_info;
+void vcpu_fill_info(struct vcpu *v, struct rs_vcpu_info *info);
+/* cpus: bits, ~0: any. -EINVAL: none of them is there. */
+int vcpu_pin(struct vcpu *v, uint64_t cpus);
 
 /* What v did with its time until now. */
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *info);

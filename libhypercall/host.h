@@ -155,6 +155,29 @@ int hypercall_domain_info(domid_t domid, struct hypercall_info *out);
 /* All domains, at most max, by domid; returns how many. */
 int hypercall_domain_list(struct hypercall_info *out, unsigned int max);
 
+#define HYPERCALL_VCPUS_MAX 8
+
+enum hypercall_vcpu_state {
+    HYPERCALL_VCPU_DOWN,
+    HYPERCALL_VCPU_RUNNING,
+    HYPERCALL_VCPU_BLOCKED,
+};
+
+struct hypercall_vcpu_info {
+    uint32_t id;
+    uint32_t state; /* enum hypercall_vcpu_state */
+    int32_t cpu;    /* the processor it ran on last, -1: none */
+    uint64_t cpu_ns;
+    uint64_t stolen_ns; /* ready, and waited for a processor */
+    uint64_t cpus;      /* processors it may run on, as bits */
+};
+
+/* A guest's vCPUs; returns how many. -ESRCH. */
+int hypercall_vcpu_list(domid_t domid,
+                        struct hypercall_vcpu_info out[HYPERCALL_VCPUS_MAX]);
+/* cpus: bits, ~0: any. -ENOENT: no such vCPU; -EINVAL: no such processor. */
+int hypercall_vcpu_pin(domid_t domid, unsigned int vcpu, uint64_t cpus);
+
 int hypercall_domain_pause(domid_t domid);
 int hypercall_domain_unpause(domid_t domid);
 /* Kills and frees it; returns when nothing of it runs any more. */

@@ -9,13 +9,13 @@ noinst_LIBRARIES += %D%/libtools.a
 	%D%/guest_config.h %D%/config.c %D%/config_values.c %D%/config_scan.c \
 	%D%/vif.c %D%/check.h %D%/check.c %D%/image.h %D%/image.c \
 	%D%/options.h %D%/options.c %D%/say.h %D%/say.c \
-	%D%/layout.h %D%/layout.c %D%/layout_devices.c
+	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c
 
 bin_PROGRAMS += ringside
 ringside_CPPFLAGS = $(tools_CPPFLAGS)
 ringside_SOURCES = \
 	%D%/main.c %D%/verbs.h %D%/run.c %D%/create.c %D%/console.c \
-	%D%/list.c %D%/info.c %D%/lifecycle.c \
+	%D%/list.c %D%/info.c %D%/lifecycle.c %D%/vcpu.c \
 	%D%/doctor.h %D%/doctor.c %D%/doctor_checks.c %D%/doctor_kernel.c \
 	%D%/guest.h %D%/guest.c %D%/domains.c %D%/summary.h %D%/summary.c \
 	%D%/host.h %D%/host.c %D%/launch.h %D%/launch.c \
@@ -41,7 +41,8 @@ dist_man_MANS += docs/man/ringside.1 docs/man/ringsided.8
 EXTRA_DIST += examples/hello.cfg examples/blkcheck.cfg examples/webserver.cfg
 
 guest_programs += tests/system/cli_guest.elf
-system_tests += tests/system/cli_errors.sh tests/system/cli_cycle.sh \
+
+system_tests += tests/system/vcpus.sh tests/system/cli_errors.sh tests/system/cli_cycle.sh \
 	tests/system/cli_run.sh tests/system/cli_trouble.sh \
 	tests/system/cli_leaks.sh
 EXTRA_DIST += tests/system/tap.bash

@@ -398,20 +398,50 @@ static uint64_t cpu_ns(struct domain *d)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Behind the name in stat: the state, and 36 fields on the processor. */
+static void read_place(const struct sandbox_vcpu *sv, struct vcpu_look *out)
+{
+    char buf[512];
+    const char *p;
+
+    read_proc(sv, "stat", buf, sizeof(buf));
+    p = strrchr(buf, ')');
+    if (!p || p[1] != ' ')
+        return;
+    out->blocked = p[2] == 'S' || p[2] == 'D';
+    for (int i = 0; i < 37 && p; i++)
+        p = strchr(p + 1, ' ');
+    if (p)
+        out->cpu = atoi(p + 1);
+}
+
 /* Fields of schedstat: ran, waited for a processor (ns), how often. */
-static void vcpu_times(struct vcpu *v, uint64_t *running, uint64_t *runnable)
+static void vcpu_look(struct vcpu *v, struct vcpu_look *out)
 {
     const struct sandbox_vcpu *sv = v->engine;
     unsigned long long ran = 0, waited = 0;
     char buf[96];
 
-    if (sv && sv->tid && v->domain->pid > 0) {
-        read_proc(sv, "schedstat", buf, sizeof(buf));
-        if (sscanf(buf, "%llu %llu", &ran, &waited) != 2)
-            ran = waited = 0;
+    if (!sv || !sv->tid || v->domain->pid <= 0)
+        return;
+    read_proc(sv, "schedstat", buf, sizeof(buf));
+    if (sscanf(buf, "%llu %llu", &ran, &waited) == 2) {
+        out->running_ns = ran;
+        out->runnable_ns = waited;
     }
-    *running = ran;
-    *runnable = waited;
+    read_place(sv, out);
+}
+
+/* A thread that has not introduced itself yet is pinned when it does. */
+static int pin_thread(struct vcpu *v, uint64_t cpus)
+{
+    const struct sandbox_vcpu *sv = v->engine;
+
+    if (!sv || !sv->tid)
+        return 0;
+    return syscall(SYS_sched_setaffinity, sv->tid, sizeof(cpus), &cpus) < 0
+               ? -errno
+               : 0;
 }
 
 /* ---- ports ---- */
@@ -493,5 +523,6 @@ const struct engine_ops engine_sandbox = {
     .port_move = port_move,
     .physmap_set = notify_physmap_set,
     .cpu_ns = cpu_ns,
-    .vcpu_times = vcpu_times,
+    .vcpu_look = vcpu_look,
+    .vcpu_pin = pin_thread,
 };

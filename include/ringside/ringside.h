@@ -72,7 +72,7 @@ struct rs_domain_config {
     const char *name;    /* unique among live domains; NULL: "domain-N" */
     const char *cmdline; /* at most RS_CMDLINE_MAX - 1 bytes; NULL: "" */
     uint64_t memory_kib; /* highest RAM address; the first MiB is absent */
-    unsigned int vcpus;  /* 1 */
+    unsigned int vcpus;  /* 1 to 8; 0: 1 */
     const void *kernel;  /* ELF image (docs/engine.md), read before return */
     size_t kernel_size;
     const void *module; /* optional, placed behind the image */
@@ -131,6 +131,30 @@ int rs_domain_info(struct rs_host *host, uint16_t domid,
 /* Fills at most max entries by ascending domid; returns how many. */
 int rs_domain_list(struct rs_host *host, struct rs_domain_info *info,
                    unsigned int max);
+
+enum rs_vcpu_state {
+    RS_VCPU_DOWN,    /* not raised by the guest */
+    RS_VCPU_RUNNING, /* or ready to */
+    RS_VCPU_BLOCKED,
+};
+
+struct rs_vcpu_info {
+    unsigned int id;
+    enum rs_vcpu_state state;
+    int cpu;            /* the processor it ran on last; -1: none */
+    uint64_t cpu_ns;    /* how long it ran */
+    uint64_t stolen_ns; /* how long it was ready and waited for a processor */
+    uint64_t cpus;      /* processors it may run on: bit n is number n */
+};
+
+/* Fills at most max entries, of vCPU 0 and on; returns how many. -ESRCH. */
+int rs_vcpu_list(struct rs_host *host, uint16_t domid,
+                 struct rs_vcpu_info *info, unsigned int max);
+
+/* Has a vCPU run on these processors only; ~0: on any. -ESRCH, -ENOENT: there
+ * is no such vCPU, -EINVAL: none of them is there. */
+int rs_vcpu_pin(struct rs_host *host, uint16_t domid, unsigned int vcpu,
+                uint64_t cpus);
 
 struct rs_host_info {
     char engine[16];

@@ -223,6 +223,36 @@ int hypercall_domain_list(struct hypercall_info *out, unsigned int max)
     return count;
 }
 
+int hypercall_vcpu_list(domid_t domid,
+                        struct hypercall_vcpu_info out[HYPERCALL_VCPUS_MAX])
+{
+    struct control_vcpu in[HYPERCALL_VCPUS_MAX];
+    struct control_domain d = { .domid = domid };
+    struct control_message m = CONTROL_MESSAGE(&d, sizeof(d));
+    struct control_reply r = CONTROL_REPLY(in, sizeof(in));
+    long n = control_exchange(CONTROL_VCPUS, &m, &r);
+
+    if (n < 0)
+        return n;
+    if (n > HYPERCALL_VCPUS_MAX || r.size != n * sizeof(in[0]))
+        return -EPROTO;
+    for (long i = 0; i < n; i++)
+        out[i] = (struct hypercall_vcpu_info){ .id = in[i].id,
+                                               .state = in[i].state,
+                                               .cpu = in[i].cpu,
+                                               .cpu_ns = in[i].cpu_ns,
+                                               .stolen_ns = in[i].stolen_ns,
+                                               .cpus = in[i].cpus };
+    return n;
+}
+
+int hypercall_vcpu_pin(domid_t domid, unsigned int vcpu, uint64_t cpus)
+{
+    struct control_vcpu_pin p = { .domid = domid, .vcpu = vcpu, .cpus = cpus };
+
+    return ask(CONTROL_VCPU_PIN, &p, sizeof(p), NULL, 0);
+}
+
 static int act_on(enum control_type type, domid_t domid)
 {
     struct control_domain d = { .domid = domid };

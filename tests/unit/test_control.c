@@ -229,6 +229,7 @@ static void test_death_is_told_to_the_store(void **state)
 
 static void look(struct fixture *f, void *arg)
 {
+    struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
     struct hypercall_info info[100], one;
     struct hypercall_host_info host;
 
@@ -247,6 +248,14 @@ static void look(struct fixture *f, void *arg)
     CHECK(hypercall_domain_list(info, 60) == 60 && info[59].domid == 61);
     CHECK(hypercall_domain_info(50, &one) == 0 && one.domid == 50);
     CHECK(hypercall_domain_info(500, &one) == -ESRCH);
+    CHECK(hypercall_vcpu_list(50, vcpus) == 1 && vcpus[0].id == 0 &&
+          vcpus[0].cpus == ~0ull);
+    CHECK(hypercall_vcpu_pin(50, 0, 2) == 0);
+    CHECK(hypercall_vcpu_list(50, vcpus) == 1 && vcpus[0].cpus == 2);
+    CHECK(hypercall_vcpu_pin(50, 1, 2) == -ENOENT);
+    CHECK(hypercall_vcpu_pin(50, 0, 0) == -EINVAL);
+    CHECK(hypercall_vcpu_pin(500, 0, 2) == -ESRCH);
+    CHECK(hypercall_vcpu_list(500, vcpus) == -ESRCH);
     CHECK(hypercall_domain_unpause(50) == 0);
     CHECK(hypercall_domain_info(50, &one) == 0 &&
           one.state == HYPERCALL_DOMAIN_RUNNING);

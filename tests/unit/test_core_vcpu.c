@@ -439,6 +439,32 @@ static void test_runstate(void **state)
     assert_int_equal(r->state, RUNSTATE_running);
 }
 
+/* What the toolstack sees and chooses. */
+static void test_list_and_pin(void **state)
+{
+    struct rs_vcpu_info info[VCPUS + 1];
+
+    (void)state;
+    raise_vcpu(2);
+    assert_int_equal(rs_vcpu_list(fx.h, fx.d, info, VCPUS + 1), VCPUS);
+    for (unsigned int i = 0; i < VCPUS; i++) {
+        assert_int_equal(info[i].id, i);
+        assert_int_equal(info[i].state == RS_VCPU_DOWN, i == 1 || i == 3);
+        assert_true(info[i].cpus == ~0ull);
+    }
+    assert_int_equal(rs_vcpu_list(fx.h, fx.d, info, 2), 2);
+    assert_int_equal(rs_vcpu_list(fx.h, 999, info, 2), -ESRCH);
+    assert_int_equal(rs_vcpu_pin(fx.h, fx.d, 1, 5), 0);
+    assert_int_equal(rs_vcpu_pin(fx.h, fx.d, 1, 0), -EINVAL);
+    assert_int_equal(rs_vcpu_pin(fx.h, fx.d, VCPUS, 1), -ENOENT);
+    assert_int_equal(rs_vcpu_pin(fx.h, 999, 0, 1), -ESRCH);
+    assert_int_equal(rs_vcpu_list(fx.h, fx.d, info, VCPUS), VCPUS);
+    assert_int_equal(info[1].cpus, 5);
+    assert_int_equal(rs_vcpu_pin(fx.h, fx.d, 1, ~0ull), 0);
+    assert_int_equal(rs_vcpu_list(fx.h, fx.d, info, VCPUS), VCPUS);
+    assert_true(info[1].cpus == ~0ull);
+}
+
 /* A process has one vCPU, whose addresses do not outlive a call. */
 static void test_process(void **state)
 {
@@ -475,6 +501,7 @@ int main(void)
         CASE(test_timers),        CASE(test_periodic),
         CASE(test_register_info), CASE(test_register_time),
         CASE(test_runstate),      CASE(test_process),
+        CASE(test_list_and_pin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * Guests' configurations: every key that is understood, and for every mistake
  * one complaint that names its place.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "tools/cpus.h"
 #include "tools/guest_config.h"
 #include "tools/say.h"
 
@@ -252,6 +254,44 @@ static void unknown_keys(void **state)
     assert_int_equal(unknown_at("]]] x = 1"), 0 + 1);
 }
 
+static void processors(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t cpus;
+        const char *back; /* NULL: wrong */
+    } cases[] = {
+        { "all", ~0ull, "all" },
+        { "0", 1, "0" },
+        { "0-3,5", 0x2f, "0-3,5" },
+        { "1,0", 3, "0-1" },
+        { "63", 1ull << 63, "63" },
+        { "0-62", ~0ull >> 1, "0-62" },
+        { "", 0, NULL },
+        { "64", 0, NULL },
+        { "3-1", 0, NULL },
+        { "1,", 0, NULL },
+        { "-1", 0, NULL },
+        { "1 2", 0, NULL },
+        { "all,1", 0, NULL },
+        { "99999999999999999999", 0, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char back[64];
+        uint64_t cpus;
+        int err = cpus_parse(cases[i].text, &cpus);
+
+        assert_int_equal(err, cases[i].back ? 0 : -EINVAL);
+        if (!cases[i].back)
+            continue;
+        assert_true(cpus == cases[i].cpus);
+        cpus_format(cpus, back, sizeof(back));
+        assert_string_equal(back, cases[i].back);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +299,7 @@ int main(void)
         cmocka_unit_test(not_a_file),     cmocka_unit_test(vif_specs),
         cmocka_unit_test(wrong_vifs),     cmocka_unit_test(limits),
         cmocka_unit_test(device_numbers), cmocka_unit_test(unknown_keys),
+        cmocka_unit_test(processors),
     };
 
     complain_silently(true);
