@@ -18,7 +18,8 @@ static int16_t show_at_frame(struct vcpu *v, const struct grant_map *m)
     struct domain *g = host_domain(d->host, m->granter);
     xen_pfn_t gfn = m->host_addr >> PAGE_SHIFT;
 
-    if (memory_set_foreign(d, gfn, m->granter, m->owner_gfn, m->readonly))
+    if ((m->host_addr & ~PAGE_MASK) ||
+        memory_set_foreign(d, gfn, m->granter, m->owner_gfn, m->readonly))
         return GNTST_bad_virt_addr;
     if (d->ops->physmap_set(v, gfn, 1, g->memory.fd, m->owner_gfn << PAGE_SHIFT,
                             !m->readonly, NULL, 0)) {
@@ -43,12 +44,6 @@ static long op_map(struct vcpu *v, void *arg)
         op->status = op->flags & (GNTMAP_host_map | GNTMAP_device_map)
                          ? GNTST_general_error
                          : GNTST_bad_gntref;
-        return 0;
-    }
-    if (!d->ops->grant_open &&
-        ((op->host_addr & ~PAGE_MASK) ||
-         !memory_is_free(d, op->host_addr >> PAGE_SHIFT))) {
-        op->status = GNTST_bad_virt_addr;
         return 0;
     }
     op->status = grant_take_map(d, op->dom, op->ref, readonly, op->host_addr,

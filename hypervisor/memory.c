@@ -121,7 +121,8 @@ bool memory_is_ram(struct domain *d, xen_pfn_t gfn)
            m->frames[gfn].state == FRAME_DEFAULT;
 }
 
-bool memory_is_free(struct domain *d, xen_pfn_t gfn)
+/* In the aperture, and nothing there? */
+static bool is_free(struct domain *d, xen_pfn_t gfn)
 {
     return in_aperture(&d->memory, gfn) &&
            d->memory.frames[gfn].state == FRAME_DEFAULT;
@@ -261,7 +262,7 @@ int memory_populate(struct domain *d, xen_pfn_t gfn, uint32_t pages)
 
 int memory_set_own(struct domain *d, xen_pfn_t gfn, uint32_t own_index)
 {
-    if (!memory_is_free(d, gfn))
+    if (!is_free(d, gfn))
         return -EINVAL;
     d->memory.frames[gfn] = (struct frame){
         .state = FRAME_OWN,
@@ -273,7 +274,7 @@ int memory_set_own(struct domain *d, xen_pfn_t gfn, uint32_t own_index)
 int memory_set_foreign(struct domain *d, xen_pfn_t gfn, domid_t owner,
                        xen_pfn_t owner_gfn, bool readonly)
 {
-    if (!memory_is_free(d, gfn))
+    if (!is_free(d, gfn))
         return -EINVAL;
     d->memory.frames[gfn] = (struct frame){
         .state = FRAME_FOREIGN,

@@ -108,9 +108,6 @@ int memory_set_foreign(struct domain *d, xen_pfn_t gfn, domid_t owner,
                        xen_pfn_t owner_gfn, bool readonly);
 void memory_clear(struct domain *d, xen_pfn_t gfn);
 
-/* In the aperture, and nothing there? */
-bool memory_is_free(struct domain *d, xen_pfn_t gfn);
-
 long do_memory_op(struct vcpu *v, const uint64_t args[6]);
 
 #endif

@@ -105,6 +105,7 @@ static const struct {
     int16_t status;
     uint16_t marks; /* in the entry, while it is mapped */
     const char *says;
+    bool at_ram; /* the address, which is a free one else */
 } maps[] = {
     { "writable", GRANTER, WRITABLE, HOST, GNTST_okay,
       GTF_reading | GTF_writing, "header: introduction to grant tables, v1" },
@@ -132,6 +133,10 @@ static const struct {
       "rcu_lock_domain_by_id(): real ids only" },
     { "of DOMID_IO", DOMID_IO, WRITABLE, HOST, GNTST_bad_domain, 0,
       "rcu_lock_domain_by_id(): real ids only" },
+    { "of nobody, where nothing can be", 4711, WRITABLE, HOST, GNTST_bad_domain,
+      0, "map_grant_ref(): the mapping is made last", true },
+    { "where nothing can be", GRANTER, WRITABLE, HOST, GNTST_bad_virt_addr, 0,
+      "ours: RAM is not replaced", true },
     { "neither host nor device", GRANTER, WRITABLE, RO, GNTST_bad_gntref, 0,
       "map_grant_ref(): bad flags in grant map op" },
     { "for devices", GRANTER, WRITABLE, GNTMAP_device_map, GNTST_general_error,
@@ -150,7 +155,9 @@ static void test_map(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-        struct gnttab_map_grant_ref op = { .host_addr = HOLE(i),
+        struct gnttab_map_grant_ref op = { .host_addr = maps[i].at_ram
+                                                            ? CORE_RAM
+                                                            : HOLE(i),
                                            .flags = maps[i].flags,
                                            .ref = maps[i].ref,
                                            .dom = domid_of(maps[i].dom) };
