@@ -41,6 +41,9 @@ void conn_account(struct conn *c)
 
     domain_charge(c->dom, QUOTA_MEMORY, (int64_t)now - (int64_t)c->charged);
     c->charged = now;
+    domain_charge(c->dom, QUOTA_OUTSTANDING,
+                  (int64_t)c->out.replies - (int64_t)c->charged_replies);
+    c->charged_replies = c->out.replies;
 }
 
 void conn_reset_watches(struct conn *c)
@@ -55,7 +58,6 @@ void conn_reset_watches(struct conn *c)
 void conn_reset(struct conn *c)
 {
     conn_reset_watches(c);
-    domain_charge(c->dom, QUOTA_OUTSTANDING, -(int64_t)c->out.replies);
     free(c->in);
     c->in = NULL;
     c->in_at = c->in_len = c->in_cap = 0;

@@ -62,7 +62,8 @@ struct conn {
     size_t in_at, in_len, in_cap; /* in[in_at] is the first byte */
     struct fair_share share;      /* of rings */
     struct outq out;
-    size_t charged;           /* bytes of buffers booked on the domain */
+    size_t charged;           /* bytes of buffers booked on the domain, */
+    uint32_t charged_replies; /* and replies that wait to be read */
     uint64_t events_since_ms; /* since when its events wait unread */
     bool dead;
     bool held; /* not reading: it must first take replies, or wait */
@@ -106,7 +107,7 @@ void conn_event(struct conn *c, const char *path, size_t path_len,
 unsigned int conn_rights(const struct conn *c, const struct node *n);
 bool conn_privileged(const struct conn *c);
 
-/* Brings the domain's memory account up to date with the buffers. */
+/* Brings the domain's accounts up to date with buffers and unread replies. */
 void conn_account(struct conn *c);
 
 #endif

@@ -84,7 +84,7 @@ char *reply_begin(struct request *rq)
 int reply_end(struct request *rq, size_t len)
 {
     outq_end(&rq->c->out, len);
-    domain_charge(rq->c->dom, QUOTA_OUTSTANDING, 1);
+    conn_account(rq->c);
     conn_dirty(rq->c);
     return 0;
 }

@@ -321,7 +321,6 @@ static int fill_conn(struct conn *c, const struct conn_record *r)
 
     if (!err)
         err = outq_restore(&c->out, r->out, r->out_len, r->part);
-    domain_charge(c->dom, QUOTA_OUTSTANDING, c->out.replies);
     conn_account(c);
     c->id = r->id;
     c->next_txn = r->next_txn;

@@ -100,11 +100,9 @@ int store_special(const struct path *p)
 
 static void send_queue(struct store *s, struct conn *c)
 {
-    uint32_t replies = c->out.replies, events = c->out.events;
+    uint32_t events = c->out.events;
 
     c->ops->flush(c);
-    domain_charge(c->dom, QUOTA_OUTSTANDING,
-                  (int64_t)c->out.replies - (int64_t)replies);
     if (c->out.events < events)
         c->events_since_ms = s->now_ms;
     conn_account(c);

@@ -275,6 +275,7 @@ static void test_rsp_index(void **state)
     page->rsp_cons = page->rsp_prod + 1;
     kick();
     check_ignored(XENSTORE_ERROR_RINGIDX);
+    assert_int_equal(f->ring->dom->used[QUOTA_OUTSTANDING], 0);
     check_reconnect();
 }
 
