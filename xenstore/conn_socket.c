@@ -183,6 +183,18 @@ static bool is_served(const struct sockaddr_un *addr)
     return served;
 }
 
+/* Makes way for a socket file. */
+static int remove_stale(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st))
+        return 0; /* bind() will say what is wrong, if anything is */
+    if (!S_ISSOCK(st.st_mode))
+        return -ENOTSOCK; /* somebody's file, named by mistake */
+    return unlink(path) ? -errno : 0;
+}
+
 static int listener_bind(struct listener *l)
 {
     const struct sockaddr *addr = (const struct sockaddr *)&l->addr;
@@ -194,7 +206,9 @@ static int listener_bind(struct listener *l)
         return -errno;
     if (is_served(&l->addr))
         return -EADDRINUSE;
-    unlink(l->addr.sun_path);
+    err = remove_stale(l->addr.sun_path);
+    if (err)
+        return err;
     mask = umask(0077);
     err = bind(l->fd, addr, sizeof(l->addr)) ? -errno : 0;
     umask(mask);

@@ -13,7 +13,7 @@ struct listener;
 
 /*
  * Listens on `path`. A socket file that nobody serves is replaced. -EADDRINUSE
- * if somebody does.
+ * if somebody does, -ENOTSOCK if it is another kind of file.
  */
 int listener_new(struct event_base *base, struct store *s, const char *path,
                  struct listener **out);

@@ -33,6 +33,20 @@ static int fail(const char *what, int err)
     return 1;
 }
 
+static int fail_socket(const char *path, int err)
+{
+    const char *why = strerror(-err);
+
+    if (err == -EADDRINUSE)
+        why = "another daemon serves it";
+    else if (err == -ENOTSOCK)
+        why = "it exists and is no socket";
+    else if (err == -ENAMETOOLONG)
+        why = "a socket's path has at most 107 characters";
+    fprintf(stderr, "ringside-xenstored: --socket %s: %s\n", path, why);
+    return 1;
+}
+
 /* ---- background ---- */
 
 /*
@@ -282,7 +296,7 @@ static int setup_new(struct daemon *d)
     if (o->db && setup_db(d, o->db))
         return 1;
     err = listener_new(d->base, d->store, o->socket, &d->listener);
-    return err ? fail(o->socket, err) : 0;
+    return err ? fail_socket(o->socket, err) : 0;
 }
 
 /* From the program that this process was before. */

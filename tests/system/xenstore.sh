@@ -82,6 +82,10 @@ complains "$bin" -F --socket "$sock" --hypervisor "$dir/nobody"
 point "a hypervisor that is not there is refused"
 complains "$bin" -F --hypervisor none --socket "$dir/$(printf 'x%.0s' {1..200})"
 point "too long a socket path is refused"
+echo precious >"$dir/file"
+complains "$bin" -F --hypervisor none --socket "$dir/file"
+[ "$(cat "$dir/file")" = precious ]
+point "a file that is no socket is refused, and kept"
 complains "$bin" -F --hypervisor none --quota nonsense=1
 point "an unknown quota is refused"
 for bad in nodes=-1 nodes= nodes=x nodes =5 nodes=99999999999; do
