@@ -37,6 +37,8 @@ struct conn_ops {
     void (*serve)(struct conn *c);
     /* Whether serve() has more to do. */
     bool (*pending)(struct conn *c);
+    /* Whether a peer that is not read from has closed its end. NULL: no. */
+    bool (*gone)(const struct conn *c);
     /* The peer broke the protocol: XENSTORE_ERROR_... of <xs_wire.h>. */
     void (*violation)(struct conn *c, uint32_t error);
     /* A ring begins anew, empty (after conn_reset()). */

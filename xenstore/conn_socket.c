@@ -2,6 +2,7 @@
 #include "conn_socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -63,6 +64,13 @@ static void sock_reading(struct conn *c, bool on)
         event_del(sock_of(c)->in);
 }
 
+static bool sock_gone(const struct conn *c)
+{
+    struct pollfd p = { .fd = container_of(c, struct sock, c)->fd };
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
 /* What came before was served, and its replies may have been waited for. */
 static void sock_violation(struct conn *c, uint32_t error)
 {
@@ -92,6 +100,7 @@ static const struct conn_ops sock_ops = {
     .kind = "socket",
     .flush = sock_flush,
     .reading = sock_reading,
+    .gone = sock_gone,
     .violation = sock_violation,
     .free = sock_free,
     .save = sock_save,

@@ -11,6 +11,9 @@
 
 #include "control.h"
 
+/* How often it is looked whether the client still waits. */
+#define LOOK_MS 1000
+
 /* ---- phases ---- */
 
 /* Whoever waited goes on. */
@@ -98,6 +101,12 @@ static bool is_late(const struct store *s)
     return s->now_ms >= s->update.until_ms;
 }
 
+/* The client waits unread: that it has gone is not noticed otherwise. */
+static bool is_alone(const struct update *u)
+{
+    return u->conn->ops->gone && u->conn->ops->gone(u->conn);
+}
+
 /* Whether no transaction is in the way. */
 static bool is_clear(const struct store *s)
 {
@@ -123,6 +132,7 @@ static void give_up(struct store *s)
 void update_turn(struct store *s)
 {
     struct update *u = &s->update;
+    uint64_t left;
 
     if (u->phase == UPDATE_READY && !is_clear(s)) {
         log_line("live update: waiting for %u transactions", s->open_txns);
@@ -130,13 +140,16 @@ void update_turn(struct store *s)
     }
     if (u->phase != UPDATE_WAITING)
         return;
-    if (is_clear(s))
-        u->phase =
-            UPDATE_DUE; /* much may have changed since it proved itself */
-    else if (is_late(s))
+    if (is_clear(s)) {
+        u->phase = UPDATE_DUE; /* much may have changed since the proof */
+    } else if (is_late(s)) {
         give_up(s);
-    else
-        store_want_tick(s, u->until_ms - s->now_ms);
+    } else if (is_alone(u)) {
+        update_failed(s, "given up, as its client has gone");
+    } else {
+        left = u->until_ms - s->now_ms;
+        store_want_tick(s, left < LOOK_MS ? left : LOOK_MS);
+    }
 }
 
 void update_proved(struct store *s)

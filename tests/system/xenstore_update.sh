@@ -117,6 +117,19 @@ ends open "and the transaction commits" committed
 rm "$stop"
 load open txn "$stop" /t
 until_true 10 said open open
+"$client" update -t 60 "$bin" >"$tmp/out" &
+updater=$!
+until_true 10 waits
+kill $updater
+load late txn "$stop" /late
+ok "an update whose client has gone is given up" until_true 10 said late open
+touch "$stop"
+ends open "and the transaction commits" committed
+ends late "as does the one that waited" committed
+
+rm "$stop"
+load open txn "$stop" /t
+until_true 10 said open open
 ok "an update can be forced" update -t 1 -F "$bin"
 touch "$stop"
 ends open "then the transaction conflicts" \
