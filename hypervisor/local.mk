@@ -36,7 +36,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/window.c %D%/window.h \
 	%D%/sandbox/filter.c %D%/sandbox/layout.h %D%/sandbox/notify.c \
 	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h %D%/sandbox/zygote.c \
-	%D%/sandbox/stub_blob.S \
+	%D%/sandbox/stub_blob.S %D%/sandbox/vcpu_thread.c \
 	%D%/test/engine_test.c %D%/test/engine_test.h
 
 # The stub: freestanding, position independent, no relocations, no vector

@@ -308,7 +308,7 @@ static struct sandbox_vcpu *introduce(struct sandbox_domain *sd, pid_t tid,
     sd->vcpu[vcpu].tid = tid;
     sd->started++;
     if (sd->vcpu[vcpu].vcpu->cpus)
-        engine_sandbox.vcpu_pin(sd->vcpu[vcpu].vcpu, sd->vcpu[vcpu].vcpu->cpus);
+        sandbox_vcpu_pin(sd->vcpu[vcpu].vcpu, sd->vcpu[vcpu].vcpu->cpus);
     return &sd->vcpu[vcpu];
 }
 

@@ -93,14 +93,6 @@ static int host_open_sandbox(struct rs_host *h)
 
 /* ---- creation ---- */
 
-static void fill_entry(struct vcpu *v)
-{
-    struct sandbox_page *p = sandbox_page_of(v);
-
-    _Static_assert(sizeof(p->entry) == sizeof(v->entry), "the same registers");
-    memcpy(&p->entry, &v->entry, sizeof(p->entry));
-}
-
 static void fill_page(struct vcpu *v)
 {
     struct domain *d = v->domain;
@@ -113,7 +105,7 @@ static void fill_page(struct vcpu *v)
     p->stack = MEMORY_STACK_GFN(nr, v->id) << PAGE_SHIFT;
     p->stack_offset = (nr + MEMORY_OWN_STACK(v->id)) << PAGE_SHIFT;
     p->stack_size = MEMORY_STACK_PAGES << PAGE_SHIFT;
-    fill_entry(v);
+    sandbox_fill_entry(v);
     p->hypercall_page = im->hypercall_page;
     p->nr_segments = im->nr_segments;
     for (unsigned int i = 0; i < im->nr_segments; i++) {
@@ -211,52 +203,8 @@ static void resume(struct domain *d)
     send_signal(sd, SIGCONT);
 }
 
-/* A file of a vCPU in /proc, as text; "" if it cannot be read. */
-static void read_proc(const struct sandbox_vcpu *sv, const char *name,
-                      char *buf, size_t size)
-{
-    char path[64];
-    ssize_t n = -1;
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", sv->vcpu->domain->pid,
-             sv->tid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        n = read(fd, buf, size - 1);
-        close(fd);
-    }
-    buf[n > 0 ? n : 0] = '\0';
-}
-
-/* The state letter of a thread: behind the last parenthesis of its stat. */
-static char thread_state(const struct sandbox_vcpu *sv)
-{
-    char buf[256];
-    const char *p;
-
-    read_proc(sv, "stat", buf, sizeof(buf));
-    p = strrchr(buf, ')');
-    return p && p[1] == ' ' ? p[2] : 'X';
-}
-
 #define SLOW_NS       50000000u
 #define STOP_LIMIT_NS 5000000000u
-
-/*
- * A stopped thread runs no guest code; neither does one in a call that we
- * have not answered (it ignores SIGSTOP until then, and stops right after).
- */
-static bool has_stopped(const struct sandbox_domain *sd,
-                        const struct sandbox_vcpu *sv)
-{
-    char state;
-
-    if (!sv->tid || sv->held.waits || (sd->in_call && sd->caller == sv))
-        return true;
-    state = thread_state(sv);
-    return state == 'T' || state == 't' || state == 'Z' || state == 'X';
-}
 
 /* No guest can block SIGSTOP: only a crowded machine makes this last. */
 static void pause_process(struct domain *d)
@@ -267,35 +215,13 @@ static void pause_process(struct domain *d)
 
     send_signal(sd, SIGSTOP);
     for (unsigned int i = 0; i < d->nr_vcpus && sd->entered; i++)
-        while (!has_stopped(sd, &sd->vcpu[i]) && took < STOP_LIMIT_NS) {
+        while (!sandbox_vcpu_stopped(&sd->vcpu[i]) && took < STOP_LIMIT_NS) {
             nanosleep(&nap, NULL);
             took = host_now() - start;
         }
     if (took > SLOW_NS)
         host_log(d->host, RS_LOG_WARN, "domain %u was slow to stop: %u ms",
                  d->domid, (unsigned int)(took / 1000000u));
-}
-
-/* A vCPU's first time ends its start call; later ones the call in which it was
- * found to be down. */
-static void vcpu_up(struct vcpu *v)
-{
-    struct sandbox_vcpu *sv = v->engine;
-
-    if (!sv->held.waits)
-        return; /* it has not noticed that it was down */
-    fill_entry(v);
-    notify_release(sv);
-}
-
-/* Its next call will wait; the signal sees to it that there is one. */
-static void vcpu_down(struct vcpu *v)
-{
-    struct sandbox_domain *sd = v->domain->engine;
-    struct sandbox_vcpu *sv = v->engine;
-
-    if (sd->caller != sv && sv->tid && !sd->dead)
-        syscall(SYS_tgkill, v->domain->pid, sv->tid, SIGURG);
 }
 
 static void kill_process(struct domain *d)
@@ -398,52 +324,6 @@ static uint64_t cpu_ns(struct domain *d)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Behind the name in stat: the state, and 36 fields on the processor. */
-static void read_place(const struct sandbox_vcpu *sv, struct vcpu_look *out)
-{
-    char buf[512];
-    const char *p;
-
-    read_proc(sv, "stat", buf, sizeof(buf));
-    p = strrchr(buf, ')');
-    if (!p || p[1] != ' ')
-        return;
-    out->blocked = p[2] == 'S' || p[2] == 'D';
-    for (int i = 0; i < 37 && p; i++)
-        p = strchr(p + 1, ' ');
-    if (p)
-        out->cpu = atoi(p + 1);
-}
-
-/* Fields of schedstat: ran, waited for a processor (ns), how often. */
-static void vcpu_look(struct vcpu *v, struct vcpu_look *out)
-{
-    const struct sandbox_vcpu *sv = v->engine;
-    unsigned long long ran = 0, waited = 0;
-    char buf[96];
-
-    if (!sv || !sv->tid || v->domain->pid <= 0)
-        return;
-    read_proc(sv, "schedstat", buf, sizeof(buf));
-    if (sscanf(buf, "%llu %llu", &ran, &waited) == 2) {
-        out->running_ns = ran;
-        out->runnable_ns = waited;
-    }
-    read_place(sv, out);
-}
-
-/* A thread that has not introduced itself yet is pinned when it does. */
-static int pin_thread(struct vcpu *v, uint64_t cpus)
-{
-    const struct sandbox_vcpu *sv = v->engine;
-
-    if (!sv || !sv->tid)
-        return 0;
-    return syscall(SYS_sched_setaffinity, sv->tid, sizeof(cpus), &cpus) < 0
-               ? -errno
-               : 0;
-}
-
 /* ---- ports ---- */
 
 static int epoll_add(struct vcpu *v, evtchn_port_t port, int rx)
@@ -516,13 +396,13 @@ const struct engine_ops engine_sandbox = {
     .domain_pause = pause_process,
     .domain_kill = kill_process,
     .domain_free = free_engine,
-    .vcpu_up = vcpu_up,
-    .vcpu_down = vcpu_down,
+    .vcpu_up = sandbox_vcpu_up,
+    .vcpu_down = sandbox_vcpu_down,
     .port_attach = port_attach,
     .port_detach = port_detach,
     .port_move = port_move,
     .physmap_set = notify_physmap_set,
     .cpu_ns = cpu_ns,
-    .vcpu_look = vcpu_look,
-    .vcpu_pin = pin_thread,
+    .vcpu_look = sandbox_vcpu_look,
+    .vcpu_pin = sandbox_vcpu_pin,
 };

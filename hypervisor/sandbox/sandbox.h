@@ -4,6 +4,7 @@
  *   zygote.c  the process that spawns domain processes
  *   filter.c  what a guest may ask of Linux, as two seccomp filters
  *   notify.c  hypercalls and address-space changes, as notifications
+ *   vcpu_thread.c  a vCPU as a thread: raised, lowered, looked at
  *   sandbox.c struct engine_ops: create, pause, resume, kill, ports
  *   stub/     what runs inside the guest's process
  */
@@ -110,6 +111,17 @@ void notify_release(struct sandbox_vcpu *sv);
 int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
                        uint64_t offset, int writable,
                        void (*done)(struct vcpu *, uint64_t), uint64_t arg);
+
+/* ---- vcpu_thread.c: members of struct engine_ops, and: ---- */
+
+void sandbox_vcpu_up(struct vcpu *v);
+void sandbox_vcpu_down(struct vcpu *v);
+void sandbox_vcpu_look(struct vcpu *v, struct vcpu_look *out);
+int sandbox_vcpu_pin(struct vcpu *v, uint64_t cpus);
+/* Tells the stub the registers that v begins with. */
+void sandbox_fill_entry(struct vcpu *v);
+/* Does it execute nothing, and will not before SIGCONT or our answer? */
+bool sandbox_vcpu_stopped(const struct sandbox_vcpu *sv);
 
 /* ---- sandbox.c ---- */
 

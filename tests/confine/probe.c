@@ -5,6 +5,7 @@
  *   call NR A1..A6 [/ NR A1..A6]...  Linux system calls; prints the results
  *   int80 NR | vsyscall              the same by other doors
  *   spin | hypercalls | sleep        until it is stopped
+ *   many                             all vCPUs, half spin, half do hypercalls
  *   timer N                          N hypercalls under a 1 kHz timer
  *   grant DOMID                      grants pages from PROBE_GRANTED on
  *   map DOMID N | map-raw DOMID | map-and-keep DOMID | crowd DOMID MIB
@@ -226,6 +227,33 @@ static void hypercalls(void)
 {
     for (;;)
         one_round(1);
+}
+
+/* Of vCPU k the k-th word counts: 0 count, 1 traps, 2 upcalls, 3 port. */
+static _Noreturn void one_of_many(unsigned long id)
+{
+    volatile uint64_t *words[] = { &SHARED->count, &SHARED->traps,
+                                   &SHARED->upcalls, &SHARED->port };
+
+    for (;;) {
+        if (id % 2)
+            check(hypercall_xen_version(XENVER_pagesize, 0, 0) == 4096);
+        ++*words[id % 4];
+    }
+}
+
+static void many(void)
+{
+    struct vcpu_hvm_context c = { .mode = VCPU_HVM_MODE_64B };
+
+    for (unsigned int i = 1; hypercall_vcpu_op(VCPUOP_is_up, i, 0) == 0; i++) {
+        c.cpu_regs.x86_64.rip = (unsigned long)one_of_many;
+        c.cpu_regs.x86_64.rsp = 0x1b0000 + i * 8192 - 8;
+        c.cpu_regs.x86_64.rdi = i;
+        check(hypercall_vcpu_op(VCPUOP_initialise, i, &c) == 0);
+        check(hypercall_vcpu_op(VCPUOP_up, i, 0) == 0);
+    }
+    one_of_many(0);
 }
 
 static void sleeper(void)
@@ -619,6 +647,7 @@ static const struct {
     { "int80", int80 },
     { "vsyscall", vsyscall },
     { "spin", spin },
+    { "many", many },
     { "hypercalls", hypercalls },
     { "sleep", sleeper },
     { "timer", timer },

@@ -138,6 +138,60 @@ static void test_pause_sleeping(void **state)
     pause_rounds(*state, "sleep", 50);
 }
 
+/* Of each vCPU of a domain. */
+static void words_of(struct probe_shared *s, uint64_t words[4])
+{
+    words[0] = __atomic_load_n(&s->count, __ATOMIC_SEQ_CST);
+    words[1] = __atomic_load_n(&s->traps, __ATOMIC_SEQ_CST);
+    words[2] = __atomic_load_n(&s->upcalls, __ATOMIC_SEQ_CST);
+    words[3] = __atomic_load_n(&s->port, __ATOMIC_SEQ_CST);
+}
+
+static bool all_moved(struct probe_shared *s, const uint64_t before[4])
+{
+    uint64_t now[4];
+
+    words_of(s, now);
+    for (int i = 0; i < 4; i++)
+        if (now[i] == before[i])
+            return false;
+    return true;
+}
+
+/* Paused, none of four vCPUs moves; destroyed, none is left. */
+static void test_pause_many(void **state)
+{
+    struct confined *c = *state;
+    struct probe_shared *s;
+    struct loop l;
+    uint16_t d;
+
+    confine_vcpus = 4;
+    d = confine_boot(c, "many");
+    confine_vcpus = 1;
+    s = confine_shared(c, d);
+    loop_start(&l, c);
+    for (int i = 0; i < 60; i++) {
+        uint64_t words[4], again[4], end = host_now() + LIMIT_NS;
+
+        words_of(s, words);
+        while (!all_moved(s, words) && host_now() < end)
+            nap(50);
+        assert_true(all_moved(s, words));
+        random_nap();
+        assert_int_equal(rs_domain_pause(c->h, d), 0);
+        words_of(s, words);
+        nap(i % 8 ? 100 : 5000);
+        words_of(s, again);
+        assert_memory_equal(words, again, sizeof(words));
+        assert_int_equal(rs_domain_unpause(c->h, d), 0);
+    }
+    assert_int_equal(s->wrong, 0);
+    loop_end(&l);
+    assert_int_equal(confine_info(c, d).state, RS_DOMAIN_RUNNING);
+    assert_int_equal(rs_domain_destroy(c->h, d), 0);
+}
+
 /* No signal gets through to it, nor has it a stack for one. */
 static void test_pause_with_signals_blocked(void **state)
 {
@@ -378,6 +432,7 @@ static int run(void)
         CASE(test_pause_spinning),
         CASE(test_pause_in_hypercalls),
         CASE(test_pause_sleeping),
+        CASE(test_pause_many),
         CASE(test_pause_with_signals_blocked),
         CASE(test_pause_in_maps),
         CASE(test_pause_at_birth),
