@@ -33,6 +33,17 @@ static int fail(const char *what, int err)
     return 1;
 }
 
+static int fail_hypervisor(const char *path, int err)
+{
+    const char *hint = "";
+
+    if (err == -ENOENT || err == -ECONNREFUSED)
+        hint = "; for a store without guests: --hypervisor none";
+    fprintf(stderr, "ringside-xenstored: --hypervisor %s: %s%s\n", path,
+            strerror(-err), hint);
+    return 1;
+}
+
 static int fail_socket(const char *path, int err)
 {
     const char *why = strerror(-err);
@@ -43,6 +54,8 @@ static int fail_socket(const char *path, int err)
         why = "it exists and is no socket";
     else if (err == -ENAMETOOLONG)
         why = "a socket's path has at most 107 characters";
+    else if (err == -ENOENT)
+        why = "its directory does not exist";
     fprintf(stderr, "ringside-xenstored: --socket %s: %s\n", path, why);
     return 1;
 }
@@ -288,7 +301,7 @@ static int setup_new(struct daemon *d)
     if (o->hypervisor)
         err = hv_ringside_open(d->base, o->hypervisor, &d->hv);
     if (err)
-        return fail(o->hypervisor, err);
+        return fail_hypervisor(o->hypervisor, err);
     err = setup_store(d);
     if (err)
         return fail("store", err);
