@@ -97,7 +97,7 @@ int control_memreport(struct request *rq, int n, const char *arg[])
         err = check_file(rq, arg[0]);
     if (err)
         return err;
-    f = n ? fopen(arg[0], "ae") : fmemopen(text, sizeof(text), "w");
+    f = n ? log_append(arg[0]) : fmemopen(text, sizeof(text), "w");
     if (!f)
         return -errno;
     report(rq->s, f);

@@ -2,11 +2,13 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 const struct log_switch_info log_switch_info[LOG_SWITCHES] = {
     [LOG_OBJ] = { "obj", "connections, domains, watches, transactions" },
@@ -32,6 +34,18 @@ static void log_use(FILE *f)
     log_file = f;
 }
 
+FILE *log_append(const char *file)
+{
+    int fd = open(
+        file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+        0666);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "a");
+
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
 int log_open(const char *file)
 {
     char *name = file ? strdup(file) : NULL;
@@ -40,7 +54,7 @@ int log_open(const char *file)
 
     if (file && !name)
         return -ENOMEM;
-    f = file ? fopen(file, "ae") : stderr;
+    f = file ? log_append(file) : stderr;
     if (!f) {
         err = -errno;
         free(name);
@@ -61,7 +75,7 @@ const char *log_path(void)
 
 void log_reopen(void)
 {
-    FILE *f = log_name ? fopen(log_name, "ae") : NULL;
+    FILE *f = log_name ? log_append(log_name) : NULL;
 
     if (!log_name)
         return;

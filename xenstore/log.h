@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define LOG_TRACES_MAX 1000
 
@@ -28,6 +29,12 @@ struct log_switch_info {
     const char *name, *what;
 };
 extern const struct log_switch_info log_switch_info[LOG_SWITCHES];
+
+/*
+ * Opens a file to append to, for whatever name a client gives: never waits for
+ * the other end of a FIFO (ENXIO). NULL and errno.
+ */
+FILE *log_append(const char *file);
 
 /* Opens the log file (NULL: stderr). 0, or -errno and the old one stays. */
 int log_open(const char *file);

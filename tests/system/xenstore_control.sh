@@ -176,6 +176,11 @@ refuses logfile "$tmp/log2" more
 timeout 20 "$control" logfile "$tmp/no/such/file" >"$tmp/out" 2>&1
 is "a file that cannot be made" "$? $(<"$tmp/out")" \
     "3 Error 2 when trying to execute command."
+mkfifo "$tmp/fifo"
+for name in logfile memreport; do
+    timeout 20 "$control" $name "$tmp/fifo" >"$tmp/out" 2>&1
+    is "$name does not wait for a reader of a FIFO" "$?" 3
+done
 says "print" 'OK$' print 'after a mistake'
 ok "changes nothing" grep -q 'after a mistake' "$tmp/log2"
 
