@@ -12,9 +12,12 @@
 #include <stdlib.h>
 #include <sys/lock.h>
 
+#include "guest-kernel/clock.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/libc.h"
 #include "guest-kernel/thread.h"
+
+#define PATIENCE (50 * NS_PER_MS)
 
 struct __lock {
     struct mutex mutex;
@@ -83,11 +86,27 @@ static bool is_heap(_LOCK_T lock)
     return lock == &__lock___malloc_recursive_mutex;
 }
 
+/*
+ * At the end: who holds the lock may be at work with it on another vCPU, which
+ * takes moments, or wait for input.
+ */
+static void acquire_or_pass(_LOCK_T lock)
+{
+    uint64_t end = clock_now() + PATIENCE;
+
+    while (smp_active && !mutex_try_lock(&lock->mutex) && clock_now() < end)
+        thread_yield();
+}
+
 void __retarget_lock_acquire_recursive(_LOCK_T lock)
 {
     if (is_heap(lock))
         kernel_enter();
-    else if (!mutex_try_lock(&lock->mutex) && !ending)
+    else if (mutex_try_lock(&lock->mutex))
+        return;
+    else if (ending)
+        acquire_or_pass(lock);
+    else
         mutex_lock(&lock->mutex);
 }
 

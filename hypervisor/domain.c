@@ -241,7 +241,8 @@ void domain_fill_info(struct domain *d, struct rs_domain_info *info)
     info->state = state_of(d);
     info->shutdown_reason = d->shutdown_reason;
     info->exit_status = d->exit_status;
-    info->vcpus = d->is_process ? 0 : d->nr_vcpus;
+    for (unsigned int i = 0; i < d->nr_vcpus && !d->is_process; i++)
+        info->vcpus += d->vcpu[i].up;
     info->memory_kib = (uint64_t)(d->memory.nr_pages - d->memory.max_pages +
                                   d->memory.tot_pages) *
                        (PAGE_SIZE / 1024);

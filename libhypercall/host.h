@@ -145,7 +145,7 @@ struct hypercall_info {
     uint64_t main_ns;    /* first instruction of the guest, 0: not yet */
     uint32_t ports, grants_mapped; /* in use: event channels, foreign maps */
     uint32_t pid;                  /* of the domain's process, 0 if none */
-    uint32_t vcpus;
+    uint32_t vcpus;                /* that are up */
     char name[RINGSIDE_NAME_MAX];
     char crash[160]; /* why it crashed, or "" */
 };

@@ -111,11 +111,11 @@ struct rs_domain_info {
     enum rs_domain_state state;
     unsigned int shutdown_reason; /* SHUTDOWN_... of <xen/sched.h> */
     unsigned int exit_status;     /* of the guest's program */
-    unsigned int vcpus;
-    uint64_t memory_kib; /* as configured, without what it gave back */
-    uint64_t cpu_ns;     /* consumed by all vCPUs */
-    uint64_t hypercalls; /* that reached the hypervisor */
-    uint64_t created_ns; /* CLOCK_MONOTONIC when creation began */
+    unsigned int vcpus;           /* that are up */
+    uint64_t memory_kib;          /* as configured, without what it gave back */
+    uint64_t cpu_ns;              /* consumed by all vCPUs */
+    uint64_t hypercalls;          /* that reached the hypervisor */
+    uint64_t created_ns;          /* CLOCK_MONOTONIC when creation began */
     uint64_t started_ns; /* when the guest's first instruction could run */
     unsigned int ports;  /* event channels in use */
     unsigned int grants_mapped; /* foreign pages that it maps */

@@ -10,6 +10,6 @@ guest_tests += \
 	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf \
 	%D%/panic_blocking.elf %D%/poll.elf %D%/registers.elf %D%/stdio.elf \
 	%D%/store.elf %D%/threads.elf %D%/time.elf \
-	%D%/smp.elf %D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
+	%D%/smp.elf %D%/smp_crash.elf %D%/smp_exit.elf %D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
 
 EXTRA_DIST += %D%/tap.h
