@@ -75,6 +75,7 @@ static bool sock_gone(const struct conn *c)
 static void sock_violation(struct conn *c, uint32_t error)
 {
     (void)error;
+    store_save(c->store);
     sock_flush(c);
     conn_kill(c);
 }

@@ -134,13 +134,18 @@ void store_answer(struct conn *c)
     send_queue(s, c);
 }
 
+void store_save(struct store *s)
+{
+    if (s->saver)
+        s->saver->save(s->saver, s);
+}
+
 /* What becomes dirty meanwhile waits for the next pass. */
 static void flush_dirty(struct store *s)
 {
     struct list now = LIST_INIT(now);
 
-    if (s->saver)
-        s->saver->save(s->saver, s); /* sending changes nothing in the tree */
+    store_save(s); /* sending changes nothing in the tree */
     list_take(&now, &s->dirty);
     while (!list_empty(&now)) {
         struct conn *c = container_of(now.next, struct conn, dirty);

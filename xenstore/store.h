@@ -34,7 +34,7 @@ struct store;
 /* Who keeps the store beyond the daemon's life (db.c). */
 struct saver {
     /*
-     * Keeps what changed since the last time. Called by store_flush() before
+     * Keeps what changed since the last time. Called by store_save() before
      * anything is sent: what a client is told of is kept.
      */
     void (*save)(struct saver *v, struct store *s);
@@ -82,6 +82,9 @@ int store_special(const struct path *p);
 
 /* A guest that leaves an event unread so long is not worth more memory. */
 #define EVENT_TIMEOUT_MS 20000
+
+/* Keeps what changed, if anybody does: before anything is sent. */
+void store_save(struct store *s);
 
 /*
  * Sends what is queued, ends dead connections, and gives a slice to those

@@ -8,11 +8,14 @@
  *   txn STOP PATH        a transaction that is open until then
  *   half STOP PATH       reads PATH, and until then has sent half of that
  *   unread STOP PATH     asks very often, and reads no answer until then
+ *   last PID PATH        writes PATH/0, PATH/1, ... and garbage at once; kills
+ *                        PID at the first answer, and prints how many came
  *   control ARGUMENT...  CONTROL, as xenstore-control does it
  *   update [-c ARGUMENTS] [-F] [-t SECONDS] FILE   likewise, its live-update
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,7 +189,7 @@ static bool raw_answer(int fd, uint32_t id, uint32_t *len)
     struct xsd_sockmsg hdr;
     char value[XENSTORE_PAYLOAD_MAX];
 
-    if (!receive(fd, &hdr, sizeof(hdr)) || hdr.type != XS_READ ||
+    if (!receive(fd, &hdr, sizeof(hdr)) || hdr.type == XS_ERROR ||
         hdr.req_id != id || hdr.len > sizeof(value))
         return false;
     *len = hdr.len;
@@ -245,6 +248,40 @@ static int unread(struct xs_handle *xs, char **arg)
         }
     }
     printf("%s\n", sent > 100 && n ? "good" : "too few");
+    return 0;
+}
+
+#define LAST_WRITES 60
+#define LAST_VALUE  900
+
+/* Writes, then a header that ends the connection. */
+static int last(struct xs_handle *xs, char **arg)
+{
+    static char buf[LAST_WRITES * (LAST_VALUE + 400)];
+    struct xsd_sockmsg hdr = { .type = XS_WRITE };
+    size_t len = 0;
+    uint32_t told = 0, n;
+    int fd = raw_connect();
+
+    (void)xs;
+    for (; hdr.req_id < LAST_WRITES; hdr.req_id++) {
+        char *payload = buf + len + sizeof(hdr);
+        int path = snprintf(payload, 256, "%s/%u", arg[0], hdr.req_id) + 1;
+
+        memset(payload + path, 'x', LAST_VALUE);
+        hdr.len = (uint32_t)path + LAST_VALUE;
+        memcpy(buf + len, &hdr, sizeof(hdr));
+        len += sizeof(hdr) + hdr.len;
+    }
+    hdr.len = UINT32_MAX;
+    memcpy(buf + len, &hdr, sizeof(hdr));
+    len += sizeof(hdr);
+    if (fd < 0 || send(fd, buf, len, 0) != (ssize_t)len)
+        return failed("send");
+    while (told < LAST_WRITES && raw_answer(fd, told, &n))
+        if (told++ == 0)
+            kill(atoi(stop_file), SIGKILL);
+    printf("%u\n", told);
     return 0;
 }
 
@@ -312,6 +349,7 @@ int main(int argc, char **argv)
         { "txn", txn, true, false },
         { "half", half, true, true },
         { "unread", unread, true, true },
+        { "last", last, true, true },
     };
 
     alarm(LIFE_S);

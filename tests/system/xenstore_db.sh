@@ -92,6 +92,23 @@ for round in 1 2 3; do
     ok "and transactions as a whole" whole_transactions
 done
 
+# A client's last words, and garbage behind them. To be killed between answer
+# and saving takes luck, so it is tried some times.
+last_words_kept()
+{
+    local round told i
+    for round in 1 2 3 4 5 6 7 8; do
+        told=$(timeout 20 "$abs_top_builddir/tests/system/update_client" \
+            last "$daemon" "/last$round")
+        until_true 20 is_gone "$daemon"
+        store_start --db "$db" || return 1
+        for ((i = 0; i < told; i++)); do
+            echo "/last$round/$i"
+        done | xargs -r timeout 20 xenstore-read >/dev/null || return 1
+    done
+}
+ok "an answer before an error was saved, too" last_words_kept
+
 # ---- who else has the file ----
 
 ok "a second daemon is refused" complains "--db $db: another daemon uses it" \
