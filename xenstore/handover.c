@@ -19,14 +19,15 @@
 #include "state.h"
 #include "store.h"
 
-#define PROOF_S 10 /* for the new program to answer */
+#define PROOF_S 10 /* for the new program to answer, with all its words */
 
 extern char **environ;
 
 struct handover {
     struct daemon *d;
     int program; /* the new one, so that nobody can exchange it; -1 */
-    pid_t child; /* proving itself; 0: none does */
+    pid_t child; /* proving itself, leader of its group; 0: none does */
+    uint64_t until_ms;
     struct event *answer;
     int pipe;
     char want[STATE_WHY_MAX + 1], said[STATE_WHY_MAX + 64];
@@ -152,13 +153,21 @@ static char **make_argv(const struct daemon *d, const char *option, int fd,
 
 /* ---- proof ---- */
 
-static void proof_end(struct handover *h)
+/* The program and whatever it has started end; returns its status. */
+static int proof_end(struct handover *h)
 {
+    int status = 0;
+
+    if (h->child) {
+        kill(-h->child, SIGKILL);
+        waitpid(h->child, &status, 0);
+    }
     if (h->answer)
         event_free(h->answer);
     h->answer = NULL;
     close_fd(&h->pipe);
     h->child = 0;
+    return status;
 }
 
 /* What is wrong with what the program said, or with its end. */
@@ -180,23 +189,13 @@ static void proof_failed(struct handover *h, int status)
 /* The program has said all it will; it may only just be about to end. */
 static void proof_judge(struct handover *h)
 {
-    int status = 0;
+    int status = proof_end(h);
 
-    kill(h->child, SIGKILL);
-    waitpid(h->child, &status, 0);
     h->said[h->said_len] = '\0';
-    proof_end(h);
     if (!strcmp(h->said, h->want))
         update_proved(h->d->store);
     else
         proof_failed(h, status);
-}
-
-static void proof_stop(struct handover *h)
-{
-    kill(h->child, SIGKILL);
-    waitpid(h->child, NULL, 0);
-    proof_end(h);
 }
 
 static void proof_heard(evutil_socket_t fd, short what, void *arg)
@@ -206,10 +205,10 @@ static void proof_heard(evutil_socket_t fd, short what, void *arg)
     size_t room = sizeof(h->said) - 1 - h->said_len;
     ssize_t n;
 
-    if (what & EV_TIMEOUT) {
-        proof_stop(h);
-        update_failed(s, "%.200s says nothing for %d seconds", s->update.file,
-                      PROOF_S);
+    if ((what & EV_TIMEOUT) || s->now_ms > h->until_ms) {
+        proof_end(h);
+        update_failed(s, "%.200s has not proved itself in %d seconds",
+                      s->update.file, PROOF_S);
         return;
     }
     n = read(fd, h->said + h->said_len, room);
@@ -238,8 +237,10 @@ static int proof_spawn(struct handover *h, int state, int out)
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &ignored);
-    posix_spawnattr_setflags(&attr,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&attr, 0);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP |
+                                        POSIX_SPAWN_SETSIGMASK |
+                                        POSIX_SPAWN_SETSIGDEF);
     if (!err)
         err = posix_spawn_file_actions_adddup2(&files, state, state);
     if (!err)
@@ -274,6 +275,7 @@ static int proof_start(struct handover *h, int state)
         return -errno;
     h->pipe = fds[0];
     h->said_len = 0;
+    h->until_ms = h->d->store->now_ms + PROOF_S * 1000;
     (void)fcntl(fds[1], F_SETFL, 0); /* the program's end is a plain one */
     err = proof_listen(h);
     if (!err)
@@ -408,7 +410,7 @@ bool handover_turn(struct handover *h)
     enum update_phase phase = h->d->store->update.phase;
 
     if (h->child && phase != UPDATE_PROVING)
-        proof_stop(h);
+        proof_end(h);
     if (phase == UPDATE_DUE)
         prove(h);
     else if (phase == UPDATE_READY)
@@ -418,8 +420,7 @@ bool handover_turn(struct handover *h)
 
 void handover_free(struct handover *h)
 {
-    if (h->child)
-        proof_stop(h);
+    proof_end(h);
     close_fd(&h->program);
     free(h);
 }

@@ -162,11 +162,13 @@ is "none of them did anything" "$(updates)" "$before"
 ok "the store serves on" serves 1
 
 # This one hangs; the store does not.
-update -c '-c sleep${IFS}60' /bin/sh >"$tmp/out" &
+nap=$((60 + RANDOM))
+update -c "-c sleep\${IFS}$nap&sleep\${IFS}$nap" /bin/sh >"$tmp/out" &
 updater=$!
 ok "the store serves while one hangs" serves 2
 wait $updater
-like "until it is too long" "$(cat "$tmp/out")" "says nothing for"
+like "until it is too long" "$(cat "$tmp/out")" "has not proved itself in"
+is "and its children end with it" "$(pgrep -f "^sleep $nap\$" | wc -l)" 0
 
 # ---- another command line ----
 
