@@ -87,6 +87,23 @@ static int go_background(void)
     return fds[1];
 }
 
+/*
+ * A caller may have closed the standard descriptors; what is opened later
+ * would get their numbers, and close_terminal() would end it.
+ */
+static int hold_standard_fds(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return 0;
+}
+
 static int close_terminal(void)
 {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -448,6 +465,9 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error */
     raise_nofile();
+    err = hold_standard_fds();
+    if (err)
+        return fail("/dev/null", err);
     err = find_place(o);
     if (err)
         return fail("cannot go to the background", err);

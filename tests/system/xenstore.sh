@@ -116,6 +116,16 @@ point "none of them leaves a socket"
 
 # ---- the daemon ----
 
+timeout 20 "$bin" --socket "$sock" --hypervisor none --pid-file "$dir/pid" \
+    <&- >&- 2>&-
+point "starts without standard descriptors"
+quietly xenstore-write /a b
+point "and serves"
+kill "$(cat "$dir/pid")"
+for _ in {1..100}; do [ -e "$sock" ] && sleep 0.1; done
+[ ! -e "$sock" ]
+point "and ends"
+
 "$bin" --socket "$sock" --hypervisor none --log "$dir/log" \
     --pid-file "$dir/pid" --quota nodes=77
 point "starts in the background and returns when it serves"
