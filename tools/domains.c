@@ -2,9 +2,12 @@
 #include "guest.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
+#include "options.h"
 #include "say.h"
 
 #define FIRST_LIST 64
@@ -59,4 +62,40 @@ int domain_find(const char *text, struct hypercall_info *info)
                         "that there are",
                         text);
     return 0;
+}
+
+static int show_domains(const char *domain, const char *heading,
+                        void (*show)(const struct hypercall_info *))
+{
+    struct hypercall_info one, *all = NULL;
+    int n = 0, err = 0;
+
+    if (domain != NULL)
+        err = domain_find(domain, &one);
+    else
+        n = domain_list(&all);
+    if (err != 0 || n < 0)
+        return EXIT_FAILURE;
+    puts(heading);
+    if (domain != NULL)
+        show(&one);
+    for (int i = 0; i < n; i++)
+        show(&all[i]);
+    free(all);
+    return EXIT_SUCCESS;
+}
+
+int domain_table(int argc, char **argv, const char *heading,
+                 void (*show)(const struct hypercall_info *d))
+{
+    static const struct option_spec spec = { .letters = "", .max = 1 };
+    struct host h;
+    int rest, status;
+
+    if (options_parse(argc, argv, &spec, NULL, &rest) != 0 ||
+        host_open(&h) != 0)
+        return EXIT_FAILURE;
+    status = show_domains(rest < argc ? argv[rest] : NULL, heading, show);
+    host_close(&h);
+    return status;
 }

@@ -84,4 +84,12 @@ int domain_find(const char *text, struct hypercall_info *info);
 /* All domains; returns how many, or -EINVAL. To be freed. */
 int domain_list(struct hypercall_info **list);
 
+/*
+ * A verb whose only argument may be a domain: prints the heading, and has
+ * `show` print the lines of that domain or of every one. Returns the exit
+ * status.
+ */
+int domain_table(int argc, char **argv, const char *heading,
+                 void (*show)(const struct hypercall_info *d));
+
 #endif

@@ -42,39 +42,10 @@ static void show(const struct hypercall_info *d)
            (double)d->cpu_ns / 1e9);
 }
 
-static int list(const char *domain)
-{
-    struct hypercall_info one, *all;
-    int n;
-
-    if (domain != NULL) {
-        if (domain_find(domain, &one) != 0)
-            return EXIT_FAILURE;
-        all = &one;
-        n = 1;
-    } else {
-        n = domain_list(&all);
-        if (n < 0)
-            return EXIT_FAILURE;
-    }
-    printf("%-40s %5s %5s %5s\tState\tTime(s)\n", "Name", "ID", "Mem", "VCPUs");
-    for (int i = 0; i < n; i++)
-        show(&all[i]);
-    if (domain == NULL)
-        free(all);
-    return EXIT_SUCCESS;
-}
-
 int verb_list(int argc, char **argv)
 {
-    static const struct option_spec spec = { .letters = "", .max = 1 };
-    struct host h;
-    int rest, status;
-
-    if (options_parse(argc, argv, &spec, NULL, &rest) != 0 ||
-        host_open(&h) != 0)
-        return EXIT_FAILURE;
-    status = list(rest < argc ? argv[rest] : NULL);
-    host_close(&h);
-    return status;
+    return domain_table(argc, argv,
+                        "Name                                        ID   "
+                        "Mem VCPUs\tState\tTime(s)",
+                        show);
 }

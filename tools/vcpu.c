@@ -52,6 +52,7 @@ static void show(const struct hypercall_info *d,
            (double)v->cpu_ns / 1e9, cpus);
 }
 
+/* Domains that are processes have none. */
 static void show_all(const struct hypercall_info *d)
 {
     struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
@@ -61,40 +62,12 @@ static void show_all(const struct hypercall_info *d)
         show(d, &vcpus[i]);
 }
 
-static int list(const char *domain)
-{
-    struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
-    struct hypercall_info one, *all = &one;
-    int n = 1;
-
-    if (domain != NULL &&
-        (domain_find(domain, &one) != 0 || vcpus_of(&one, vcpus) < 0))
-        return EXIT_FAILURE;
-    if (domain == NULL)
-        n = domain_list(&all);
-    if (n < 0)
-        return EXIT_FAILURE;
-    printf("%-32s %5s %5s %5s %5s %10s  %s\n", "Name", "ID", "VCPU", "CPU",
-           "State", "Time(s)", "Affinity (Hard / Soft)");
-    for (int i = 0; i < n; i++)
-        show_all(&all[i]);
-    if (domain == NULL)
-        free(all);
-    return EXIT_SUCCESS;
-}
-
 int verb_vcpu_list(int argc, char **argv)
 {
-    static const struct option_spec spec = { .letters = "", .max = 1 };
-    struct host h;
-    int rest, status;
-
-    if (options_parse(argc, argv, &spec, NULL, &rest) != 0 ||
-        host_open(&h) != 0)
-        return EXIT_FAILURE;
-    status = list(rest < argc ? argv[rest] : NULL);
-    host_close(&h);
-    return status;
+    return domain_table(argc, argv,
+                        "Name                                ID  VCPU   CPU "
+                        "State    Time(s)  Affinity (Hard / Soft)",
+                        show_all);
 }
 
 /* ---- vcpu-set ---- */
