@@ -187,12 +187,12 @@ static void tick(evutil_socket_t fd, short what, void *arg)
     d->tick_ms = UINT64_MAX;
 }
 
-static uint64_t now_ms(void)
+void daemon_clock(struct store *s)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    s->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 /* Sets the timer if the store wants it earlier than it is set. */
@@ -247,7 +247,7 @@ static void run(struct daemon *d)
     while (!d->stopping) {
         arm_tick(d);
         event_base_loop(d->base, EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0));
-        s->now_ms = now_ms();
+        daemon_clock(s);
         if (s->tick_ms <= s->now_ms)
             store_tick(s);
         more = store_flush(s);
@@ -322,7 +322,7 @@ static int setup_new(struct daemon *d)
     err = setup_store(d);
     if (err)
         return fail("store", err);
-    d->store->now_ms = now_ms();
+    daemon_clock(d->store);
     if (o->db && setup_db(d, o->db))
         return 1;
     err = listener_new(d->base, d->store, o->socket, &d->listener);
@@ -336,7 +336,7 @@ static int setup_taken(struct daemon *d)
 
     if (err)
         return fail("--take-over", err);
-    d->store->now_ms = now_ms();
+    daemon_clock(d->store);
     store_want_tick(d->store, 0);
     if (d->hv)
         err = hv_ringside_start(d->hv, d->store, hypervisor_lost, d);

@@ -78,4 +78,15 @@ stripped()
 }
 ok "and is taken out of it when it is gone" until_true 10 stripped
 
+# Nothing happens for longer than a guest may leave events unread; the first
+# thing that does is an event for it.
+idle=$abs_top_builddir/tests/system/cli_guest.elf
+"$ringside" run --name idle --kernel "$idle" -- wait >"$tmp/idle" 2>&1 &
+runner=$!
+sleep 45
+kill -INT $runner
+wait $runner
+like "a guest hears of its end when the store was idle before" \
+    "$(tail -1 "$tmp/idle")" "ended with status"
+
 finish
