@@ -102,8 +102,10 @@ _Static_assert(sizeof(struct control_domain) == 8, "wire");
 #define CONTROL_CMDLINE_MAX 1024
 #define CONTROL_WHY_MAX     256
 
-#define CONTROL_CREATE_STORE   1u
-#define CONTROL_CREATE_CONSOLE 2u
+#define CONTROL_CREATE_STORE     1u
+#define CONTROL_CREATE_CONSOLE   2u
+#define CONTROL_CREATE_TRAP      4u /* a native kernel, by trap-and-emulate */
+#define CONTROL_CREATE_TRAP_STUB 8u /* RS_DOMAIN_TRAP_STUB */
 
 /* Slots: 0 kernel, 1 module, both memory files sealed against change; 2 the
  * console's output. */
@@ -132,13 +134,15 @@ struct control_domain_info {
     uint64_t memory_kib;
     uint64_t cpu_ns;
     uint64_t hypercalls;
+    uint64_t traps;                  /* of a native kernel */
     uint64_t created_ns, started_ns; /* CLOCK_MONOTONIC */
     uint32_t ports, grants_mapped;
     uint32_t pid, vcpus;
+    uint32_t native, reserved;
     char name[CONTROL_NAME_MAX];
     char crash[160];
 };
-_Static_assert(sizeof(struct control_domain_info) == 296, "wire");
+_Static_assert(sizeof(struct control_domain_info) == 312, "wire");
 
 struct control_vcpu {
     uint32_t id;

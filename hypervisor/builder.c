@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "console.h"
 #include "domain.h"
+#include "emulate/emulate.h"
 #include "image.h"
 
 /* Where the boot pages go, in the order that docs/engine.md gives. */
@@ -68,6 +69,24 @@ static int check_image(struct rs_host *h, const struct elf_image *e)
     else if (!entry_ok)
         why = "its entry point is not in an executable segment";
     return why ? host_error(h, -ENOEXEC, "cannot boot this image: %s", why) : 0;
+}
+
+/* A kernel for hypercalls and one for a bare processor look alike until they
+ * run: what is wanted is said, and must be what is there. */
+static int check_mode(struct rs_host *h, const struct rs_domain_config *c,
+                      const struct elf_image *e)
+{
+    bool trap = c->flags & RS_DOMAIN_TRAP;
+
+    if (trap && c->vcpus > 1)
+        return host_error(h, -EINVAL, "trap-and-emulate has one vCPU, not %u",
+                          c->vcpus);
+    if (trap == e->is_native)
+        return 0;
+    return host_error(h, -ENOEXEC, "cannot boot this image: %s",
+                      trap ? "it is a paravirtual kernel, and mode trap needs "
+                             "its native twin (ringside-cc --native)"
+                           : "it is a native kernel, which needs mode trap");
 }
 
 static int plan(struct rs_host *h, const struct rs_domain_config *c,
@@ -179,6 +198,9 @@ static int build(struct domain *d, const struct rs_domain_config *c,
             (unsigned long long)(h->budget_pages - h->used_pages) *
                 (PAGE_SIZE / 1024));
     err = console_open(d, c->console, c->data);
+    if (!err && (c->flags & RS_DOMAIN_TRAP))
+        err = emulate_open(&d->vcpu[0]);
+    d->decode_in_guest = c->flags & RS_DOMAIN_TRAP_STUB;
     if (!err)
         err = grant_init(d);
     if (!err)
@@ -215,6 +237,8 @@ int builder_create(struct rs_host *h, const struct rs_domain_config *c)
     if (elf_parse(c->kernel, c->kernel_size, &e, &why))
         return host_error(h, -ENOEXEC, "cannot boot this image: %s", why);
     err = check_image(h, &e);
+    if (!err)
+        err = check_mode(h, c, &e);
     if (!err)
         err = plan(h, c, &e, &l);
     if (!err)

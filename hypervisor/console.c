@@ -76,7 +76,7 @@ static void log_bytes(struct domain *d, const char *s, size_t n)
     }
 }
 
-static void emit(struct domain *d, const char *s, size_t n)
+void console_write(struct domain *d, const char *s, size_t n)
 {
     struct domain_console *c = d->console;
 
@@ -98,7 +98,8 @@ void console_say(struct domain *d, const char *fmt, ...)
     n = vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
     if (n > 0)
-        emit(d, line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
+        console_write(d, line,
+                      n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
 
 void console_on_free(struct domain *d, void (*fn)(void *data), void *data)
@@ -145,7 +146,7 @@ long do_console_io(struct vcpu *v, const uint64_t args[6])
 
         if (copy_from_guest(v, buf, guest_addr(args[2] + at), n))
             return -EFAULT;
-        emit(v->domain, buf, n);
+        console_write(v->domain, buf, n);
         hypercall_turn_over(v, HYPERCALL_CHANGE); /* it is slow */
     }
     return 0;

@@ -19,6 +19,9 @@ void console_free(struct domain *d);
 /* Calls fn(data) when the console is freed: the end of the sink's owner. */
 void console_on_free(struct domain *d, void (*fn)(void *data), void *data);
 
+/* What the guest writes, by whatever means. */
+void console_write(struct domain *d, const char *s, size_t n);
+
 /* A line of the hypervisor's own. */
 void console_say(struct domain *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -52,6 +52,8 @@ static void fill_info(struct domain *d, struct control_domain_info *out)
         .memory_kib = i.memory_kib,
         .cpu_ns = i.cpu_ns,
         .hypercalls = i.hypercalls,
+        .traps = i.traps,
+        .native = (uint32_t)i.native,
         .created_ns = i.created_ns,
         .started_ns = i.started_ns,
         .ports = i.ports,
@@ -261,8 +263,11 @@ long control_create(struct request *rq)
         .cmdline = c->cmdline,
         .memory_kib = c->memory_kib,
         .vcpus = c->vcpus,
-        .flags = (c->flags & CONTROL_CREATE_STORE ? RS_DOMAIN_STORE : 0) |
-                 (c->flags & CONTROL_CREATE_CONSOLE ? RS_DOMAIN_CONSOLE : 0),
+        .flags =
+            (c->flags & CONTROL_CREATE_STORE ? RS_DOMAIN_STORE : 0) |
+            (c->flags & CONTROL_CREATE_CONSOLE ? RS_DOMAIN_CONSOLE : 0) |
+            (c->flags & CONTROL_CREATE_TRAP ? RS_DOMAIN_TRAP : 0) |
+            (c->flags & CONTROL_CREATE_TRAP_STUB ? RS_DOMAIN_TRAP_STUB : 0),
     };
     long ret;
 

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "console.h"
+#include "emulate/emulate.h"
 
 /* ---- names and numbers ---- */
 
@@ -192,6 +193,7 @@ static void domain_free(struct domain *d)
 
     if (d->engine)
         d->ops->domain_free(d);
+    emulate_close(&d->vcpu[0]);
     memory_destroy(d);
     grant_destroy(d);
     console_free(d);
@@ -250,6 +252,8 @@ void domain_fill_info(struct domain *d, struct rs_domain_info *info)
         info->cpu_ns = d->ops->cpu_ns(d);
     for (unsigned int i = 0; i < d->nr_vcpus; i++)
         info->hypercalls += d->vcpu[i].hypercalls;
+    info->traps = d->vcpu[0].traps;
+    info->native = d->vcpu[0].emulated != NULL;
     info->created_ns = d->created_ns;
     info->started_ns = d->started_ns;
     info->ports = d->evtchn.used;

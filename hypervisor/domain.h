@@ -50,8 +50,9 @@ struct domain {
     domid_t domid;
     char name[RS_NAME_MAX];
     bool is_process;
-    bool privileged; /* domain 0 */
-    bool started;    /* guest code may have run */
+    bool privileged;      /* domain 0 */
+    bool decode_in_guest; /* RS_DOMAIN_TRAP_STUB */
+    bool started;         /* guest code may have run */
     bool shut_down;
     bool dying;
     unsigned int pause_count;

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "domain.h"
+#include "emulate/emulate.h"
 
 static const struct {
     hypercall_fn *fn;
@@ -18,6 +19,7 @@ static const struct {
     [__HYPERVISOR_sched_op] = { do_sched_op, "sched_op" },
     [__HYPERVISOR_event_channel_op] = { do_event_channel_op,
                                         "event_channel_op" },
+    [__HYPERVISOR_hvm_op] = { do_hvm_op, "hvm_op" },
     [__HYPERVISOR_sysctl] = { do_sysctl, "sysctl" },
     [__HYPERVISOR_domctl] = { do_domctl, "domctl" },
 };

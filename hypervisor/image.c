@@ -75,6 +75,10 @@ static uint64_t number(const uint8_t *desc, uint32_t n)
     return v;
 }
 
+/* Our own note: the kernel is built for a bare processor. */
+#define NOTE_NAME   "Ringside"
+#define NOTE_NATIVE 1u
+
 static void take_note(uint32_t type, const uint8_t *desc, uint32_t n,
                       struct elf_image *out)
 {
@@ -112,6 +116,9 @@ static void walk_notes(const struct file *f, const Elf64_Phdr *ph,
             return;
         if (nh.n_namesz == 4 && !memcmp(name, "Xen", 4))
             take_note(nh.n_type, desc, nh.n_descsz, out);
+        if (nh.n_namesz == sizeof(NOTE_NAME) &&
+            !memcmp(name, NOTE_NAME, sizeof(NOTE_NAME)))
+            out->is_native |= nh.n_type == NOTE_NATIVE;
     }
 }
 

@@ -30,6 +30,7 @@ struct elf_image {
     uint64_t entry;          /* XEN_ELFNOTE_ENTRY, else e_entry */
     uint64_t hypercall_page; /* 0: no note */
     bool is_xen;             /* XEN_ELFNOTE_XEN_VERSION says "xen-3.0" */
+    bool is_native;          /* Ringside's note: built for a bare processor */
 };
 
 /* 0, or -ENOEXEC with *why set to a constant: what is wrong with it. */

@@ -20,6 +20,9 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/control_console.c %D%/control_domain.c %D%/control_internal.h \
 	%D%/control_peer.c \
 	%D%/domain.c %D%/domain.h \
+	%D%/emulate/decode.c %D%/emulate/devices.c %D%/emulate/emulate.h \
+	%D%/emulate/exit.c %D%/emulate/instructions.c \
+	%D%/emulate/interrupts.c %D%/emulate/machine.h %D%/emulate/paging.c \
 	%D%/engine.h \
 	%D%/evtchn.c %D%/evtchn.h %D%/evtchn_op.c \
 	%D%/grant.c %D%/grant.h %D%/grant_op.c \
@@ -42,7 +45,8 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 # The stub: freestanding, position independent, no relocations, no vector
 # registers (a hypercall preserves them), none of the user's flags.
 stub_sources = %D%/sandbox/stub/start.c %D%/sandbox/stub/calls.c \
-	%D%/sandbox/stub/events.c %D%/sandbox/stub/traps.c \
+	%D%/sandbox/stub/events.c %D%/sandbox/stub/native.c \
+	%D%/sandbox/stub/traps.c \
 	%D%/sandbox/stub/entry.S
 stub_headers = %D%/sandbox/stub/stub.h %D%/sandbox/layout.h
 EXTRA_DIST += $(stub_sources) %D%/sandbox/stub/stub.h

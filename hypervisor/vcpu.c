@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "domain.h"
+#include "emulate/emulate.h"
 #include "hypercall.h"
 
 #define PERIOD_MIN_NS 1000000u /* as in Xen */
@@ -35,6 +36,7 @@ void vcpu_stop(struct vcpu *v)
     if (v->info)
         memory_unpin(v->domain, v->info_gfn);
     v->info = NULL;
+    emulate_stop(v);
     v->time_area = v->runstate_area = guest_addr(0);
 }
 

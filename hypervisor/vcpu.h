@@ -22,6 +22,7 @@
 #define DOMAIN_MAX_VCPUS 8
 
 struct domain;
+struct emulated_cpu;
 
 /* The state in which a vCPU executes its first instruction. */
 struct vcpu_regs {
@@ -44,6 +45,10 @@ struct vcpu {
     uint64_t cpus; /* processors it may run on, as bits; 0: any */
     uint64_t offline_ns, offline_since; /* not up: in all, and since when */
     uint64_t hypercalls;
+    /* Of a native kernel (emulate/): its processor, and exits by trap; NULL:
+     * the kernel is paravirtual. */
+    struct emulated_cpu *emulated;
+    uint64_t traps;
 
     /* A call that is done in turns (hypercall.h). */
     unsigned int work; /* done in this turn */

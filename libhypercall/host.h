@@ -107,8 +107,10 @@ struct hypercall_create {
     uint32_t vcpus;
     uint32_t flags; /* HYPERCALL_CREATE_... */
 };
-#define HYPERCALL_CREATE_STORE   1 /* with a store ring and port (domain 0) */
-#define HYPERCALL_CREATE_CONSOLE 2 /* with a console ring (driver domain) */
+#define HYPERCALL_CREATE_STORE     1 /* with a store ring and port (domain 0) */
+#define HYPERCALL_CREATE_CONSOLE   2 /* with a console ring (driver domain) */
+#define HYPERCALL_CREATE_TRAP      4 /* a native kernel, by trap-and-emulate */
+#define HYPERCALL_CREATE_TRAP_STUB 8 /* with it: RS_DOMAIN_TRAP_STUB */
 
 struct hypercall_created {
     uint32_t domid;
@@ -141,6 +143,8 @@ struct hypercall_info {
     uint64_t memory_kib; /* reservation */
     uint64_t cpu_ns;     /* consumed by all vCPUs */
     uint64_t hypercalls; /* carried by the hypervisor process */
+    uint64_t traps;      /* of a native kernel */
+    uint32_t native;     /* created with HYPERCALL_CREATE_TRAP */
     uint64_t created_ns; /* CLOCK_MONOTONIC at creation */
     uint64_t main_ns;    /* first instruction of the guest, 0: not yet */
     uint32_t ports, grants_mapped; /* in use: event channels, foreign maps */

@@ -39,11 +39,19 @@ _Static_assert(SANDBOX_FD_EPOLL % SANDBOX_MAX_VCPUS == 0 &&
 #define SANDBOX_CALL_CRASH (SANDBOX_BASE + 66)
 /* What a vCPU calls that was told to look up (SIGURG). */
 #define SANDBOX_CALL_LOOK (SANDBOX_BASE + 67)
-#define SANDBOX_CALLS     68u
+/* An exit of a native kernel: enum emulate_cause, address, where its registers
+ * are (struct cpu_user_regs); 1: it halts, 0: it runs. */
+#define SANDBOX_CALL_EXIT (SANDBOX_BASE + 68)
+#define SANDBOX_CALLS     69u
 
 /* What the stub exits with when the first filter is refused: seccomp gives a
  * process one listener, which a sandbox around us may have. */
 #define SANDBOX_NO_LISTENER 18
+
+/* Where a native kernel's cli and sti are decoded; the rest always by the
+ * hypervisor. */
+#define SANDBOX_NATIVE      1u
+#define SANDBOX_NATIVE_STUB 2u /* in the stub: for measuring */
 
 #define SANDBOX_TICK_NS 4000000u
 
@@ -80,6 +88,12 @@ struct sandbox_page {
     uint32_t nr_changes;
     uint32_t again; /* the call goes on: make it with these arguments */
     uint64_t again_args[3];
+    struct { /* of a native kernel: what is to be done behind its exit */
+        uint32_t native; /* 0: it is paravirtual */
+        uint32_t new_fs;
+        uint64_t fs_base;
+        uint64_t deadline; /* system time of its timer; 0: none */
+    } exit;
     struct sandbox_change change[SANDBOX_MAX_CHANGES];
 };
 _Static_assert(sizeof(struct sandbox_page) <= 4096, "one page");

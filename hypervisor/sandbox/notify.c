@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "emulate/emulate.h"
 #include "hypercall.h"
 #include "sandbox.h"
 
@@ -267,23 +268,32 @@ static void finish_changes(struct sandbox_domain *sd, struct sandbox_vcpu *sv,
 
 static void crash(struct domain *d, const uint64_t *a)
 {
-    static const char *const names[] = {
-        [0] = "division by zero",
-        [1] = "debug trap",
-        [3] = "breakpoint",
-        [6] = "invalid instruction",
-        [13] = "general protection",
-        [14] = "page fault",
-        [16] = "floating point",
-        [17] = "alignment check",
-        [19] = "vector floating point",
-    };
-    const char *name =
-        a[0] < sizeof(names) / sizeof(names[0]) ? names[a[0]] : NULL;
+    const char *name = a[0] < 256 ? trap_name((unsigned int)a[0]) : NULL;
 
     domain_crash(d, "%s at rip %#llx, address %#llx, error code %#llx",
                  name ? name : "trap", (unsigned long long)a[1],
                  (unsigned long long)a[2], (unsigned long long)a[3]);
+}
+
+/* A native kernel's: the registers are copied in once, and out again. */
+static int64_t emulate(struct vcpu *v, const uint64_t *args)
+{
+    struct sandbox_page *page = sandbox_page_of(v);
+    struct cpu_user_regs regs;
+    struct emulate_next next;
+
+    if (!v->emulated)
+        return -ENOSYS;
+    if (copy_from_guest(v, &regs, guest_addr(args[2]), sizeof(regs)))
+        return -EFAULT;
+    next = emulate_exit(v, args[0] ? EMULATE_INTERRUPT : EMULATE_TRAP, args[1],
+                        &regs);
+    page->exit.new_fs = next.new_fs;
+    page->exit.fs_base = next.fs_base;
+    page->exit.deadline = next.deadline;
+    if (copy_to_guest(v, guest_addr(args[2]), &regs, sizeof(regs)))
+        return -EFAULT;
+    return next.halted;
 }
 
 /* ---- vCPUs ---- */
@@ -342,6 +352,9 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
     case SANDBOX_CALL_CRASH:
         crash(d, args);
         return KEEP;
+    case SANDBOX_CALL_EXIT:
+        *value = emulate(sd->caller->vcpu, args);
+        return ANSWER;
     case SANDBOX_CALL_START: /* a guest that calls it again gets nothing */
     case SANDBOX_CALL_LOOK:
         return ANSWER;

@@ -107,6 +107,9 @@ static void fill_page(struct vcpu *v)
     p->stack_size = MEMORY_STACK_PAGES << PAGE_SHIFT;
     sandbox_fill_entry(v);
     p->hypercall_page = im->hypercall_page;
+    if (v->emulated)
+        p->exit.native =
+            d->decode_in_guest ? SANDBOX_NATIVE_STUB : SANDBOX_NATIVE;
     p->nr_segments = im->nr_segments;
     for (unsigned int i = 0; i < im->nr_segments; i++) {
         p->segment[i].start = im->segment[i].start;

@@ -109,7 +109,10 @@ static int send_create(const struct hypercall_create *c,
         .vcpus = c->vcpus,
         .flags =
             (c->flags & HYPERCALL_CREATE_STORE ? CONTROL_CREATE_STORE : 0) |
-            (c->flags & HYPERCALL_CREATE_CONSOLE ? CONTROL_CREATE_CONSOLE : 0),
+            (c->flags & HYPERCALL_CREATE_CONSOLE ? CONTROL_CREATE_CONSOLE : 0) |
+            (c->flags & HYPERCALL_CREATE_TRAP ? CONTROL_CREATE_TRAP : 0) |
+            (c->flags & HYPERCALL_CREATE_TRAP_STUB ? CONTROL_CREATE_TRAP_STUB
+                                                   : 0),
     };
     struct control_created created = { 0 };
     struct control_reply r = CONTROL_REPLY(&created, sizeof(created));
@@ -174,6 +177,8 @@ static void take_info(struct hypercall_info *out,
         .memory_kib = i->memory_kib,
         .cpu_ns = i->cpu_ns,
         .hypercalls = i->hypercalls,
+        .traps = i->traps,
+        .native = i->native,
         .created_ns = i->created_ns,
         .main_ns = i->started_ns,
         .ports = i->ports,

@@ -72,6 +72,20 @@ void core_image(uint8_t image[CORE_IMAGE_SIZE])
     memcpy(image + sizeof(eh), ph, sizeof(ph));
 }
 
+/* Ringside's note, that its kernel is native, behind the others. */
+static void make_native(uint8_t image[CORE_IMAGE_SIZE])
+{
+    const struct {
+        Elf64_Nhdr nh;
+        char name[12];
+        uint32_t desc;
+    } note = { { 9, 4, 1 }, "Ringside", 1 };
+    Elf64_Phdr *ph = (Elf64_Phdr *)(image + sizeof(Elf64_Ehdr));
+
+    memcpy(image + ph[2].p_offset + ph[2].p_filesz, &note, sizeof(note));
+    ph[2].p_filesz += sizeof(note);
+}
+
 /* ---- domains ---- */
 
 uint16_t core_boot_flags(struct rs_host *h, unsigned int flags)
@@ -85,6 +99,8 @@ uint16_t core_boot_flags(struct rs_host *h, unsigned int flags)
     int domid;
 
     core_image(image);
+    if (flags & RS_DOMAIN_TRAP)
+        make_native(image);
     domid = rs_domain_create(h, &c);
     if (domid < 0)
         fail_msg("no domain: %s", rs_error(h));

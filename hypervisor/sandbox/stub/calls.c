@@ -244,7 +244,7 @@ static long update_va_mapping(unsigned long va, uint64_t pte)
  * Carries out what the hypervisor left in the page, then says so: only a
  * thread's next notification proves that its mmap() has run.
  */
-static void carry_out_changes(void)
+void stub_carry_out_changes(void)
 {
     const struct sandbox_page *page = stub_me()->page;
     uint32_t n = READ_ONCE(page->nr_changes);
@@ -282,10 +282,10 @@ static long changing_call(unsigned long nr, unsigned long a1, unsigned long a2,
         a1 = p->again_args[0];
         a2 = p->again_args[1];
         a3 = p->again_args[2];
-        carry_out_changes();
+        stub_carry_out_changes();
         ret = forward(nr, a1, a2, a3, 0, 0);
     }
-    carry_out_changes();
+    stub_carry_out_changes();
     barrier();
     WRITE_ONCE(me->changing, false);
     return ret;

@@ -83,6 +83,13 @@ stub_hypercall_entry:
     pop %rbp
     ret
 
+/* Not for the guest: where a native kernel is interrupted behind a hypercall.
+ * traps.c knows the instruction and steps over it. */
+    .globl stub_gate
+stub_gate:
+    hlt
+    ret
+
     .globl stub_sigreturn
 stub_sigreturn:
     mov $15, %eax

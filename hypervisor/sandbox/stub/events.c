@@ -62,11 +62,27 @@ void stub_harvest(void)
         ;
 }
 
+/* The next time to which a timer is set; 0: none. */
+static uint64_t next_deadline(const struct stub_vcpu *me)
+{
+    uint64_t a = me->deadline, b = me->board_deadline;
+
+    return a && (!b || a < b) ? a : b;
+}
+
 void stub_check_timer(void)
 {
     struct stub_vcpu *me = stub_me();
+    uint64_t next = next_deadline(me), now;
 
-    if (me->deadline && stub_now() >= me->deadline) {
+    if (!next)
+        return;
+    now = stub_now();
+    if (me->board_deadline && now >= me->board_deadline) {
+        me->board_deadline = 0;
+        me->due = true;
+    }
+    if (me->deadline && now >= me->deadline) {
         me->deadline = 0;
         if (me->timer_port)
             raise(me->timer_port);
@@ -77,6 +93,8 @@ void stub_deliver(struct cpu_user_regs *regs)
 {
     struct vcpu_info *vi = stub_me()->info;
 
+    if (stub.native)
+        stub_native_interrupt(regs);
     while (stub.callback && !READ_ONCE(vi->evtchn_upcall_mask) &&
            READ_ONCE(vi->evtchn_upcall_pending)) {
         WRITE_ONCE(vi->evtchn_upcall_mask, 1);
@@ -96,9 +114,10 @@ void stub_arm_tick(void)
     struct __kernel_itimerspec its = { { 0, 0 }, { 0, 0 } };
     uint64_t now = stub_now(), ns = SANDBOX_TICK_NS;
     struct stub_vcpu *me = stub_me();
+    uint64_t next = next_deadline(me);
 
-    if (me->deadline && me->deadline < now + ns)
-        ns = me->deadline > now ? me->deadline - now : 1;
+    if (next && next < now + ns)
+        ns = next > now ? next - now : 1;
     if (me->ticking && me->tick_ns <= now + ns)
         return;
     me->ticking = true;
@@ -108,9 +127,9 @@ void stub_arm_tick(void)
 }
 
 /* Sleeps until something arrives or system time `until` (0: for ever). */
-static void doze(uint64_t until)
+void stub_doze(uint64_t until)
 {
-    uint64_t now, deadline = stub_me()->deadline;
+    uint64_t now, deadline = next_deadline(stub_me());
     struct __kernel_timespec ts;
 
     if (deadline && (!until || deadline < until))
@@ -125,13 +144,13 @@ static void doze(uint64_t until)
     stub_check_timer();
 }
 
-static void begin_sleep(void)
+void stub_begin_sleep(void)
 {
     WRITE_ONCE(stub_me()->sleeping, true);
     barrier(); /* partner: the tick handler on this very thread */
 }
 
-static void end_sleep(void)
+void stub_end_sleep(void)
 {
     struct stub_vcpu *me = stub_me();
 
@@ -147,11 +166,11 @@ long stub_block(void)
     struct vcpu_info *vi = stub_me()->info;
 
     WRITE_ONCE(vi->evtchn_upcall_mask, 0);
-    begin_sleep();
+    stub_begin_sleep();
     stub_check_timer();
     while (!READ_ONCE(vi->evtchn_upcall_pending))
-        doze(0);
-    end_sleep();
+        stub_doze(0);
+    stub_end_sleep();
     stub_deliver(NULL);
     return 0;
 }
@@ -180,7 +199,7 @@ long stub_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout)
     bool elsewhere = any_elsewhere(ports, n);
     struct vcpu_info *vi = stub_me()->info;
 
-    begin_sleep();
+    stub_begin_sleep();
     stub_harvest();
     while (!any_pending(ports, n) && !(timeout && stub_now() >= timeout)) {
         uint64_t glance = stub_now() + SANDBOX_TICK_NS;
@@ -188,9 +207,10 @@ long stub_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout)
         if (READ_ONCE(vi->evtchn_upcall_pending) &&
             !READ_ONCE(vi->evtchn_upcall_mask))
             break;
-        doze(elsewhere && (!timeout || glance < timeout) ? glance : timeout);
+        stub_doze(elsewhere && (!timeout || glance < timeout) ? glance
+                                                              : timeout);
     }
-    end_sleep();
+    stub_end_sleep();
     stub_deliver(NULL);
     return 0;
 }

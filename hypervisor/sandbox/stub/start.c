@@ -81,6 +81,7 @@ static void map_memory(uint64_t page_offset)
     r = map_fixed(end, PAGE_SIZE, PROT_READ | PROT_WRITE, end);
     need(r == (long)end, 12);
     stub.shared = (void *)end;
+    stub.native = p->exit.native;
     for (unsigned int i = 1; i < p->nr_vcpus; i++)
         map_vcpu(i, page_offset + i * (PAGE_SIZE + p->stack_size));
     for (unsigned int i = 0; i < p->nr_vcpus; i++)

@@ -36,11 +36,14 @@ struct stub_vcpu {
     bool sleeping;            /* in block or poll: the tick must not harvest */
     bool changing;            /* in a call that may change mappings */
     bool trapped;             /* a trap handler of the guest is running */
+    uint64_t board_deadline;  /* native: the same of its board's timer, */
+    bool due;                 /* which has come */
 };
 
 /* Of the domain; changed by hypercalls only. */
 struct stub {
     struct shared_info *shared;
+    unsigned int native; /* as in the page: traps go to the hypervisor */
     void (*callback)(struct cpu_user_regs *); /* event upcall, or NULL */
     void (*trap[TRAPS])(struct cpu_user_regs *);
     uint8_t port_vcpu[SANDBOX_PORTS]; /* which vCPU is told */
@@ -109,6 +112,10 @@ void stub_check_timer(void);
 /* Arms the tick so that a running guest is interrupted in time. */
 void stub_arm_tick(void);
 long stub_block(void);
+/* For sleeps elsewhere: from begin to end the tick leaves everything alone. */
+void stub_begin_sleep(void);
+void stub_end_sleep(void);
+void stub_doze(uint64_t until);
 /* Until one of the ports is pending, or system time `timeout` (0: never). */
 long stub_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout);
 
@@ -117,6 +124,18 @@ long stub_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout);
 long stub_hypercall(unsigned long nr, unsigned long a1, unsigned long a2,
                     unsigned long a3, unsigned long a4, unsigned long a5);
 void stub_fill_hypercall_page(uint8_t *page);
+/* Makes the changes of the address space that the hypervisor left behind. */
+void stub_carry_out_changes(void);
+
+/* ---- native.c ---- */
+
+/* A trap of a native kernel: emulated or reflected, *regs are what is left. */
+void stub_native_trap(unsigned long address, struct cpu_user_regs *regs);
+/* Brings an interrupt that is due, if it may come: into the registers of what
+ * was interrupted; NULL: at the end of a hypercall. */
+void stub_native_interrupt(struct cpu_user_regs *regs);
+/* Faults (entry.S), so that an interrupt can come there. */
+void stub_gate(void);
 
 /* ---- traps.c ---- */
 

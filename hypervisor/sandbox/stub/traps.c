@@ -109,6 +109,12 @@ static void on_trap(int sig, siginfo_t *info, struct ucontext *uc)
         c->rip = (uint64_t)stub_read_fixup;
         return;
     }
+    if (stub.native) {
+        to_xen(&regs, c);
+        stub_native_trap(c->cr2, &regs);
+        from_xen(c, &regs);
+        return;
+    }
     me = stub_me();
     if (me->trapped || c->trapno >= TRAPS || !stub.trap[c->trapno])
         stub_die(c->trapno, c->rip, c->cr2, c->err);
@@ -140,6 +146,8 @@ static void on_tick(int sig, siginfo_t *info, struct ucontext *uc)
         return; /* the end of that call delivers */
     to_xen(&regs, &uc->uc_mcontext);
     stub_deliver(&regs);
+    if (stub.native)
+        from_xen(&uc->uc_mcontext, &regs);
 }
 
 /* Another vCPU lowered this one: the call lasts until it is raised. */
