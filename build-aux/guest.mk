@@ -14,6 +14,8 @@
 # A guest program is one C file; naming its ELF is all it takes:
 #     guest_programs += %D%/hello.elf         (built by make)
 #     guest_tests += tests/guest/thing.elf    (built and run by make check)
+# Its native twin (guest-kernel/arch.h) is made from the same file:
+#     guest_programs += %D%/hello.native.elf
 
 # guest-sdk/ has the same layout in the build tree and when it is installed:
 #     newlib/{include,lib}  lwip/ net/ include/{ringside,xen}  lib/  guest.lds
@@ -25,12 +27,15 @@ GUEST_CPPFLAGS = -nostdinc -isystem $(CC_INCLUDE) \
 	-D_POSIX_MONOTONIC_CLOCK=200112L \
 	-I$(top_srcdir)/include -I$(top_srcdir)/common -I$(top_srcdir)
 GUEST_CFLAGS = $(GUEST_CFLAGS_BASE) $(WARN_CFLAGS)
+# Which half of guest-kernel/arch is meant by what is inline.
+GUEST_ARCH_PV = -I$(top_srcdir)/guest-kernel/arch/pv
+GUEST_ARCH_NATIVE = -I$(top_srcdir)/guest-kernel/arch/native
 LWIP_CPPFLAGS = -I$(top_srcdir)/guest-kernel/net/include \
 	-isystem $(SDK)/lwip
 
 EXTRA_DIST += build-aux/sources.txt build-aux/get-source build-aux/get-newlib \
 	build-aux/ringside-cc.in build-aux/ringside-guest.pc.in \
-	$(guest_programs:.elf=.c) $(guest_tests:.elf=.c)
+	$(sort $(patsubst %.elf,%.c,$(guest_elfs:.native.elf=.elf)))
 
 # newlib and lwIP, before anything that includes their headers.
 BUILT_SOURCES += guest-sdk/newlib.stamp guest-sdk/lwip.stamp
@@ -79,9 +84,9 @@ guest-sdk/lib/liblwip-guest.a: $(lwip_objects)
 
 # The SDK in the build tree: what is elsewhere, by links.
 guest_libraries = guest-sdk/lib/libringside-guest.a \
-	guest-sdk/lib/liblwip-guest.a
+	guest-sdk/lib/libringside-guest-native.a guest-sdk/lib/liblwip-guest.a
 
-guest-sdk/lib/libringside-guest.a: guest-kernel/libringside-guest.a
+guest-sdk/lib/libringside-%.a: guest-kernel/libringside-%.a
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_GEN)cp $< $@ && $(RANLIB) $@
 
@@ -110,6 +115,8 @@ ringside-guest.pc: build-aux/ringside-guest.pc.in Makefile
 
 # Guest programs.
 guest_elfs = $(guest_programs) $(guest_tests)
+native_elfs = $(filter %.native.elf,$(guest_elfs))
+pv_elfs = $(filter-out %.native.elf,$(guest_elfs))
 noinst_DATA += guest-sdk/lib/liblwip-guest.a $(guest_programs)
 check_DATA += $(guest_tests)
 CLEANFILES += $(guest_elfs) $(guest_elfs:.elf=.d)
@@ -119,11 +126,18 @@ am__v_ELF_ = $(am__v_ELF_@AM_DEFAULT_V@)
 am__v_ELF_0 = @echo "  GUEST   " $@;
 am__v_ELF_1 =
 
-$(guest_elfs): %.elf: %.c ringside-cc $(guest_libraries) \
+guest_elf_flags = $(WARN_CFLAGS) -I$(top_srcdir)/common -I$(top_srcdir) \
+	-I$(top_srcdir)/libhypercall/guest -MD -MP -MT $@ -MF $(@:.elf=.d)
+
+$(pv_elfs): %.elf: %.c ringside-cc $(guest_libraries) guest-kernel/guest.lds
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_ELF)./ringside-cc $(guest_elf_flags) $(GUEST_ARCH_PV) -o $@ $<
+
+$(native_elfs): %.native.elf: %.c ringside-cc $(guest_libraries) \
 		guest-kernel/guest.lds
 	$(AM_V_at)$(MKDIR_P) $(@D)
-	$(AM_V_ELF)./ringside-cc $(WARN_CFLAGS) -I$(top_srcdir)/common \
-	    -I$(top_srcdir) -I$(top_srcdir)/libhypercall/guest -MD -MP -MT $@ -MF $*.d -o $@ $<
+	$(AM_V_ELF)./ringside-cc --native $(guest_elf_flags) \
+	    $(GUEST_ARCH_NATIVE) -o $@ $<
 
 -include $(wildcard $(guest_elfs:.elf=.d))
 

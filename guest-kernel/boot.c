@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
 #include "guest-kernel/console.h"
 #include "guest-kernel/events.h"
@@ -93,11 +94,12 @@ _Noreturn void boot(const struct start_info *si)
         vcpus[i].info = &shared_info->vcpu_info[i];
     }
     traps_init();
-    fsbase_init();
-    fsbase_set((uintptr_t)&tcb);
+    arch_fs_init();
+    arch_fs_set((uintptr_t)&tcb);
     clock_init();
     events_init();
     pages_init(si->pt_base, si->nr_pages << PAGE_SHIFT);
+    arch_memory_init(si->nr_pages << PAGE_SHIFT);
     heap_init();
     schedule_init();
     idle_init(0);

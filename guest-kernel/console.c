@@ -5,6 +5,7 @@
 #include "guest-kernel/console.h"
 
 #include "frontends/consfront.h"
+#include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
 #include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
@@ -58,7 +59,7 @@ void console_write(const char *s, size_t n)
         n -= written;
     }
     if (n)
-        hypercall_console_write(s, (unsigned int)n);
+        arch_log(s, n);
 }
 
 /* Waits for input and takes it over from the ring. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "guest-kernel/arch.h"
 #include "guest-kernel/events.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/upcall.h"
@@ -22,9 +23,6 @@ struct handler {
 
 static struct handler handlers[EVENT_PORTS];
 static unsigned int handlers_used;
-
-void upcall_entry(struct cpu_user_regs *regs); /* entry.S */
-void events_upcall(struct cpu_user_regs *regs);
 
 static void bit_set(xen_ulong_t *words, unsigned int n)
 {
@@ -77,31 +75,9 @@ void events_dispatch(void)
     kernel_unlock_masked();
 }
 
-void events_upcall(struct cpu_user_regs *regs)
-{
-    (void)regs;
-    events_dispatch();
-}
-
 bool in_upcall(void)
 {
     return this_vcpu()->upcall_depth != 0;
-}
-
-void upcalls_unmask(void)
-{
-    struct vcpu_info *v = this_vcpu_info();
-
-    for (;;) {
-        barrier();
-        WRITE_ONCE(v->evtchn_upcall_mask, 0);
-        xen_mb();
-        if (!READ_ONCE(v->evtchn_upcall_pending))
-            return;
-        WRITE_ONCE(v->evtchn_upcall_mask, 1);
-        barrier();
-        events_dispatch();
-    }
 }
 
 void event_mask(evtchn_port_t port)
@@ -198,7 +174,6 @@ void events_init(void)
 {
     for (unsigned int i = 0; i < EVENT_PORTS / WORD_BITS; i++)
         WRITE_ONCE(shared_info->evtchn_mask[i], ~0ul);
-    if (hypercall_set_event_callback(upcall_entry))
-        kernel_panic("the hypervisor refused the event callback");
+    arch_events_init();
     upcalls_unmask();
 }

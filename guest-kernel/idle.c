@@ -6,10 +6,9 @@
  * that lasted long says that polling was a waste, so it closes. A poll that was
  * preempted (two looks far apart) ends: somebody else needs the CPU.
  */
+#include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
-#include "guest-kernel/events.h"
 #include "guest-kernel/idle.h"
-#include "guest-kernel/kernel.h"
 #include "guest-kernel/scheduler.h"
 #include "guest-kernel/upcall.h"
 
@@ -175,7 +174,7 @@ static void set_timer(struct vcpu *cpu, uint64_t deadline, uint64_t now)
         (cpu->timer_armed > now && cpu->timer_armed <= deadline))
         return;
     cpu->timer_armed = deadline;
-    hypercall_set_timer(deadline);
+    arch_timer_set(deadline);
 }
 
 /* Another idle vCPU is up in time already. */
@@ -189,7 +188,7 @@ static bool somebody_wakes(uint64_t deadline)
 
 /*
  * What is told to an idle vCPU after it gave the lock up comes as an event, and
- * ends the block. SCHEDOP_block clears the mask in one step with looking.
+ * ends the wait.
  */
 static void block(uint64_t deadline, uint64_t now)
 {
@@ -202,7 +201,7 @@ static void block(uint64_t deadline, uint64_t now)
     cpu->wakes_at = deadline;
     cpu->idle = true;
     depth = kernel_unlock_all();
-    hypercall_sched_op(SCHEDOP_block, NULL, 0);
+    arch_wait();
     mask_only();
     kernel_lock_again(depth);
     cpu->idle = cpu->kicked = false;
@@ -234,18 +233,13 @@ deliver:
     mask_only();
 }
 
-static void timer_fired(evtchn_port_t port, void *arg)
+static void timer_fired(void)
 {
-    (void)port;
-    (void)arg;
     this_vcpu()->timer_armed = NEVER;
 }
 
 void idle_init(unsigned int vcpu)
 {
-    evtchn_port_t port;
-
     vcpus[vcpu].timer_armed = NEVER;
-    if (event_bind_virq(VIRQ_TIMER, vcpu, timer_fired, NULL, &port))
-        kernel_panic("no timer for vCPU %u", vcpu);
+    arch_timer_init(vcpu, timer_fired);
 }

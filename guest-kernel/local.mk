@@ -1,14 +1,15 @@
-# guest-kernel: the library that every guest is linked with. The frontends, the
-# network port and the file systems add their sources to it, in their local.mk:
-#     guest_kernel_libringside_guest_a_SOURCES += ...
+# guest-kernel: the library that every guest is linked with, twice: for
+# hypercalls (arch/pv) and for a bare processor (arch/native). The frontends, the
+# network port and the file systems add their sources to both, in their local.mk:
+#     guest_kernel_sources += ...
 
-noinst_LIBRARIES += %D%/libringside-guest.a
+noinst_LIBRARIES += %D%/libringside-guest.a %D%/libringside-guest-native.a
 
-%C%_libringside_guest_a_SOURCES = \
+guest_kernel_sources = %D%/arch.h \
 	%D%/balloon.c %D%/boot.c %D%/clock.c %D%/clock.h %D%/cmdline.c %D%/console.c \
 	%D%/console.h %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h \
-	%D%/file.c %D%/file.h %D%/fs.c %D%/fsbase.c %D%/grant_map.c %D%/grants.c \
-	%D%/grants.h %D%/guard.c %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \
+	%D%/file.c %D%/file.h %D%/fs.c %D%/grant_map.c %D%/grants.c \
+	%D%/grants.h %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \
 	%D%/libc.c %D%/libc.h %D%/lock.c %D%/libc_lock.c %D%/libc_posix.c %D%/libc_time.c %D%/pages.c \
 	%D%/pages.h %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c %D%/smp.c %D%/smp.h \
 	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h \
@@ -18,14 +19,30 @@ noinst_LIBRARIES += %D%/libringside-guest.a
 	%D%/xenbus_ring.c %D%/xenbus_ring.h %D%/xenbus_state.c \
 	%D%/xenbus_watch.c \
 	libhypercall/hypercall.h libhypercall/guest/carrier.h
-%C%_libringside_guest_a_CPPFLAGS = $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) \
+
+%C%_libringside_guest_a_SOURCES = $(guest_kernel_sources) \
+	%D%/arch/pv/arch_irq.h %D%/arch/pv/entry.S %D%/arch/pv/events.c \
+	%D%/arch/pv/guard.c %D%/arch/pv/traps.c
+%C%_libringside_guest_native_a_SOURCES = $(guest_kernel_sources) \
+	%D%/arch/native/arch_irq.h %D%/arch/native/descriptors.c \
+	%D%/arch/native/entry.S %D%/arch/native/interrupts.c \
+	%D%/arch/native/native.h %D%/arch/native/paging.c \
+	%D%/arch/native/serial.c %D%/arch/native/timer.c
+
+guest_kernel_cppflags = $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) \
 	-I$(top_srcdir)/libhypercall/guest
+guest_kernel_objects = $(%C%_libringside_guest_a_OBJECTS) \
+	$(%C%_libringside_guest_native_a_OBJECTS)
+%C%_libringside_guest_a_CPPFLAGS = $(guest_kernel_cppflags) $(GUEST_ARCH_PV)
 %C%_libringside_guest_a_CFLAGS = $(GUEST_CFLAGS)
 %C%_libringside_guest_a_CCASFLAGS = $(GUEST_CFLAGS)
-$(%C%_libringside_guest_a_OBJECTS): override CFLAGS =
-$(%C%_libringside_guest_a_OBJECTS): override CPPFLAGS =
-$(%C%_libringside_guest_a_OBJECTS): guest-sdk/newlib.stamp \
-	guest-sdk/lwip.stamp
+%C%_libringside_guest_native_a_CPPFLAGS = $(guest_kernel_cppflags) \
+	$(GUEST_ARCH_NATIVE)
+%C%_libringside_guest_native_a_CFLAGS = $(GUEST_CFLAGS)
+%C%_libringside_guest_native_a_CCASFLAGS = $(GUEST_CFLAGS)
+$(guest_kernel_objects): override CFLAGS =
+$(guest_kernel_objects): override CPPFLAGS =
+$(guest_kernel_objects): guest-sdk/newlib.stamp guest-sdk/lwip.stamp
 
 noinst_HEADERS += include/ringside/guest.h include/ringside/vchan.h
 

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "guest-kernel/arch.h"
 #include "guest-kernel/console.h"
-#include "libhypercall/hypercall.h"
 
 struct line {
     char text[256];
@@ -100,7 +100,7 @@ static void report(const char *before, const char *fmt, va_list ap,
     put_format(&l, fmt, &copy);
     va_end(copy);
     put_string(&l, after);
-    hypercall_console_write(l.text, l.n);
+    arch_log(l.text, l.n);
 }
 
 void console_report_line(const char *before, const char *fmt, va_list ap)

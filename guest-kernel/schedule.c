@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
 #include "guest-kernel/idle.h"
 #include "guest-kernel/kernel.h"
@@ -216,7 +217,7 @@ static void switch_to(struct vcpu *cpu, struct thread *prev,
     next->on = cpu;
     cpu->current = next;
     thread_tcb(next)->vcpu = cpu;
-    fsbase_set(next->fs_base);
+    arch_fs_set(next->fs_base);
     thread_switch(&prev->rsp, next->rsp);
     cpu = this_vcpu();
     cpu->lock_depth = prev->lock_depth;

@@ -74,8 +74,4 @@ void *thread_stack_top(const struct thread *t);
 void thread_announce_end(struct thread *t);
 struct tcb *thread_tcb(const struct thread *t);
 
-/* fsbase.c: the thread pointer, by instruction or hypercall. */
-void fsbase_init(void);
-void fsbase_set(uintptr_t base);
-
 #endif

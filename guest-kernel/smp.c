@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
 #include "guest-kernel/events.h"
 #include "guest-kernel/idle.h"
@@ -75,7 +76,7 @@ _Noreturn static void live(struct vcpu *cpu)
 
 _Noreturn void vcpu_begin(struct vcpu *cpu)
 {
-    fsbase_set(cpu->home->fs_base);
+    arch_fs_set(cpu->home->fs_base);
     kernel_lock_masked();
     cpu->online = true;
     live(cpu);

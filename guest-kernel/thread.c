@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest-kernel/arch.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/pages.h"
 #include "guest-kernel/scheduler.h"
@@ -231,7 +232,7 @@ _Noreturn void thread_start_main(void (*fn)(void))
     t->on = this_vcpu();
     t->on->current = t;
     thread_tcb(t)->vcpu = t->on;
-    fsbase_set(t->fs_base);
+    arch_fs_set(t->fs_base);
     stack_call(thread_stack_top(t), fn);
 }
 

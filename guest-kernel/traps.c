@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "guest-kernel/arch.h"
 #include "guest-kernel/console.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/scheduler.h"
@@ -17,16 +18,15 @@
 #include "guest-kernel/upcall.h"
 #include "libhypercall/hypercall.h"
 
-#define FRAMES_MAX     32
-#define PAGE_FAULT     14
-#define INVALID_OPCODE 6
-#define PF_WRITE       2u
-#define PF_FETCH       16u
-#define CALL_OPCODE    0xe8 /* call with a 32-bit distance behind it */
-#define CALL_BYTES     5
+#define FRAMES_MAX  32
+#define PAGE_FAULT  14
+#define PF_WRITE    2u
+#define PF_FETCH    16u
+#define CALL_OPCODE 0xe8 /* call with a 32-bit distance behind it */
+#define CALL_BYTES  5
 
 extern const struct ksym ksyms_start[], ksyms_end[]; /* guest.lds */
-extern char text_end[], image_start[], fsbase_insn[], fsbase_refused[];
+extern char text_end[], image_start[];
 
 static const char *const trap_names[32] = {
     [0] = "divide error",        [1] = "debug trap",
@@ -116,7 +116,7 @@ static void report_registers(const struct cpu_user_regs *r)
 
 static void report_page_fault(const struct cpu_user_regs *r)
 {
-    uintptr_t addr = this_vcpu_info()->arch.cr2;
+    uintptr_t addr = arch_fault_address();
     const struct thread *t = thread_current();
     const char *how = r->error_code & PF_FETCH   ? "execution"
                       : r->error_code & PF_WRITE ? "write"
@@ -176,11 +176,6 @@ static void begin_crash(void)
 
 static void trap_handler(struct cpu_user_regs *regs)
 {
-    if (regs->entry_vector == INVALID_OPCODE &&
-        regs->rip == (uintptr_t)fsbase_insn) {
-        regs->rip = (uintptr_t)fsbase_refused;
-        return;
-    }
     begin_crash();
     report_trap(regs);
     crash();
@@ -200,12 +195,5 @@ _Noreturn void kernel_panic(const char *fmt, ...)
 
 void traps_init(void)
 {
-    static const uint8_t vectors[] = { 0, 1, 3, 4, 6, 13, 14, 16, 17, 19 };
-    static struct trap_info table[sizeof(vectors) + 1];
-
-    for (size_t i = 0; i < sizeof(vectors); i++)
-        table[i] = (struct trap_info){ .vector = vectors[i],
-                                       .address = (uintptr_t)trap_handler };
-    if (hypercall_set_trap_table(table))
-        kernel_panic("the hypervisor refused the trap table");
+    arch_traps_init(trap_handler);
 }

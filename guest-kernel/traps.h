@@ -1,6 +1,6 @@
 /*
- * Traps of this guest. All that are not expected (fsbase.c) end it with a
- * report; see traps.c.
+ * Traps of this guest. All that the architecture does not expect (arch.h) end
+ * it with a report; see traps.c.
  */
 #ifndef RINGSIDE_GUEST_TRAPS_H
 #define RINGSIDE_GUEST_TRAPS_H

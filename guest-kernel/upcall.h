@@ -28,16 +28,9 @@ static inline struct vcpu_info *this_vcpu_info(void)
     return this_vcpu()->info;
 }
 
-/* For the kernel's own rooms of locks and vCPUs: the mask without the lock. */
-static inline bool mask_only(void)
-{
-    struct vcpu_info *v = this_vcpu_info();
-    bool was = READ_ONCE(v->evtchn_upcall_mask);
-
-    WRITE_ONCE(v->evtchn_upcall_mask, 1);
-    barrier();
-    return was;
-}
+/* For the kernel's own rooms of locks and vCPUs: the mask without the lock.
+ * static inline bool mask_only(void); returns whether it was set before. */
+#include "arch_irq.h"
 
 /* Masks upcalls; returns whether they were masked before. */
 static inline bool upcalls_mask(void)
@@ -48,12 +41,7 @@ static inline bool upcalls_mask(void)
     return was;
 }
 
-/*
- * Clears the mask alone, and delivers what became pending under it (here,
- * without a hypercall). An event that comes after the last look finds the mask
- * clear and is upcalled by the engine. Partner of the barrier: the engine sets
- * evtchn_upcall_pending before it tests the mask.
- */
+/* (arch) Clears the mask alone, and delivers what became pending under it. */
 void upcalls_unmask(void);
 
 static inline void upcalls_restore(bool was)

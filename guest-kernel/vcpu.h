@@ -39,6 +39,7 @@ struct vcpu {
     struct thread *current;
     struct thread *corpse; /* dead; buried by who runs next */
     struct thread *home;   /* its own thread; NULL: the only vCPU */
+    bool irqs_off;         /* arch/native: what `pushf` cannot tell */
     bool online;           /* threads may run here */
     bool wanted;           /* and shall (smp.c) */
     bool idle;             /* looks for nothing but a kick or an event */

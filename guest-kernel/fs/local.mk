@@ -1,6 +1,6 @@
 # guest-kernel/fs: file systems, part of the guest kernel's library.
 
-guest_kernel_libringside_guest_a_SOURCES += %D%/tar.c %D%/tar.h \
+guest_kernel_sources += %D%/tar.c %D%/tar.h \
 	%D%/tar_extended.c %D%/tar_format.c %D%/tar_index.h \
 	%D%/tar_scan.c %D%/tar_scan.h \
 	%D%/tarfs.c %D%/tarfs.h %D%/tarfs_file.c %D%/dirent.c

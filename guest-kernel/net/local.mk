@@ -1,6 +1,6 @@
 # guest-kernel/net: the port of lwIP, part of the guest kernel's library.
 
-guest_kernel_libringside_guest_a_SOURCES += %D%/ethif.c %D%/net.c %D%/net.h \
+guest_kernel_sources += %D%/ethif.c %D%/net.c %D%/net.h \
 	%D%/random.c %D%/socket.c %D%/socket_file.h %D%/socket_poll.c \
 	%D%/sys_arch.c %D%/timers.c %D%/timers.h
 
@@ -11,4 +11,4 @@ noinst_HEADERS += include/ringside/net.h \
 	%D%/include/netinet/tcp.h %D%/include/poll.h \
 	%D%/include/sys/dirent.h %D%/include/sys/socket.h
 
-guest_tests += tests/guest/net.elf
+guest_tests += tests/guest/net.elf tests/guest/net.native.elf

@@ -12,4 +12,16 @@ guest_tests += \
 	%D%/store.elf %D%/threads.elf %D%/time.elf \
 	%D%/smp.elf %D%/smp_crash.elf %D%/smp_exit.elf %D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
 
+# The same programs on the native twin of the kernel, in mode trap. (Those of
+# several vCPUs have none.)
+native_tests = abort argv balloon boot events exit7 exit_blocked exit_thread \
+	fault_divide fault_handler fault_hole fault_no_stack fault_null \
+	fault_run_data fault_stack fault_stack_thread fault_ud2 \
+	fault_write_text grants heap hypercalls interrupted leaks \
+	panic_blocking poll registers stdio store threads time vchan watchdog
+guest_tests += $(native_tests:%=%D%/%.native.elf)
+# And those of the instructions themselves.
+guest_tests += %D%/halted.native.elf %D%/instructions.native.elf \
+	%D%/unknown.native.elf
+
 EXTRA_DIST += %D%/tap.h

@@ -24,5 +24,5 @@ probe_headers = $(addprefix $(top_srcdir)/%D%/,agent.h probe.h request.h stream.
 		$(guest_libraries) guest-kernel/guest.lds
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_ELF)./ringside-cc $(WARN_CFLAGS) -I$(top_srcdir)/common \
-	    -I$(top_srcdir) -I$(top_srcdir)/libhypercall/guest -o $@ \
+	    -I$(top_srcdir) -I$(top_srcdir)/libhypercall/guest $(GUEST_ARCH_PV) -o $@ \
 	    $(addprefix $(top_srcdir)/,$(probe_guest_sources))

@@ -1,6 +1,8 @@
 /*
- * Guard pages: RAM pages that fault when touched.
+ * Guard pages, RAM pages that fault when touched: a hypercall changes what a
+ * page may be used for.
  */
+#include "guest-kernel/arch.h"
 #include "guest-kernel/pages.h"
 #include "libhypercall/hypercall.h"
 
@@ -9,6 +11,12 @@
 #define PTE_WRITE      0x002ull
 #define PTE_USER       0x004ull
 #define PTE_NO_EXECUTE (1ull << 63)
+
+/* The hypervisor has the page tables. */
+void arch_memory_init(uintptr_t end)
+{
+    (void)end;
+}
 
 int page_guard(void *addr)
 {
