@@ -1,10 +1,12 @@
 # examples: what it builds, tests and installs.
 
-guest_programs += %D%/hello/hello.elf %D%/echo-console/echo-console.elf
+# Each with its native twin, for mode trap.
+guest_programs += %D%/hello/hello.elf %D%/echo-console/echo-console.elf \
+	%D%/hello/hello.native.elf %D%/echo-console/echo-console.native.elf
 EXTRA_DIST += %D%/hello/README.md %D%/echo-console/README.md \
 	%D%/embed/README.md
 
-guest_programs += %D%/blkcheck/blkcheck.elf
+guest_programs += %D%/blkcheck/blkcheck.elf %D%/blkcheck/blkcheck.native.elf
 noinst_PROGRAMS += %D%/blkcheck/blkcheck-host
 %C%_blkcheck_blkcheck_host_SOURCES = %D%/blkcheck/blkcheck-host.c \
 	%D%/blkcheck/pattern.h
@@ -15,12 +17,14 @@ noinst_PROGRAMS += %D%/embed/embed
 %C%_embed_embed_LDADD = hypervisor/libringside.a $(SECCOMP_LIBS)
 system_tests += tests/system/embed.sh
 
-guest_programs += %D%/webserver/webserver.elf
+guest_programs += %D%/webserver/webserver.elf \
+	%D%/webserver/webserver.native.elf
 EXTRA_DIST += %D%/webserver/README.md %D%/webserver/site
 system_tests += tests/system/web.sh tests/system/three-guests.sh \
 	tests/system/tap.sh
 EXTRA_DIST += tests/system/net.bash
 
-guest_programs += %D%/vchan/ask.elf %D%/vchan/upper.elf
+guest_programs += %D%/vchan/ask.elf %D%/vchan/upper.elf \
+	%D%/vchan/ask.native.elf %D%/vchan/upper.native.elf
 EXTRA_DIST += %D%/vchan/README.md %D%/vchan/pair.sh %D%/vchan/peer.h
 system_tests += tests/system/vchan.sh

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -250,14 +252,44 @@ static int check_vcpus(const struct guest_config *c)
                     config_max_vcpus(c));
 }
 
+#define TWIN ".native.elf"
+
+/* In mode trap "hello.elf" means "hello.native.elf", if that stands beside it:
+ * both are made from one source. */
+static int find_twin(struct guest_config *c)
+{
+    size_t n = strlen(c->kernel), cut = strlen(".elf");
+    char path[PATH_MAX];
+
+    if (c->mode == MODE_PV || n < cut || strcmp(c->kernel + n - cut, ".elf"))
+        return 0;
+    if (snprintf(path, sizeof(path), "%.*s" TWIN, (int)(n - cut), c->kernel) >=
+            (int)sizeof(path) ||
+        access(path, R_OK) != 0)
+        return 0;
+    return config_set(&c->kernel, path);
+}
+
+static int check_mode(const struct guest_config *c)
+{
+    if (c->mode == MODE_PV || config_max_vcpus(c) == 1)
+        return 0;
+    return complain("a guest in mode trap has one vCPU, not %u",
+                    config_max_vcpus(c));
+}
+
 int check_guest(struct guest_config *c)
 {
     int err = check_kernel(c);
 
     if (err == 0)
         err = check_vcpus(c);
+    if (err == 0)
+        err = check_mode(c);
     if (err == 0 && c->name == NULL)
         err = name_after_kernel(c);
+    if (err == 0)
+        err = find_twin(c);
     if (err == 0)
         err = check_ramdisk(c);
     if (err == 0)

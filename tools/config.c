@@ -200,6 +200,11 @@ static int read_maxvcpus(struct parser *p, struct guest_config *c,
     return config_set_maxvcpus(c, p->file, s);
 }
 
+static int read_mode(struct parser *p, struct guest_config *c, const char *s)
+{
+    return config_set_mode(c, p->file, s);
+}
+
 static int read_kernel(struct parser *p, struct guest_config *c, const char *s)
 {
     (void)p;
@@ -272,6 +277,7 @@ static const struct {
     { "memory", read_memory, NULL },
     { "vcpus", read_vcpus, NULL },
     { "maxvcpus", read_maxvcpus, NULL },
+    { "mode", read_mode, NULL },
     { "kernel", read_kernel, NULL },
     { "ramdisk", read_ramdisk, NULL },
     { "cmdline", read_cmdline, NULL },

@@ -106,6 +106,19 @@ int config_set_maxvcpus(struct guest_config *c, const char *where,
     return read_count(where, "maxvcpus", s, &c->max_vcpus);
 }
 
+int config_set_mode(struct guest_config *c, const char *where, const char *s)
+{
+    static const char *const names[] = { "pv", "trap", "trap-stub" };
+
+    for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(s, names[i]) == 0) {
+            c->mode = (enum guest_mode)i;
+            return 0;
+        }
+    }
+    return complain("%s: mode '%s' is not pv, trap or trap-stub", where, s);
+}
+
 unsigned int config_max_vcpus(const struct guest_config *c)
 {
     return c->max_vcpus ? c->max_vcpus : c->vcpus;

@@ -229,6 +229,16 @@ static int open_image(const char *path, int *fd)
     return *fd >= 0 ? 0 : complain("cannot open %s: %s", path, strerror(errno));
 }
 
+static uint32_t creation_flags(const struct guest_config *c)
+{
+    static const uint32_t of_mode[] = {
+        [MODE_TRAP] = HYPERCALL_CREATE_TRAP,
+        [MODE_TRAP_STUB] = HYPERCALL_CREATE_TRAP | HYPERCALL_CREATE_TRAP_STUB,
+    };
+
+    return HYPERCALL_CREATE_STORE | HYPERCALL_CREATE_CONSOLE | of_mode[c->mode];
+}
+
 static int create_domain(struct guest *g, int kernel, int ramdisk,
                          int console_fd)
 {
@@ -236,7 +246,7 @@ static int create_domain(struct guest *g, int kernel, int ramdisk,
     struct hypercall_create hc = {
         .memory_kib = (uint64_t)c->memory_mib * 1024,
         .vcpus = config_max_vcpus(c),
-        .flags = HYPERCALL_CREATE_STORE | HYPERCALL_CREATE_CONSOLE,
+        .flags = creation_flags(c),
     };
     char why[256] = "";
     int err;

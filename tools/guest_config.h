@@ -48,6 +48,10 @@ struct vif_config {
 
 enum end_action { END_DESTROY, END_RESTART, END_PRESERVE };
 
+/* How its kernel gets at the processor: by hypercalls; by instructions that
+ * trap and are emulated; the same, some of them on the guest's side. */
+enum guest_mode { MODE_PV, MODE_TRAP, MODE_TRAP_STUB };
+
 #define CONFIG_MAX_VCPUS 8 /* what the hypervisor gives a domain */
 
 struct guest_config {
@@ -57,6 +61,7 @@ struct guest_config {
     char *cmdline; /* NULL: none */
     unsigned int memory_mib;
     unsigned int vcpus, max_vcpus; /* at the start, and ever; max 0: the same */
+    enum guest_mode mode;
     enum end_action on_poweroff, on_reboot, on_crash;
     struct disk_config disks[CONFIG_MAX_DISKS];
     unsigned int nr_disks;
@@ -92,6 +97,8 @@ int config_set_name(struct guest_config *c, const char *where, const char *s);
 int config_set_vcpus(struct guest_config *c, const char *where, const char *s);
 int config_set_maxvcpus(struct guest_config *c, const char *where,
                         const char *s);
+/* "pv", "trap" or "trap-stub". */
+int config_set_mode(struct guest_config *c, const char *where, const char *s);
 unsigned int config_max_vcpus(const struct guest_config *c);
 int config_set_memory(struct guest_config *c, const char *where, const char *s);
 

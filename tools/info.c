@@ -180,7 +180,10 @@ static int show_domain(const struct host *h, struct writer *w,
     put_number(w, "memory_kib", d.memory_kib);
     put_number(w, "vcpus", d.vcpus);
     put_number(w, "cpu_ns", d.cpu_ns);
+    put_string(w, "mode", d.native ? "trap" : "pv");
     put_number(w, "hypercalls", d.hypercalls);
+    if (d.native)
+        put_number(w, "traps", d.traps);
     put_number(w, "create_to_main_ns",
                d.main_ns > d.created_ns ? d.main_ns - d.created_ns : 0);
     put_number(w, "event_channels", d.ports);

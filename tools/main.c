@@ -17,6 +17,9 @@
     "  -m, --memory MIB     its memory; default: 16\n"                       \
     "  -u, --vcpus N        its virtual CPUs; default: 1\n"                  \
     "  -U, --maxvcpus N     as many may be added; default: none\n"           \
+    "  -M, --mode MODE      pv (default), or trap: its kernel's native "     \
+    "twin,\n"                                                                \
+    "                       by trap-and-emulate\n"                           \
     "  -e, --extra WORDS    appended to its command line, as are the ARGs\n" \
     "  -d, --disk SPEC      TARGET,FORMAT,VDEV,ACCESS as in "                \
     "xl-disk-configuration(5),\n"                                            \

@@ -117,6 +117,8 @@ static int set_guest_option(void *arg, int letter, const char *value)
         return config_set_vcpus(c, "--vcpus", value);
     case 'U':
         return config_set_maxvcpus(c, "--maxvcpus", value);
+    case 'M':
+        return config_set_mode(c, "--mode", value);
     case 'e':
         return config_add_words(c, value);
     case 'd':
@@ -138,9 +140,9 @@ static int set_guest_option(void *arg, int letter, const char *value)
     }
 }
 
-#define GUEST_NAMES                                                      \
-    "kernel", "ramdisk", "name", "memory", "vcpus", "maxvcpus", "extra", \
-        "disk", "vif", "quiet"
+#define GUEST_NAMES                                                     \
+    "kernel", "ramdisk", "name", "memory", "vcpus", "maxvcpus", "mode", \
+        "extra", "disk", "vif", "quiet"
 
 static const char *const run_names[] = { GUEST_NAMES, "engine" };
 static const char *const create_names[] = { GUEST_NAMES, "paused", "console" };
@@ -167,7 +169,7 @@ int options_guest(int argc, char **argv, bool is_create,
 {
     struct option_spec spec = {
         .letters =
-            is_create ? "k:r:n:m:u:U:e:d:v:qpc" : "k:r:n:m:u:U:e:d:v:qE:",
+            is_create ? "k:r:n:m:u:U:M:e:d:v:qpc" : "k:r:n:m:u:U:M:e:d:v:qE:",
         .names = is_create ? create_names : run_names,
         .set = set_nothing,
         .max = 1,
