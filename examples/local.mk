@@ -24,6 +24,11 @@ system_tests += tests/system/web.sh tests/system/three-guests.sh \
 	tests/system/tap.sh
 EXTRA_DIST += tests/system/net.bash
 
+guest_programs += %D%/sensitive/sensitive.elf \
+	%D%/sensitive/sensitive.native.elf
+EXTRA_DIST += %D%/sensitive/README.md
+system_tests += tests/system/trap.sh
+
 guest_programs += %D%/vchan/ask.elf %D%/vchan/upper.elf \
 	%D%/vchan/ask.native.elf %D%/vchan/upper.native.elf
 EXTRA_DIST += %D%/vchan/README.md %D%/vchan/pair.sh %D%/vchan/peer.h

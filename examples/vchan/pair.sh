@@ -2,6 +2,7 @@
 # Starts the two guests of this example and tells each who the other is.
 #     examples/vchan/pair.sh [WORD]...
 # From the top of the source tree, after a build; $BUILD is the build directory.
+# $UPPER_MODE and $ASK_MODE: pv or trap.
 set -e
 build=${BUILD:-build}
 ringside=$build/ringside
@@ -13,8 +14,9 @@ tell()
         xenstore-write "/local/domain/$1/data/peer" "$2"
 }
 
-"$ringside" create -q -n upper -k "$build/examples/vchan/upper.elf"
-"$ringside" create -q -n ask -k "$build/examples/vchan/ask.elf" --paused -- "$@"
+"$ringside" create -q -M "${UPPER_MODE:-pv}" -n upper -k "$build/examples/vchan/upper.elf"
+"$ringside" create -q -M "${ASK_MODE:-pv}" -n ask -k "$build/examples/vchan/ask.elf" \
+    --paused -- "$@"
 tell "$(number upper)" "$(number ask)"
 tell "$(number ask)" "$(number upper)"
 "$ringside" unpause ask

@@ -16,6 +16,7 @@
 
 unsigned int confine_flags;
 unsigned int confine_vcpus = 1;
+bool confine_native;
 
 /* ---- hosts ---- */
 
@@ -62,16 +63,31 @@ static void on_console(void *data, const char *bytes, size_t n)
     c->console[c->console_n] = '\0';
 }
 
+/* The probe with the note of a native kernel; the caller frees it. */
+static uint8_t *native_image(size_t n)
+{
+    uint8_t *image = malloc(n), *name;
+
+    memcpy(image, probe_image, n);
+    name = memmem(image, n, "Ringsid_", 8);
+    assert_non_null(name);
+    name[7] = 'e';
+    return image;
+}
+
 static uint16_t create(struct confined *c, uint64_t kib, const char *fmt,
                        va_list ap)
 {
+    size_t n = (size_t)(probe_image_end - probe_image);
+    uint8_t *native = confine_native ? native_image(n) : NULL;
     char cmdline[512];
     struct rs_domain_config dc = {
         .cmdline = cmdline,
         .memory_kib = kib,
         .vcpus = confine_vcpus,
-        .kernel = probe_image,
-        .kernel_size = (size_t)(probe_image_end - probe_image),
+        .kernel = native ? native : probe_image,
+        .kernel_size = n,
+        .flags = native ? RS_DOMAIN_TRAP : 0,
         .console = on_console,
         .data = c,
     };
@@ -79,6 +95,7 @@ static uint16_t create(struct confined *c, uint64_t kib, const char *fmt,
 
     vsnprintf(cmdline, sizeof(cmdline), fmt, ap);
     domid = rs_domain_create(c->h, &dc);
+    free(native);
     if (domid < 0)
         fail_msg("no domain: %s", rs_error(c->h));
     c->console_n = 0;

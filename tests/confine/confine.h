@@ -34,6 +34,8 @@ extern const uint8_t probe_image[], probe_image_end[];
 extern unsigned int confine_flags;
 /* vCPUs of the probes to boot. */
 extern unsigned int confine_vcpus;
+/* They are native kernels (RS_DOMAIN_TRAP). */
+extern bool confine_native;
 
 /* Setup and teardown of a test: *state is a struct confined. */
 int confine_setup(void **state);

@@ -42,7 +42,14 @@ __asm__(".section .text.page, \"ax\"\n"
         ".popsection\n"
         ".endm\n"
         "NOTE 5, .asciz \"xen-3.0\"\n"
-        "NOTE 2, .quad hypercall_page\n");
+        "NOTE 2, .quad hypercall_page\n"
+        /* One letter away from the note of a native kernel (confine.c). */
+        ".pushsection .note.Xen, \"a\", @note\n"
+        ".long 9, 4, 1\n"
+        ".asciz \"Ringsid_\"\n"
+        ".balign 4\n"
+        ".long 1\n"
+        ".popsection\n");
 
 _Noreturn void probe_main(struct start_info *si);
 

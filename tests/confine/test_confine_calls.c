@@ -87,6 +87,47 @@ static bool is_own(unsigned int nr)
     return false;
 }
 
+/* ---- exits of native kernels ---- */
+
+#define CALL_EXIT SANDBOX_CALL_EXIT
+#define INTERRUPT 1
+
+static void test_exit_of_a_paravirtual_guest(void **state)
+{
+    assert_int_equal(
+        result(*state, "call %x 1 0 %llx", CALL_EXIT, PROBE_SHARED),
+        -XEN_ENOSYS);
+}
+
+/* Where the stub says that the registers are is the guest's word. */
+static void test_exit_with_other_registers(void **state)
+{
+    static const uint64_t nowhere[] = { 0, 8, ~0ull, ~0ull - 100, 1ull << 46 };
+
+    confine_native = true;
+    for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++)
+        assert_int_equal(result(*state, "call %x %x 0 %llx", CALL_EXIT,
+                                INTERRUPT, (unsigned long long)nowhere[i]),
+                         -XEN_EFAULT);
+    assert_int_equal(result(*state, "call %x %x ffffffffffffffff %llx",
+                            CALL_EXIT, INTERRUPT, PROBE_SHARED),
+                     0);
+    confine_native = false;
+}
+
+/* A trap that is none, and whose handler is nowhere, ends it. */
+static void test_exit_with_a_forged_trap(void **state)
+{
+    struct rs_domain_info info;
+
+    confine_native = true;
+    info = confine_run(*state, "call %x 0 0 %llx", CALL_EXIT, PROBE_SHARED);
+    confine_native = false;
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_crash);
+    assert_non_null(strstr(info.crash, "lead to no handler"));
+    assert_true(survives(*state, "call 5011 0"));
+}
+
 /* ---- numbers ---- */
 
 /*
@@ -383,6 +424,9 @@ static void test_mprotect_of_the_stub(void **state)
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(test_exit_of_a_paravirtual_guest),
+        CASE(test_exit_with_other_registers),
+        CASE(test_exit_with_a_forged_trap),
         CASE(test_every_number),
         CASE(test_numbers_around),
         CASE(test_other_doors),

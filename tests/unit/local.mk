@@ -58,6 +58,12 @@ tests_fuzz_fuzz_hypercall_SOURCES = tests/fuzz/fuzz_hypercall.c $(fuzz_main)
 tests_fuzz_fuzz_hypercall_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_hypercall_LDADD = $(core_test_ldadd)
 
+fuzz_tests += tests/fuzz/fuzz_emulate
+tests_fuzz_fuzz_emulate_CPPFLAGS = $(core_test_cppflags) -I$(top_srcdir)/tests
+tests_fuzz_fuzz_emulate_SOURCES = tests/fuzz/fuzz_emulate.c $(fuzz_main)
+tests_fuzz_fuzz_emulate_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_emulate_LDADD = $(core_test_ldadd)
+
 fuzz_tests += tests/fuzz/fuzz_image
 tests_fuzz_fuzz_image_CPPFLAGS = $(core_test_cppflags)
 tests_fuzz_fuzz_image_SOURCES = tests/fuzz/fuzz_image.c $(fuzz_main)

@@ -12,7 +12,8 @@
 
 #include "stub.h"
 
-extern char __executable_start[], _end[];
+/* Of the linker: the stub itself. */
+extern __attribute__((visibility("hidden"))) char __executable_start[], _end[];
 
 #define CLI 0xfa
 #define STI 0xfb
