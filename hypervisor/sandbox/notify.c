@@ -355,8 +355,10 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
     case SANDBOX_CALL_EXIT:
         *value = emulate(sd->caller->vcpu, args);
         return ANSWER;
-    case SANDBOX_CALL_START: /* a guest that calls it again gets nothing */
     case SANDBOX_CALL_LOOK:
+        vcpu_publish_runstate(sd->caller->vcpu);
+        return ANSWER;
+    case SANDBOX_CALL_START: /* a guest that calls it again gets nothing */
         return ANSWER;
     default:
         *value =

@@ -46,16 +46,23 @@ static char thread_state(const struct sandbox_vcpu *sv)
 
 /* ---- up and down ---- */
 
+/* Who asks about itself waits for our answer, but does not sleep. */
+static bool is_asking(const struct sandbox_vcpu *sv)
+{
+    const struct sandbox_domain *sd = sv->vcpu->domain->engine;
+
+    return sd->in_call && sd->caller == sv;
+}
+
 /*
  * A stopped thread runs no guest code; neither does one in a call that we
  * have not answered (it ignores SIGSTOP until then, and stops right after).
  */
 bool sandbox_vcpu_stopped(const struct sandbox_vcpu *sv)
 {
-    const struct sandbox_domain *sd = sv->vcpu->domain->engine;
     char state;
 
-    if (!sv->tid || sv->held.waits || (sd->in_call && sd->caller == sv))
+    if (!sv->tid || sv->held.waits || is_asking(sv))
         return true;
     state = thread_state(sv);
     return state == 'T' || state == 't' || state == 'Z' || state == 'X';
@@ -103,7 +110,7 @@ static void read_place(const struct sandbox_vcpu *sv, struct vcpu_look *out)
     p = strrchr(buf, ')');
     if (!p || p[1] != ' ')
         return;
-    out->blocked = p[2] == 'S' || p[2] == 'D';
+    out->blocked = (p[2] == 'S' || p[2] == 'D') && !is_asking(sv);
     for (int i = 0; i < 37 && p; i++)
         p = strchr(p + 1, ' ');
     if (p)

@@ -8,7 +8,7 @@ guest_tests += \
 	%D%/fault_stack_thread.elf %D%/fault_ud2.elf \
 	%D%/fault_write_text.elf %D%/grants.elf %D%/heap.elf \
 	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf \
-	%D%/panic_blocking.elf %D%/poll.elf %D%/registers.elf %D%/stdio.elf \
+	%D%/panic_blocking.elf %D%/poll.elf %D%/registers.elf %D%/runstate.elf %D%/stdio.elf \
 	%D%/store.elf %D%/threads.elf %D%/time.elf \
 	%D%/smp.elf %D%/smp_crash.elf %D%/smp_exit.elf %D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
 
@@ -18,7 +18,7 @@ native_tests = abort argv balloon boot events exit7 exit_blocked exit_thread \
 	fault_divide fault_handler fault_hole fault_no_stack fault_null \
 	fault_run_data fault_stack fault_stack_thread fault_ud2 \
 	fault_write_text grants heap hypercalls interrupted leaks \
-	panic_blocking poll registers stdio store threads time vchan watchdog
+	panic_blocking poll registers runstate stdio store threads time vchan watchdog
 guest_tests += $(native_tests:%=%D%/%.native.elf)
 # And those of the instructions themselves.
 guest_tests += %D%/halted.native.elf %D%/instructions.native.elf \

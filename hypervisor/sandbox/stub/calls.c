@@ -174,6 +174,8 @@ static long vcpu_op(unsigned long cmd, unsigned long vcpu, unsigned long arg)
 
         stub.vcpu[vcpu].info = (void *)((op->mfn << PAGE_SHIFT) + op->offset);
     }
+    if (ret == 0 && cmd == VCPUOP_register_runstate_memory_area)
+        stub.vcpu[vcpu].has_runstate = true;
     return ret;
 }
 

@@ -35,6 +35,7 @@ struct stub_vcpu {
     bool ticking;             /* the tick timer is armed */
     bool sleeping;            /* in block or poll: the tick must not harvest */
     bool changing;            /* in a call that may change mappings */
+    bool has_runstate;        /* it is written down for the guest */
     bool trapped;             /* a trap handler of the guest is running */
     uint64_t board_deadline;  /* native: the same of its board's timer, */
     bool due;                 /* which has come */

@@ -142,6 +142,8 @@ static void on_tick(int sig, siginfo_t *info, struct ucontext *uc)
         stub_harvest();
     stub_check_timer();
     stub_arm_tick();
+    if (READ_ONCE(me->has_runstate))
+        sys3(SANDBOX_CALL_LOOK, 0, 0, 0);
     if (READ_ONCE(me->changing))
         return; /* the end of that call delivers */
     to_xen(&regs, &uc->uc_mcontext);
