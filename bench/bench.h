@@ -13,13 +13,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_MAX_RUNS 31
+#define BENCH_MAX_RUNS 201
+
+enum bench_form { BENCH_TEXT, BENCH_JSON, BENCH_CSV };
 
 struct bench_options {
-    bool json;
+    enum bench_form form;
     unsigned int runs;
     const char *guest; /* the ELF of bench/guest.c */
+    const char *plot;  /* a file for the chart, or NULL */
 };
+
+/* The guest of that file name which is installed beside o->guest. */
+void bench_guest_beside(const struct bench_options *o, const char *name,
+                        char *path, size_t n);
 
 /* Samples of one figure. */
 struct bench_series {
@@ -29,6 +36,13 @@ struct bench_series {
 
 void bench_add(struct bench_series *s, double value);
 double bench_median(const struct bench_series *s);
+/* The value that so many percent of the samples do not exceed. */
+double bench_percentile(const struct bench_series *s, unsigned int percent);
+
+/* ---- report.c: how figures are printed ---- */
+
+/* What a group begins with: column headings, or nothing. */
+void bench_begin(const struct bench_options *o);
 
 /*
  * Prints one figure: a line of a table, or one JSON object with name, median,
@@ -43,6 +57,7 @@ void bench_report(const struct bench_options *o, const char *name,
 int bench_boot(const struct bench_options *o);
 int bench_hypercall(const struct bench_options *o);
 int bench_event(const struct bench_options *o);
+int bench_grant(const struct bench_options *o);
 int bench_blk(const struct bench_options *o);
 int bench_net(const struct bench_options *o);
 int bench_vchan(const struct bench_options *o);
@@ -54,16 +69,12 @@ int bench_xenstore_hostile(const struct bench_options *o);
 /* CLOCK_MONOTONIC in ns. */
 uint64_t bench_now(void);
 
-/* Nanoseconds for one: getppid(); 8-byte write to an eventfd that an
- * edge-triggered epoll set watches; round trip of two processes over
- * eventfds. -1: it failed. */
-double native_syscall(void);
-double native_event_send(void);
-double native_event_round_trip(void);
+/* Keeps this process on one processor; -1: where it is. */
+void native_pin(int cpu);
 
-/* The same over a UNIX socket, 8 bytes; and one stream over it, Gbit/s. */
-double native_socket_round_trip(void);
-double native_socket_stream(uint64_t bytes);
+/* One stream over a UNIX socket from a child on `cpu`, Gbit/s; -1: it failed.
+ */
+double native_socket_stream(uint64_t bytes, int cpu);
 
 /* pread() of random 4 KiB blocks of an open file, per second. */
 double native_random_read(int fd, uint64_t bytes);

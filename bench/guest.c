@@ -5,23 +5,12 @@
  *
  *   idle            "main T" at once (T: system time), then nothing for ever
  *   devices         connects xvda and its network card, then nothing
- *   trap N          N hypercalls, "ns" for one
- *   send N          N event sends, "ns" for one
- *   pong            "ready P" (a port), then answers each event of the next
- *                   domain
- *   ping D P N      N round trips with port P of domain D, "ns" for one
  *   randread DEPTH  4 KiB reads of xvda, "iops"
- *   vecho           "ready 0", then sends back what the domain in data/peer
- *                   sends over a vchan
- *   vsink MIB       the same, but takes so much and sends one byte
- *   vping D 0 N     N round trips over the vchan of domain D, "ns" for one
- *   vsend D 0 MIB   so much into the vchan of domain D, "gbit" a second
  *   serve BYTES     sends as much to whoever connects to TCP port 5001
  */
 #include <ringside/blk.h>
 #include <ringside/guest.h>
 #include <ringside/net.h>
-#include <ringside/vchan.h>
 
 #include <lwip/sockets.h>
 
@@ -76,203 +65,6 @@ static int idle(char **argv)
     (void)argv;
     say_now("main");
     sleep_for_ever();
-}
-
-static int trap(char **argv)
-{
-    unsigned int n = (unsigned int)strtoul(argv[0], NULL, 10);
-    uint64_t start = rs_now();
-
-    for (unsigned int i = 0; i < n; i++)
-        hypercall_xen_version(XENVER_version, NULL, 0);
-    say("ns %.1f\n", (double)(rs_now() - start) / n);
-    return 0;
-}
-
-/* To a port of our own: what is sent arrives nowhere else. */
-static int send_events(char **argv)
-{
-    unsigned int n = (unsigned int)strtoul(argv[0], NULL, 10);
-    evtchn_port_t there, here;
-    uint64_t start;
-
-    if (hypercall_evtchn_alloc_unbound(DOMID_SELF, &there) ||
-        hypercall_evtchn_bind_interdomain(DOMID_SELF, there, &here))
-        return 1;
-    start = rs_now();
-    for (unsigned int i = 0; i < n; i++)
-        hypercall_evtchn_send(here);
-    say("ns %.1f\n", (double)(rs_now() - start) / n);
-    return 0;
-}
-
-static int own_domid(void)
-{
-    char *text;
-    int domid;
-
-    if (rs_store_read("domid", &text))
-        return -1;
-    domid = (int)strtol(text, NULL, 10);
-    free(text);
-    return domid;
-}
-
-static int pong(char **argv)
-{
-    struct rs_event *e;
-
-    (void)argv;
-    if (rs_event_listen((unsigned int)own_domid() + 1, &e))
-        return 1;
-    say("ready %u\n", rs_event_port(e));
-    for (;;) {
-        rs_event_wait(e, RS_FOREVER);
-        rs_event_notify(e);
-    }
-}
-
-static int ping(char **argv)
-{
-    unsigned int domid = (unsigned int)strtoul(argv[0], NULL, 10);
-    unsigned int port = (unsigned int)strtoul(argv[1], NULL, 10);
-    unsigned int n = (unsigned int)strtoul(argv[2], NULL, 10);
-    struct rs_event *e;
-    uint64_t start;
-
-    if (rs_event_connect(domid, port, &e))
-        return 1;
-    rs_event_wait(e, 10000000); /* a bind raises the port once */
-    start = rs_now();
-    for (unsigned int i = 0; i < n; i++) {
-        rs_event_notify(e);
-        rs_event_wait(e, RS_FOREVER);
-    }
-    say("ns %.1f\n", (double)(rs_now() - start) / n);
-    return 0;
-}
-
-/* ---- vchan ---- */
-
-#define VCHAN      "data/vchan"
-#define VCHAN_RING (256 * 1024)
-#define MIB        (1ull << 20)
-
-/* All n bytes. */
-static bool vchan_read_all(struct rs_vchan *v, char *buf, size_t n)
-{
-    while (n) {
-        long got = rs_vchan_read(v, buf, n);
-
-        if (got <= 0)
-            return false;
-        buf += got;
-        n -= (size_t)got;
-    }
-    return true;
-}
-
-static void peer_named(void *arg, const char *path)
-{
-    (void)path;
-    rs_semaphore_up(arg);
-}
-
-/* Who comes: the harness writes it into data/peer. */
-static unsigned int wait_for_peer(void)
-{
-    struct rs_semaphore *named = rs_semaphore_new(0);
-    struct rs_watch *w;
-    char *text;
-    unsigned int domid;
-
-    rs_store_watch("data/peer", peer_named, named, &w);
-    do
-        rs_semaphore_down(named, RS_FOREVER);
-    while (rs_store_read("data/peer", &text));
-    domid = (unsigned int)strtoul(text, NULL, 10);
-    free(text);
-    return domid;
-}
-
-static struct rs_vchan *vchan_for_peer(void)
-{
-    struct rs_vchan *v;
-
-    say("ready 0\n");
-    return rs_vchan_listen(wait_for_peer(), VCHAN, VCHAN_RING, VCHAN_RING,
-                           &v) == 0
-               ? v
-               : NULL;
-}
-
-static int vecho(char **argv)
-{
-    static char buf[VCHAN_RING / 2];
-    struct rs_vchan *v = vchan_for_peer();
-    long n = 1;
-
-    (void)argv;
-    while (v && n > 0) {
-        n = rs_vchan_read(v, buf, sizeof(buf));
-        if (n > 0)
-            n = rs_vchan_write(v, buf, (size_t)n);
-    }
-    sleep_for_ever();
-}
-
-static int vsink(char **argv)
-{
-    static char buf[VCHAN_RING / 2];
-    uint64_t bytes = strtoul(argv[0], NULL, 10) * MIB;
-    struct rs_vchan *v = vchan_for_peer();
-
-    for (uint64_t done = 0; v && done < bytes; done += sizeof(buf))
-        if (!vchan_read_all(v, buf, sizeof(buf)))
-            return 1;
-    if (v)
-        rs_vchan_write(v, "", 1);
-    sleep_for_ever();
-}
-
-static struct rs_vchan *vchan_to(const char *domid)
-{
-    struct rs_vchan *v;
-
-    if (rs_vchan_connect((unsigned int)strtoul(domid, NULL, 10), VCHAN,
-                         RS_FOREVER, &v))
-        return NULL;
-    return v;
-}
-
-static int vping(char **argv)
-{
-    unsigned int n = (unsigned int)strtoul(argv[2], NULL, 10);
-    struct rs_vchan *v = vchan_to(argv[0]);
-    uint64_t count = 0, start = rs_now();
-
-    for (unsigned int i = 0; i < n; i++)
-        if (!v || rs_vchan_write(v, &count, sizeof(count)) < 0 ||
-            !vchan_read_all(v, (char *)&count, sizeof(count)))
-            return 1;
-    say("ns %.1f\n", (double)(rs_now() - start) / n);
-    return 0;
-}
-
-static int vsend(char **argv)
-{
-    static char buf[VCHAN_RING / 2];
-    uint64_t bytes = strtoul(argv[2], NULL, 10) * MIB;
-    struct rs_vchan *v = vchan_to(argv[0]);
-    uint64_t start = rs_now();
-
-    for (uint64_t done = 0; v && done < bytes; done += sizeof(buf))
-        if (rs_vchan_write(v, buf, sizeof(buf)) < 0)
-            return 1;
-    if (!v || !vchan_read_all(v, buf, 1))
-        return 1;
-    say("gbit %.2f\n", (double)bytes * 8 / (double)(rs_now() - start));
-    return 0;
 }
 
 /* ---- block ---- */
@@ -390,10 +182,10 @@ static const struct {
     int words;
     int (*run)(char **argv);
 } jobs[] = {
-    { "devices", 0, devices },   { "idle", 0, idle },   { "trap", 1, trap },
-    { "send", 1, send_events },  { "pong", 0, pong },   { "ping", 3, ping },
-    { "randread", 1, randread }, { "serve", 1, serve }, { "vecho", 0, vecho },
-    { "vping", 3, vping },       { "vsend", 3, vsend }, { "vsink", 1, vsink },
+    { "devices", 0, devices },
+    { "idle", 0, idle },
+    { "randread", 1, randread },
+    { "serve", 1, serve },
 };
 
 int main(int argc, char **argv)

@@ -1,13 +1,19 @@
 # bench: `ringside bench` and its guest.
 ringside_SOURCES += \
 	%D%/bench.h %D%/verb.c %D%/report.c %D%/native.c \
-	%D%/session.h %D%/session.c %D%/calls.c %D%/boot.c %D%/io.c %D%/vchan.c \
+	%D%/machine.h %D%/machine.c %D%/session.h %D%/session.c %D%/boot.c \
+	%D%/io.c %D%/figures.h %D%/figures.c %D%/samples.h %D%/guest_say.h \
+	%D%/hypercall.c %D%/programs.c %D%/plot.c %D%/native_calls.c \
+	%D%/native_signals.c %D%/native_peers.c %D%/native_notify.c \
 	%D%/xb.h %D%/xenstore.c %D%/xb_peer.c %D%/xb_echo.c %D%/xb_pool.c \
 	%D%/xb_run.c %D%/xb_txn.c %D%/xb_many.c %D%/xb_watch.c \
 	%D%/xenstore_hostile.c
 ringside_CPPFLAGS += -DBENCH_GUEST='"$(benchdir)/guest.elf"' \
 	-DBENCH_XENSTORED='"$(sbindir)/ringside-xenstored"'
-guest_programs += %D%/guest.elf %D%/hostile.elf
+guest_programs += %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
+	%D%/hostile.elf
 benchdir = $(pkglibexecdir)/bench
-bench_DATA = %D%/guest.elf %D%/hostile.elf
+bench_DATA = %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
+	%D%/hostile.elf examples/blkcheck/blkcheck.elf \
+	examples/webserver/webserver.elf
 system_tests += tests/system/bench.sh

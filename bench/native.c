@@ -3,22 +3,18 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define LOOPS       100000
-#define ROUND_TRIPS 20000
-#define READS       200000
-#define BLOCK       4096
+#define READS 200000
+#define BLOCK 4096
 
 uint64_t bench_now(void)
 {
@@ -28,85 +24,15 @@ uint64_t bench_now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-double native_syscall(void)
+void native_pin(int cpu)
 {
-    uint64_t start = bench_now();
+    cpu_set_t one;
 
-    for (int i = 0; i < LOOPS; i++)
-        syscall(SYS_getppid);
-    return (double)(bench_now() - start) / LOOPS;
-}
-
-double native_event_send(void)
-{
-    struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
-    int fd = eventfd(0, EFD_NONBLOCK), ep = epoll_create1(0);
-    uint64_t one = 1, start;
-    bool ok = fd >= 0 && ep >= 0 && !epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
-
-    start = bench_now();
-    for (int i = 0; ok && i < LOOPS; i++)
-        ok = write(fd, &one, sizeof(one)) == (ssize_t)sizeof(one);
-    start = bench_now() - start;
-    close(ep);
-    close(fd);
-    return ok ? (double)start / LOOPS : -1;
-}
-
-/* Answers each count on `in` by one on `out`. */
-static void echo(int in, int out, int times)
-{
-    uint64_t n;
-
-    for (int i = 0; i < times; i++)
-        if (read(in, &n, sizeof(n)) != (ssize_t)sizeof(n) ||
-            write(out, &n, sizeof(n)) != (ssize_t)sizeof(n))
-            return;
-}
-
-double native_event_round_trip(void)
-{
-    int there = eventfd(0, 0), back = eventfd(0, 0);
-    uint64_t one = 1, start;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        echo(there, back, ROUND_TRIPS);
-        _exit(0);
-    }
-    start = bench_now();
-    if (pid > 0 && write(there, &one, sizeof(one)) > 0)
-        echo(back, there, ROUND_TRIPS);
-    start = bench_now() - start;
-    close(there);
-    close(back);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-    return pid > 0 ? (double)start / ROUND_TRIPS : -1;
-}
-
-double native_socket_round_trip(void)
-{
-    uint64_t count = 0, start;
-    pid_t pid = -1;
-    int fd[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
-        return -1;
-    start = bench_now();
-    pid = fork();
-    if (pid == 0) {
-        echo(fd[1], fd[1], ROUND_TRIPS);
-        _exit(0);
-    }
-    if (pid > 0 && write(fd[0], &count, sizeof(count)) > 0)
-        echo(fd[0], fd[0], ROUND_TRIPS - 1);
-    start = bench_now() - start;
-    close(fd[0]);
-    close(fd[1]);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-    return pid > 0 ? (double)start / ROUND_TRIPS : -1;
+    if (cpu < 0)
+        return;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof(one), &one);
 }
 
 double native_random_read(int fd, uint64_t bytes)
@@ -205,7 +131,7 @@ out:
     return got == bytes ? (double)bytes * 8 / (double)start : -1;
 }
 
-double native_socket_stream(uint64_t bytes)
+double native_socket_stream(uint64_t bytes, int cpu)
 {
     uint64_t start = bench_now(), got = 0;
     pid_t pid;
@@ -214,8 +140,10 @@ double native_socket_stream(uint64_t bytes)
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
         return -1;
     pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        native_pin(cpu);
         send_all(fd[1], bytes);
+    }
     close(fd[1]);
     got = receive_all(fd[0]);
     start = bench_now() - start;

@@ -20,16 +20,36 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static unsigned int sort(const struct bench_series *s, double *sorted)
+{
+    memcpy(sorted, s->value, s->n * sizeof(sorted[0]));
+    qsort(sorted, s->n, sizeof(sorted[0]), by_value);
+    return s->n;
+}
+
 double bench_median(const struct bench_series *s)
 {
     double sorted[BENCH_MAX_RUNS];
+    unsigned int n = sort(s, sorted);
 
-    if (s->n == 0)
+    if (n == 0)
         return 0;
-    memcpy(sorted, s->value, s->n * sizeof(sorted[0]));
-    qsort(sorted, s->n, sizeof(sorted[0]), by_value);
-    return s->n % 2 ? sorted[s->n / 2]
-                    : (sorted[s->n / 2 - 1] + sorted[s->n / 2]) / 2;
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+double bench_percentile(const struct bench_series *s, unsigned int percent)
+{
+    double sorted[BENCH_MAX_RUNS];
+    unsigned int n = sort(s, sorted);
+
+    return n ? sorted[(n * percent + 99) / 100 - 1] : 0;
+}
+
+void bench_begin(const struct bench_options *o)
+{
+    if (o->form == BENCH_TEXT)
+        printf("\n%-32s %10s %-7s %10s  %8s  baseline is\n", "figure", "median",
+               "", "baseline", "ratio");
 }
 
 static void report_json(const char *name, const struct bench_series *s,
@@ -45,18 +65,39 @@ static void report_json(const char *name, const struct bench_series *s,
     printf("\"runs\": %u}\n", s->n);
 }
 
+static void report_csv(const char *name, const struct bench_series *s,
+                       const char *unit, const struct bench_series *baseline,
+                       const char *what)
+{
+    printf("%s,%.6g,%s,", name, bench_median(s), unit);
+    if (baseline)
+        printf("%.6g,%.4g,", bench_median(baseline),
+               bench_median(s) / bench_median(baseline));
+    else
+        printf(",,");
+    printf("%u,\"%s\",,,,,\n", s->n, baseline ? what : "");
+}
+
+static void report_text(const char *name, const struct bench_series *s,
+                        const char *unit, const struct bench_series *baseline,
+                        const char *what)
+{
+    printf("%-32s %10.4g %-7s", name, bench_median(s), unit);
+    if (baseline)
+        printf(" %10.4g  %6.2f x  %s", bench_median(baseline),
+               bench_median(s) / bench_median(baseline), what);
+    putchar('\n');
+}
+
 void bench_report(const struct bench_options *o, const char *name,
                   const struct bench_series *s, const char *unit,
                   const struct bench_series *baseline, const char *what)
 {
-    if (o->json) {
+    if (o->form == BENCH_JSON)
         report_json(name, s, unit, baseline);
-    } else {
-        printf("%-32s %10.4g %-7s", name, bench_median(s), unit);
-        if (baseline)
-            printf(" %10.4g  %6.2f x  %s", bench_median(baseline),
-                   bench_median(s) / bench_median(baseline), what);
-        putchar('\n');
-    }
+    else if (o->form == BENCH_CSV)
+        report_csv(name, s, unit, baseline, what);
+    else
+        report_text(name, s, unit, baseline, what);
     fflush(stdout);
 }

@@ -16,20 +16,30 @@
 
 #define PATIENCE_MS 60000
 
-/* The first processor that we may use, or all that we might when we began. */
-static void place(enum bench_placement placement)
+/* All that we might use when we began. */
+static const cpu_set_t *all_cpus(void)
 {
     static cpu_set_t all;
-    cpu_set_t one;
-    int cpu = 0;
 
     if (CPU_COUNT(&all) == 0)
         sched_getaffinity(0, sizeof(all), &all);
-    while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &all))
-        cpu++;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    sched_setaffinity(0, sizeof(all), placement == BENCH_FREE ? &all : &one);
+    return &all;
+}
+
+int session_cpu(unsigned int n)
+{
+    for (int cpu = 0; cpu < 64; cpu++)
+        if (CPU_ISSET(cpu, all_cpus()) && n-- == 0)
+            return cpu;
+    return -1;
+}
+
+/* On the first processor, or on all. */
+static void place(enum bench_placement placement)
+{
+    sched_setaffinity(0, sizeof(cpu_set_t), all_cpus());
+    if (placement == BENCH_ONE_CPU)
+        native_pin(session_cpu(0));
 }
 
 int session_open(struct bench_session *s, enum bench_placement placement)
@@ -46,6 +56,7 @@ int session_open(struct bench_session *s, enum bench_placement placement)
     if (err)
         return complain("the host does not answer: %s", strerror(-err));
     s->boot_ns = bench_now() - info.uptime_ns;
+    s->guest_cpu = -1;
     return 0;
 }
 
@@ -75,6 +86,18 @@ static int configure(const struct bench_options *o, struct guest_config *c,
     return err ? err : check_guest(c);
 }
 
+static int pin(struct bench_session *s, struct bench_guest *g)
+{
+    int err = 0;
+
+    if (s->guest_cpu >= 0)
+        err = hypercall_vcpu_pin((domid_t)g->guest.d.domid, 0,
+                                 1ull << s->guest_cpu);
+    return err ? complain("cannot pin a guest to processor %d: %s",
+                          s->guest_cpu, strerror(-err))
+               : 0;
+}
+
 int session_start(struct bench_session *s, const struct bench_options *o,
                   struct bench_guest *g, const char *job, const char *disk,
                   const char *vif)
@@ -94,41 +117,38 @@ int session_start(struct bench_session *s, const struct bench_options *o,
     g->began_ns = bench_now();
     err = guest_create(&g->guest, &s->host, &g->config, ends[1]);
     close(ends[1]);
-    if (!err)
-        err = guest_start(&g->guest);
     if (err) {
         close(g->console);
         config_free(&g->config);
+        return err;
     }
+    err = pin(s, g);
+    if (!err)
+        err = guest_start(&g->guest);
+    if (err)
+        session_end(g);
     return err;
 }
 
-/* Finds a whole line "KEY VALUE" that was not taken yet. */
-static bool find_line(struct bench_guest *g, const char *key, double *value)
+/* A whole line that was not taken yet, its end marked by a NUL; NULL: none. */
+static const char *next_line(struct bench_guest *g)
 {
-    size_t n = strlen(key);
+    char *line = g->text + g->taken, *end = strchr(line, '\n');
 
-    for (char *p = g->text + g->taken; *p != '\0';) {
-        char *end = strchr(p, '\n');
-
-        if (!end)
-            return false;
-        if (!strncmp(p, key, n) && p[n] == ' ') {
-            *value = strtod(p + n, NULL);
-            g->taken = (size_t)(end + 1 - g->text);
-            return true;
-        }
-        p = end + 1;
-    }
-    return false;
+    if (!end)
+        return NULL;
+    *end = '\0';
+    g->taken = (size_t)(end + 1 - g->text);
+    return line;
 }
 
-int session_take(struct bench_guest *g, const char *key, double *value)
+/* Waits for a line; what it waits for is told if it does not come. */
+static int wait_line(struct bench_guest *g, const char *key, const char **line)
 {
     struct pollfd p = { .fd = g->console, .events = POLLIN };
     ssize_t n;
 
-    while (!find_line(g, key, value)) {
+    while ((*line = next_line(g)) == NULL) {
         if (g->len + 1 == sizeof(g->text))
             return complain("the bench guest says too much");
         if (poll(&p, 1, PATIENCE_MS) != 1)
@@ -137,11 +157,42 @@ int session_take(struct bench_guest *g, const char *key, double *value)
         n = read(g->console, g->text + g->len, sizeof(g->text) - 1 - g->len);
         if (n <= 0)
             return complain("the bench guest ended without '%s': %s", key,
-                            g->text);
+                            g->text + g->taken);
         g->len += (size_t)n;
         g->text[g->len] = '\0';
     }
     return 0;
+}
+
+int session_take(struct bench_guest *g, const char *key, double *value)
+{
+    size_t n = strlen(key);
+    const char *line;
+    int err;
+
+    do {
+        err = wait_line(g, key, &line);
+        if (err)
+            return err;
+    } while (strncmp(line, key, n) != 0 || line[n] != ' ');
+    *value = strtod(line + n, NULL);
+    return 0;
+}
+
+int session_lines(struct bench_guest *g, int (*take)(const char *line))
+{
+    const char *line;
+    int err;
+
+    for (;;) {
+        err = wait_line(g, "done", &line);
+        if (!err && !strcmp(line, "done"))
+            return 0;
+        if (!err)
+            err = take(line);
+        if (err)
+            return err;
+    }
 }
 
 void session_end(struct bench_guest *g)
@@ -178,29 +229,45 @@ static int tell_peer(struct bench_session *s, unsigned int domid,
     return 0;
 }
 
-int session_measure_pair(struct bench_session *s, const struct bench_options *o,
-                         const char *first, const char *second,
-                         const char *args, const char *key, double *value)
+static int start_second(struct bench_session *s, const struct bench_options *o,
+                        struct bench_pair *p)
 {
-    struct bench_guest a, b;
-    char job[64];
+    char job[128];
     double ready;
-    int err = session_start(s, o, &a, first, NULL, NULL);
+    int err = session_take(&p->a, "ready", &ready);
 
     if (err)
         return err;
-    err = session_take(&a, "ready", &ready);
-    if (!err) {
-        snprintf(job, sizeof(job), "%s %u %u %s", second, a.guest.d.domid,
-                 (unsigned int)ready, args);
-        err = session_start(s, o, &b, job, NULL, NULL);
-    }
-    if (!err) {
-        err = tell_peer(s, a.guest.d.domid, b.guest.d.domid);
-        if (!err)
-            err = session_take(&b, key, value);
-        session_end(&b);
-    }
-    session_end(&a);
+    snprintf(job, sizeof(job), "%s %u %u %s", p->second, p->a.guest.d.domid,
+             (unsigned int)ready, p->args ? p->args : "");
+    s->guest_cpu = p->b_cpu;
+    err = session_start(s, o, &p->b, job, NULL, NULL);
+    if (err)
+        return err;
+    err = tell_peer(s, p->a.guest.d.domid, p->b.guest.d.domid);
+    if (err)
+        session_end(&p->b);
     return err;
+}
+
+int session_start_pair(struct bench_session *s, const struct bench_options *o,
+                       struct bench_pair *p)
+{
+    int err;
+
+    s->guest_cpu = p->a_cpu;
+    err = session_start(s, o, &p->a, p->first, NULL, NULL);
+    if (err)
+        return err;
+    err = start_second(s, o, p);
+    if (err)
+        session_end(&p->a);
+    s->guest_cpu = -1;
+    return err;
+}
+
+void session_end_pair(struct bench_pair *p)
+{
+    session_end(&p->b);
+    session_end(&p->a);
 }

@@ -15,6 +15,7 @@
 struct bench_session {
     struct host host;
     uint64_t boot_ns; /* CLOCK_MONOTONIC at system time 0 */
+    int guest_cpu;    /* where guests to come are pinned, -1: placed as all */
 };
 
 struct bench_guest {
@@ -22,7 +23,7 @@ struct bench_guest {
     struct guest_config config;
     uint64_t began_ns; /* CLOCK_MONOTONIC: the toolstack's first step */
     int console;       /* our end of the pipe that it writes to */
-    char text[4096];
+    char text[8192];
     size_t len, taken;
 };
 
@@ -32,6 +33,10 @@ struct bench_guest {
  * they wake, and vary), or free, where both sides of a ring are to run.
  */
 enum bench_placement { BENCH_ONE_CPU, BENCH_FREE };
+
+/* The n-th processor that we may use, -1: there are fewer (or it is none of
+ * the first 64, which guests can be pinned to). */
+int session_cpu(unsigned int n);
 
 /* Places this process and starts a host: -EINVAL after a complaint. */
 int session_open(struct bench_session *s, enum bench_placement placement);
@@ -48,6 +53,9 @@ int session_start(struct bench_session *s, const struct bench_options *o,
 /* Waits for line "KEY …" and takes its value; -EINVAL after a complaint. */
 int session_take(struct bench_guest *g, const char *key, double *value);
 
+/* Takes all lines up to "done"; what take() returns, not 0, ends it. */
+int session_lines(struct bench_guest *g, int (*take)(const char *line));
+
 void session_end(struct bench_guest *g);
 
 /* start, one value, end. */
@@ -56,13 +64,18 @@ int session_measure(struct bench_session *s, const struct bench_options *o,
                     double *value);
 
 /*
- * Two guests: `first` says "ready V"; then `second` is started with the words
- * DOMID (the first's) V ARGS, and says what it measured. The first may count
- * on the second having the next domid, and finds it in data/peer once it is
- * there.
+ * Two guests: `a` does `first` and says "ready V"; then `b` is started with the
+ * words of `second` behind DOMID (a's) and V: "ping" and "N" make "ping D V N".
+ * The first may count on the second having the next domid, and finds it in
+ * data/peer once it is there. a_cpu, b_cpu: as guest_cpu.
  */
-int session_measure_pair(struct bench_session *s, const struct bench_options *o,
-                         const char *first, const char *second,
-                         const char *args, const char *key, double *value);
+struct bench_pair {
+    const char *first, *second, *args;
+    int a_cpu, b_cpu;
+    struct bench_guest a, b;
+};
+int session_start_pair(struct bench_session *s, const struct bench_options *o,
+                       struct bench_pair *p);
+void session_end_pair(struct bench_pair *p);
 
 #endif

@@ -15,17 +15,30 @@
 #include "tools/verbs.h"
 
 #include "bench.h"
+#include "figures.h"
+#include "machine.h"
 
+/* Some are a part of the table that hypercall prints. */
 static const struct group {
     const char *name;
     int (*run)(const struct bench_options *o);
+    unsigned int runs; /* by default */
+    enum { WHOLE, TABLE, PART } kind;
 } groups[] = {
-    { "boot", bench_boot },         { "hypercall", bench_hypercall },
-    { "event", bench_event },       { "blk", bench_blk },
-    { "net", bench_net },           { "vchan", bench_vchan },
-    { "xenstore", bench_xenstore },
+    { "boot", bench_boot, 7, WHOLE },
+    { "hypercall", bench_hypercall, 31, TABLE },
+    { "event", bench_event, 31, PART },
+    { "grant", bench_grant, 31, PART },
+    { "vchan", bench_vchan, 31, PART },
+    { "blk", bench_blk, 7, WHOLE },
+    { "net", bench_net, 7, WHOLE },
+    { "xenstore", bench_xenstore, 7, WHOLE },
 };
 #define NR_GROUPS (sizeof(groups) / sizeof(groups[0]))
+
+#define CSV_COLUMNS                                                \
+    "name,median,unit,baseline,ratio,runs,baseline_is,p99,p99_of," \
+    "cycles,syscalls,target\n"
 
 static int set_option(void *arg, int letter, const char *value)
 {
@@ -33,8 +46,12 @@ static int set_option(void *arg, int letter, const char *value)
     char *end;
     long n;
 
-    if (letter == 'j') {
-        o->json = true;
+    if (letter == 'j' || letter == 'c') {
+        o->form = letter == 'j' ? BENCH_JSON : BENCH_CSV;
+        return 0;
+    }
+    if (letter == 'p') {
+        o->plot = value;
         return 0;
     }
     n = strtol(value, &end, 10);
@@ -63,44 +80,80 @@ static int find_guest(char *path, size_t n)
     return complain("the bench guest is not there: %s", path);
 }
 
+void bench_guest_beside(const struct bench_options *o, const char *name,
+                        char *path, size_t n)
+{
+    const char *end = strrchr(o->guest, '/');
+
+    snprintf(path, n, "%.*s/%s", (int)(end - o->guest), o->guest, name);
+}
+
 static const struct group *find_group(const char *name)
 {
     for (size_t i = 0; i < NR_GROUPS; i++)
         if (!strcmp(groups[i].name, name))
             return &groups[i];
-    complain("no bench '%s'; there are boot, hypercall, event, blk, net, "
-             "vchan and xenstore",
+    complain("no bench '%s'; there are boot, hypercall, event, grant, vchan, "
+             "blk, net and xenstore",
              name);
     return NULL;
 }
 
-/* Those named, or all; a wrong name is told before anything is measured. */
+static int run_group(const struct group *g, const struct bench_options *o)
+{
+    struct bench_options own = *o;
+
+    if (!own.runs)
+        own.runs = g->runs;
+    if (g->kind == WHOLE)
+        bench_begin(&own);
+    return g->run(&own);
+}
+
+/* What can be told to be wrong before anything is measured. */
+static int check(char **names, int n, const struct bench_options *o)
+{
+    bool has_table = n == 0;
+
+    for (int i = 0; i < n; i++) {
+        const struct group *g = find_group(names[i]);
+
+        if (!g)
+            return -EINVAL;
+        has_table |= g->kind == TABLE;
+    }
+    if (o->plot && !has_table)
+        return complain("--plot draws the figures of the bench 'hypercall'");
+    return o->plot ? plot_check(o->plot) : 0;
+}
+
+/* Those named, or all. */
 static int run_groups(char **names, int n, const struct bench_options *o)
 {
-    int err = 0;
+    int err = check(names, n, o);
 
-    for (int i = 0; i < n; i++)
-        if (!find_group(names[i]))
-            return -EINVAL;
-    if (!o->json)
-        printf("%-32s %10s %-7s %10s  %8s  baseline is\n", "figure", "median",
-               "", "baseline", "ratio");
+    if (err)
+        return err;
+    machine_print(o);
+    if (o->form == BENCH_CSV)
+        printf(CSV_COLUMNS);
     for (int i = 0; i < n && !err; i++)
-        err = find_group(names[i])->run(o);
+        err = run_group(find_group(names[i]), o);
     for (size_t i = 0; n == 0 && i < NR_GROUPS && !err; i++)
-        err = groups[i].run(o);
+        if (groups[i].kind != PART)
+            err = run_group(&groups[i], o);
     return err;
 }
 
 int verb_bench(int argc, char **argv)
 {
-    static const char *const names[] = { "json", "runs" };
-    const struct option_spec spec = { .letters = "jr:",
+    static const char *const names[] = { "json", "csv", "plot", "runs" };
+    const struct option_spec spec = { .letters = "jcp:r:",
                                       .names = names,
                                       .set = set_option,
                                       .max = NR_GROUPS,
                                       .wants = "names of benches" };
-    struct bench_options o = { .runs = 7 };
+    struct bench_options o = { .form = BENCH_TEXT };
     char guest[PATH_MAX];
     int rest, err;
 

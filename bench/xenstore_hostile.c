@@ -215,14 +215,12 @@ static int share(struct xs_handle *xs)
 
 static int open_field(struct field *f, const struct bench_options *o)
 {
-    const char *end = strrchr(o->guest, '/');
     int err = session_open(&f->session, BENCH_FREE);
 
     if (err)
         return err;
     f->options = *o;
-    snprintf(f->hostile, sizeof(f->hostile), "%.*s/hostile.elf",
-             (int)(end - o->guest), o->guest);
+    bench_guest_beside(o, "hostile.elf", f->hostile, sizeof(f->hostile));
     f->options.guest = f->hostile;
     f->fd = store_connect(f->session.host.rundir);
     err = f->fd < 0 ? f->fd : share(f->session.host.xs);

@@ -1,11 +1,11 @@
-#!/bin/bash
-# `ringside bench --json`: one object a line, with the names that programs
-# read. One short run of each group: what the figures are is not judged here.
-set -u
-ringside=$abs_top_builddir/ringside
+# `ringside bench`: the names that programs read, in each form of output, and
+# what it says to mistakes. One short run of each group: what the figures are
+# is not judged here.
+. "$(dirname "$0")/tap.bash"
+
+number='[0-9.e+-]+'
 names="boot.create_to_main boot.create_to_connected boot.kib_per_guest
-hypercall.trap event.send event.pingpong blk.randread4k_qd1
-blk.randread4k_qd32 net.tcp_nat vchan.rtt vchan.throughput"
+blk.randread4k_qd1 blk.randread4k_qd32 net.tcp_nat"
 for load in read write directory100 mkdir txn_private; do
     for clients in 1 8 64; do
         name=xenstore.${load}_$clients
@@ -22,26 +22,108 @@ for name in mkdir_8_last bytes_per_node bytes_per_sibling rm_100000_ms \
     guest_read_p99_us guest_read_p99_hostile_us; do
     names="$names xenstore.$name"
 done
-n=0
 
-ok()
-{
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
-}
-
-out=$(mktemp) || exit 99
-trap 'rm -f "$out"' EXIT
-timeout 300 "$ringside" bench --json --runs 1 >"$out"
-ok $? "bench runs"
-for name in $names; do
-    line=$(grep "\"name\": \"$name\"" "$out")
-    [[ $line =~ ^\{.*\"median\":\ [0-9.e+]+,\ \"unit\":\ \"[^\"]+\",\ \"baseline\":\ ([0-9.e+]+|null),\ \"ratio\":\ ([0-9.e+-]+|null),\ \"runs\":\ 1\}$ ]]
-    ok $? "$name"
+# What one guest, or two on one processor, can be asked for.
+timed="native.call native.vdso_clock hypercall.native_syscall
+native.eventfd_write native.eventfd_epoll_write native.gp_signal
+native.fault_signal native.timer_signal native.memcpy4k native.mmap_page
+native.notify native.pipe_pingpong native.eventfd_pingpong hypercall.trap
+hypercall.direct_send guest.page_fault guest.timer guest.timer_idle
+guest.thread_switch event.send event.pingpong_block grant.copy64 grant.copy1k
+grant.copy4k grant.copy64k grant.kept4k grant.map_unmap grant.map_unmap4
+grant.map_unmap16 grant.map_unmap64 grant.map_unmap256"
+for n in 1 2 4 8 16 32 64 128 256; do
+    timed="$timed hypercall.multicall$n"
 done
-[ "$(wc -l <"$out")" = "$(wc -w <<<"$names")" ]
-ok $? "nothing else is printed"
-"$ringside" bench hypercall nonsense >"$out" 2>&1
-[ $? = 1 ] && [ "$(wc -l <"$out")" = 1 ]
-ok $? "an unknown bench is one line"
-echo "1..$n"
+for op in cli sti hlt in out rdmsr wrmsr invlpg lidt; do
+    timed="$timed hypercall.pv_$op"
+done
+# What needs a second processor, or what is not there on every host.
+across="native.pipe_pingpong_across native.eventfd_pingpong_across
+native.socket_pingpong_across native.word_pingpong
+event.pingpong_block_across event.pingpong_poll vchan.rtt"
+rates="program.blkcheck program.webserver"
+optional="native.socket_stream vchan.throughput hypercall.ring
+program.blkcheck_trap program.webserver_trap"
+for op in cli sti hlt in out rdmsr wrmsr invlpg lidt lgdt mov_cr3; do
+    optional="$optional hypercall.emulated_$op"
+done
+[ "$(nproc)" -gt 1 ] && { timed="$timed $across" across=; }
+
+out=$tmp/out
+has() { # PATTERN: some line is that
+    local line
+    while read -r line; do [[ $line =~ $1 ]] && return 0; done <"$out"
+    return 1
+}
+lines() { grep -vc '^#' "$out"; }
+common="\"unit\": \"[^\"]+\", \"baseline\": ($number|null)"
+common="$common, \"ratio\": ($number|null), \"runs\": 1"
+
+timeout 300 "$ringside" bench --json --runs 1 >"$out"
+point $? 'bench runs'
+ok 'the machine is the first line' \
+    eval "head -n 1 '$out' | grep -q '^{\"machine\": {.*\"tsc_mhz\": [1-9].*}}$'"
+for name in $names; do
+    ok "$name" has "^\{\"name\": \"$name\", \"median\": $number, $common\}\$"
+done
+for name in $timed; do
+    ok "$name" has "^\{\"name\": \"$name\", \"median\": $number, $common, \
+\"p99\": $number, \"cycles\": $number, \"p99_of\": [1-9][0-9]*, \
+\"syscalls\": $number.*\}\$"
+done
+for name in $rates; do
+    ok "$name" has "^\{\"name\": \"$name\", \"median\": $number, $common, .*\}\$"
+done
+for name in $across $optional; do
+    ok "$name, or why not" has "^\{\"name\": \"$name\", \"median\": \
+($number, $common, .*|null, \"left_out\": \"[^\"]+\")\}\$"
+done
+wanted=$(wc -w <<<"machine $names $timed $rates $across $optional")
+is 'nothing else is printed' "$(lines)" "$wanted"
+
+timeout 60 "$ringside" bench --csv --runs 2 grant >"$out"
+point $? 'a part of the table, as CSV'
+like 'the machine is in comments' "$(head -n 1 "$out")" '^# machine '
+like 'the columns have names' "$(grep -v '^#' "$out" | head -n 1)" \
+    '^name,median,unit,'
+ok 'as many as the figures have' \
+    eval "awk -F, '/^#/ { next } n && NF != n { exit 1 } { n = NF }' '$out'"
+is 'nothing but grants' "$(grep -v '^#' "$out" | grep -vc '^grant\.')" 1
+
+if command -v gnuplot >/dev/null; then
+    timeout 60 "$ringside" bench hypercall --runs 1 \
+        --plot "$tmp/chart.svg" >"$out"
+    point $? 'the table, and a chart'
+    like 'which is SVG' "$(head -n 2 "$tmp/chart.svg")" '<svg|<\?xml'
+    ok 'names the machine' grep -q 'TSC' "$tmp/chart.svg"
+    ok 'and its figures' grep -q 'hypercall.trap' "$tmp/chart.svg"
+else
+    points=$((points + 1))
+    echo "ok $points - a chart # SKIP gnuplot is not installed"
+fi
+
+search=$PATH
+refused() { # TEXT PATTERN ARG...: one line, exit status 1, no figure
+    local text=$1 pattern=$2 status
+    shift 2
+    timeout 60 env PATH="$search" "$ringside" bench "$@" >"$out" 2>&1
+    status=$?
+    is "$text: exit status" $status 1
+    is "$text: one line" "$(wc -l <"$out")" 1
+    like "$text: which says it" "$(cat "$out")" "$pattern"
+}
+refused 'an unknown bench' "no bench 'nonsense'" hypercall nonsense
+refused 'no runs' '--runs 0: a number' --runs 0
+refused 'runs that are none' '--runs x: a number' --runs x
+refused 'more than there may be' '--runs 1000: a number' --runs 1000
+refused 'a chart of something else' '--plot draws' boot --plot "$tmp/x.svg"
+search=/nowhere
+refused 'no gnuplot' 'needs gnuplot' hypercall --plot "$tmp/x.svg"
+search=$PATH
+if command -v gnuplot >/dev/null; then
+    refused 'a chart that cannot be written' '--plot /nowhere/x.svg: No such' \
+        hypercall --plot /nowhere/x.svg
+fi
+
+finish

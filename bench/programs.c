@@ -1,0 +1,359 @@
+/*
+ * Whole programs: what the patch of the kernel buys in the end. blkcheck fills
+ * and verifies a disk on tmpfs; the web server answers requests over NAT. The
+ * guest is on one processor, the driver domain and the client on the other.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "figures.h"
+#include "session.h"
+#include "tools/say.h"
+
+#define DISK_BYTES  (32 << 20)
+#define FILE_BYTES  4096
+#define REQUESTS    1000u
+#define CONNECTIONS 4u
+#define PATIENCE_NS 60000000000u
+#define PATIENCE_MS 10000
+
+/*
+ * The same programs are built twice: from the patched kernel, and as its
+ * native twin, whose privileged instructions trap. Where the twin's ELF is
+ * missing its figures are left out.
+ */
+static const struct mode {
+    const char *elf;                  /* behind the program's name */
+    const char *blkcheck, *webserver; /* the figures */
+} modes[] = {
+    { ".elf", "program.blkcheck", "program.webserver" },
+    { "-native.elf", "program.blkcheck_trap", "program.webserver_trap" },
+};
+#define NR_MODES (sizeof(modes) / sizeof(modes[0]))
+
+struct server {
+    struct bench_guest guest;
+    bool runs;
+    int fd[CONNECTIONS];
+    size_t answer; /* bytes of one */
+};
+
+struct programs {
+    struct bench_session *session;
+    const struct bench_options *options;
+    char disk[64], site[64]; /* files on tmpfs */
+    struct server server[NR_MODES];
+};
+
+/* ---- files ---- */
+
+/* In a build tree programs are among the examples. False: not built. */
+static bool find_program(const struct bench_options *o, const char *name,
+                         const char *elf, char *path, size_t n)
+{
+    char file[96];
+
+    snprintf(file, sizeof(file), "%s%s", name, elf);
+    bench_guest_beside(o, file, path, n);
+    if (access(path, R_OK) == 0)
+        return true;
+    snprintf(file, sizeof(file), "../examples/%s/%s%s", name, name, elf);
+    bench_guest_beside(o, file, path, n);
+    return access(path, R_OK) == 0;
+}
+
+static int make_file(char *path, size_t n)
+{
+    int fd;
+
+    snprintf(path, n, "/dev/shm/ringside-bench-XXXXXX");
+    fd = mkstemp(path);
+    if (fd < 0) {
+        path[0] = '\0';
+        return complain("cannot make a disk image on tmpfs (/dev/shm)");
+    }
+    return fd;
+}
+
+static int make_disk(struct programs *p)
+{
+    int fd = make_file(p->disk, sizeof(p->disk)), err;
+
+    if (fd < 0)
+        return fd;
+    err = ftruncate(fd, DISK_BYTES);
+    close(fd);
+    return err ? complain("no room for a disk image on tmpfs") : 0;
+}
+
+/* A tar archive with the one file index.html. */
+static int make_site(struct programs *p)
+{
+    static char tar[512 + FILE_BYTES + 1024];
+    int fd = make_file(p->site, sizeof(p->site));
+    unsigned int sum = 8 * ' ';
+    ssize_t n;
+
+    if (fd < 0)
+        return fd;
+    memset(tar, 0, sizeof(tar));
+    memset(tar + 512, 'x', FILE_BYTES);
+    strcpy(tar, "index.html");
+    strcpy(tar + 100, "0000644");
+    snprintf(tar + 124, 12, "%011o", FILE_BYTES);
+    strcpy(tar + 136, "00000000000");
+    tar[156] = '0';
+    memcpy(tar + 257, "ustar\00000", 8);
+    for (int i = 0; i < 512; i++)
+        sum += (unsigned char)tar[i];
+    snprintf(tar + 148, 8, "%06o", sum);
+    n = write(fd, tar, sizeof(tar));
+    close(fd);
+    return n == (ssize_t)sizeof(tar) ? 0
+                                     : complain("no room for a site on tmpfs");
+}
+
+/* ---- blkcheck ---- */
+
+static int wait_end(struct bench_guest *g, double *ms)
+{
+    struct hypercall_info info;
+    enum guest_end end;
+
+    while ((end = guest_look(&g->guest, &info)) == GUEST_LIVES) {
+        if (bench_now() - g->began_ns > PATIENCE_NS)
+            return complain("blkcheck does not end");
+        guest_wait(&g->guest, 100);
+        guest_drain(&g->guest);
+    }
+    *ms = (double)(bench_now() - g->began_ns) / 1e6;
+    if (end != GUEST_POWEROFF || info.exit_status != 0)
+        return complain("blkcheck failed");
+    return 0;
+}
+
+static int run_blkcheck(struct programs *p, const struct mode *m)
+{
+    struct bench_options o = *p->options;
+    char path[512], disk[96];
+    struct bench_guest g;
+    double ms = 0;
+    int err;
+
+    if (!find_program(p->options, "blkcheck", m->elf, path, sizeof(path))) {
+        figure_leave_out(m->blkcheck, "that program is not built");
+        return 0;
+    }
+    o.guest = path;
+    snprintf(disk, sizeof(disk), "%s,raw,xvda,w", p->disk);
+    err = session_start(p->session, &o, &g, "--fill", disk, NULL);
+    if (err)
+        return err;
+    err = wait_end(&g, &ms);
+    session_end(&g);
+    if (!err)
+        figure_add_value(m->blkcheck, ms);
+    return err;
+}
+
+/* ---- the web server ---- */
+
+static const char request[] = "GET /index.html HTTP/1.1\r\nHost: bench\r\n\r\n";
+
+static bool ask(int fd)
+{
+    return send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) ==
+           (ssize_t)sizeof(request) - 1;
+}
+
+static int connect_to(uint16_t port)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Asks once, and learns how long an answer is. 0: there is none (yet). */
+static size_t first_answer(int fd)
+{
+    static char text[FILE_BYTES + 1024];
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    size_t got = 0;
+    char *body;
+    ssize_t n;
+
+    if (!ask(fd))
+        return 0;
+    while (poll(&p, 1, PATIENCE_MS) == 1) {
+        n = read(fd, text + got, sizeof(text) - 1 - got);
+        if (n <= 0)
+            return 0;
+        got += (size_t)n;
+        text[got] = '\0';
+        body = strstr(text, "\r\n\r\n");
+        if (body && got == (size_t)(body + 4 - text) + FILE_BYTES)
+            return strncmp(text, "HTTP/1.1 200", 12) ? 0 : got;
+    }
+    return 0;
+}
+
+/* The guest's port is there a little after the guest. */
+static int connect_server(struct server *s)
+{
+    uint16_t port = s->guest.config.vifs[0].forwards[0].host_port;
+    int fd;
+
+    for (int tries = 0; !s->answer && tries < 100; tries++) {
+        fd = connect_to(port);
+        s->answer = fd >= 0 ? first_answer(fd) : 0;
+        if (fd >= 0)
+            close(fd);
+        if (!s->answer)
+            usleep(20000);
+    }
+    for (unsigned int i = 0; i < CONNECTIONS; i++)
+        s->fd[i] = s->answer ? connect_to(port) : -1;
+    return s->answer && s->fd[CONNECTIONS - 1] >= 0
+               ? 0
+               : complain("the web server does not answer");
+}
+
+static int start_server(struct programs *p, const struct mode *m,
+                        struct server *s)
+{
+    struct bench_options o = *p->options;
+    char path[512], disk[96];
+    int err;
+
+    if (!find_program(p->options, "webserver", m->elf, path, sizeof(path))) {
+        figure_leave_out(m->webserver, "that program is not built");
+        return 0;
+    }
+    o.guest = path;
+    snprintf(disk, sizeof(disk), "%s,raw,xvda,r", p->site);
+    err = session_start(p->session, &o, &s->guest, "80", disk,
+                        "type=nat,forward=tcp:0:80");
+    s->runs = !err;
+    return err ? err : connect_server(s);
+}
+
+/* Every connection has one request out until `left` are answered. */
+static int load(struct server *s, unsigned int left)
+{
+    static char buf[64 * 1024];
+    struct pollfd p[CONNECTIONS];
+    size_t have[CONNECTIONS] = { 0 };
+    unsigned int asked = CONNECTIONS;
+
+    for (unsigned int i = 0; i < CONNECTIONS; i++) {
+        p[i] = (struct pollfd){ .fd = s->fd[i], .events = POLLIN };
+        if (!ask(s->fd[i]))
+            return complain("the web server hung up");
+    }
+    while (left) {
+        if (poll(p, CONNECTIONS, PATIENCE_MS) < 1)
+            return complain("the web server does not answer any more");
+        for (unsigned int i = 0; i < CONNECTIONS; i++) {
+            ssize_t n = p[i].revents ? read(p[i].fd, buf, sizeof(buf)) : 0;
+
+            if (n <= 0 && p[i].revents)
+                return complain("the web server hung up");
+            have[i] += (size_t)n;
+            if (have[i] < s->answer)
+                continue;
+            have[i] -= s->answer;
+            left--;
+            if (asked++ < REQUESTS && !ask(p[i].fd))
+                return complain("the web server hung up");
+        }
+    }
+    return 0;
+}
+
+static int run_webserver(struct server *s, const char *figure)
+{
+    uint64_t start = bench_now();
+    int err;
+
+    if (!s->runs)
+        return 0;
+    err = load(s, REQUESTS);
+    if (!err)
+        figure_add_value(figure,
+                         REQUESTS / ((double)(bench_now() - start) / 1e9));
+    return err;
+}
+
+/* ---- all ---- */
+
+struct programs *programs_begin(struct bench_session *s,
+                                const struct bench_options *o)
+{
+    struct programs *p = calloc(1, sizeof(*p));
+    int err = p ? 0 : complain("no memory");
+
+    if (err)
+        return NULL;
+    p->session = s;
+    p->options = o;
+    err = make_disk(p);
+    if (!err)
+        err = make_site(p);
+    for (size_t i = 0; i < NR_MODES && !err; i++) {
+        s->guest_cpu = session_cpu(1);
+        err = start_server(p, &modes[i], &p->server[i]);
+    }
+    s->guest_cpu = -1;
+    if (!err)
+        return p;
+    programs_end(p);
+    return NULL;
+}
+
+int programs_round(struct programs *p)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < NR_MODES && !err; i++) {
+        p->session->guest_cpu = session_cpu(1);
+        err = run_blkcheck(p, &modes[i]);
+        p->session->guest_cpu = -1;
+        if (!err)
+            err = run_webserver(&p->server[i], modes[i].webserver);
+    }
+    return err;
+}
+
+void programs_end(struct programs *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < NR_MODES; i++) {
+        struct server *s = &p->server[i];
+
+        for (unsigned int k = 0; s->runs && k < CONNECTIONS; k++)
+            if (s->fd[k] > 0)
+                close(s->fd[k]);
+        if (s->runs)
+            session_end(&s->guest);
+    }
+    if (p->disk[0])
+        unlink(p->disk);
+    if (p->site[0])
+        unlink(p->site);
+    free(p);
+}
