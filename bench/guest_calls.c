@@ -11,9 +11,10 @@
 #include <ringside/guest.h>
 
 #include "bench/guest_say.h"
+#include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
 #include "guest-kernel/pages.h"
-#include "guest-kernel/scheduler.h"
+#include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
 
 /* ---- carriers ---- */
@@ -275,13 +276,19 @@ static void pv_rdmsr(void *arg)
 
 static void pv_wrmsr(void *base)
 {
-    fsbase_set(*(uintptr_t *)base);
+    arch_fs_set(*(uintptr_t *)base);
 }
 
-/* A page's access changes; there is no TLB to be told apart from that. */
+/* A page's access is taken, and given back the next time. */
 static void pv_invlpg(void *page)
 {
-    page_unguard(page);
+    static bool guarded;
+
+    guarded = !guarded;
+    if (guarded)
+        page_guard(page);
+    else
+        page_unguard(page);
 }
 
 static void pv_lidt(void *arg)

@@ -19,47 +19,34 @@
 #define MIB     "512"
 #define ONE_CPU "there is one processor only"
 
-enum elf { CALLS, PEERS, NR_ELFS };
+enum elf { CALLS, PEERS, EMULATED, NR_ELFS };
 
 static const char *const elf_names[NR_ELFS] = { "guest_calls.elf",
-                                                "guest_peers.elf" };
+                                                "guest_peers.elf",
+                                                "guest_emulated.native.elf" };
 
 /* A guest does `first`; or two do, as session_start_pair() has it. */
 static const struct job {
     const char *group; /* "event": its figures' names begin so */
     enum elf elf;
     const char *first, *second, *args;
-    bool across;         /* the first is on the other processor */
-    const char *says[4]; /* left out if there is no other */
+    bool across;      /* the first is on the other processor */
+    const char *says; /* left out if there is no other */
+    enum guest_mode mode;
 } jobs[] = {
     { "hypercall", CALLS, "calls" },
     { "hypercall", CALLS, "pv" },
+    { "hypercall", EMULATED, "emulated", .mode = MODE_TRAP },
+    { "hypercall", EMULATED, "stub", .mode = MODE_TRAP_STUB },
     { "guest", CALLS, "traps" },
     { "event", CALLS, "send" },
     { "event", PEERS, "pong", "ping", "event.pingpong_block" },
-    { "event",
-      PEERS,
-      "pong",
-      "ping",
-      "event.pingpong_block_across",
-      true,
-      { "event.pingpong_block_across" } },
-    { "event",
-      PEERS,
-      "spinner",
-      "spin",
-      NULL,
-      true,
-      { "event.pingpong_poll" } },
+    { "event", PEERS, "pong", "ping", "event.pingpong_block_across", true,
+      "event.pingpong_block_across" },
+    { "event", PEERS, "spinner", "spin", NULL, true, "event.pingpong_poll" },
     { "grant", PEERS, "granter " GRANTS, "mapper" },
-    { "vchan", PEERS, "vecho", "vping", NULL, true, { "vchan.rtt" } },
-    { "vchan",
-      PEERS,
-      "vsink " MIB,
-      "vsend",
-      MIB,
-      true,
-      { "vchan.throughput" } },
+    { "vchan", PEERS, "vecho", "vping", NULL, true, "vchan.rtt" },
+    { "vchan", PEERS, "vsink " MIB, "vsend", MIB, true, "vchan.throughput" },
 };
 #define NR_JOBS (sizeof(jobs) / sizeof(jobs[0]))
 
@@ -130,10 +117,10 @@ static int run_job(struct bench *b, const struct job *j)
     if (!wanted(b, j->group))
         return 0;
     if (j->across && b->away < 0) {
-        for (unsigned int i = 0; j->says[i]; i++)
-            figure_leave_out(j->says[i], ONE_CPU);
+        figure_leave_out(j->says, ONE_CPU);
         return 0;
     }
+    b->session.guest_mode = j->mode;
     return j->second ? run_pair(b, j) : run_single(b, j);
 }
 

@@ -11,9 +11,11 @@ ringside_SOURCES += \
 ringside_CPPFLAGS += -DBENCH_GUEST='"$(benchdir)/guest.elf"' \
 	-DBENCH_XENSTORED='"$(sbindir)/ringside-xenstored"'
 guest_programs += %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
-	%D%/hostile.elf
+	%D%/guest_emulated.native.elf %D%/hostile.elf
 benchdir = $(pkglibexecdir)/bench
 bench_DATA = %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
-	%D%/hostile.elf examples/blkcheck/blkcheck.elf \
-	examples/webserver/webserver.elf
+	%D%/guest_emulated.native.elf %D%/hostile.elf \
+	examples/blkcheck/blkcheck.elf examples/blkcheck/blkcheck.native.elf \
+	examples/webserver/webserver.elf \
+	examples/webserver/webserver.native.elf
 system_tests += tests/system/bench.sh

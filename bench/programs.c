@@ -17,24 +17,23 @@
 #include "session.h"
 #include "tools/say.h"
 
-#define DISK_BYTES  (32 << 20)
+#define DISK_BYTES  (8 << 20)
 #define FILE_BYTES  4096
-#define REQUESTS    1000u
 #define CONNECTIONS 4u
 #define PATIENCE_NS 60000000000u
 #define PATIENCE_MS 10000
 
-/*
- * The same programs are built twice: from the patched kernel, and as its
- * native twin, whose privileged instructions trap. Where the twin's ELF is
- * missing its figures are left out.
- */
+/* Built twice: from the patched kernel, and as its native twin, whose
+ * privileged instructions trap. */
 static const struct mode {
+    enum guest_mode mode;
     const char *elf;                  /* behind the program's name */
     const char *blkcheck, *webserver; /* the figures */
+    unsigned int requests;            /* a round */
 } modes[] = {
-    { ".elf", "program.blkcheck", "program.webserver" },
-    { "-native.elf", "program.blkcheck_trap", "program.webserver_trap" },
+    { MODE_PV, ".elf", "program.blkcheck", "program.webserver", 1000 },
+    { MODE_TRAP, ".native.elf", "program.blkcheck_trap",
+      "program.webserver_trap", 100 },
 };
 #define NR_MODES (sizeof(modes) / sizeof(modes[0]))
 
@@ -54,8 +53,8 @@ struct programs {
 
 /* ---- files ---- */
 
-/* In a build tree programs are among the examples. False: not built. */
-static bool find_program(const struct bench_options *o, const char *name,
+/* Beside the bench's guests or, in a build tree, among the examples. */
+static void find_program(const struct bench_options *o, const char *name,
                          const char *elf, char *path, size_t n)
 {
     char file[96];
@@ -63,10 +62,9 @@ static bool find_program(const struct bench_options *o, const char *name,
     snprintf(file, sizeof(file), "%s%s", name, elf);
     bench_guest_beside(o, file, path, n);
     if (access(path, R_OK) == 0)
-        return true;
+        return;
     snprintf(file, sizeof(file), "../examples/%s/%s%s", name, name, elf);
     bench_guest_beside(o, file, path, n);
-    return access(path, R_OK) == 0;
 }
 
 static int make_file(char *path, size_t n)
@@ -139,21 +137,31 @@ static int wait_end(struct bench_guest *g, double *ms)
     return 0;
 }
 
-static int run_blkcheck(struct programs *p, const struct mode *m)
+/* On the other processor, if there is one. */
+static int start_program(struct programs *p, const struct mode *m,
+                         const char *name, const char *job, const char *disk,
+                         const char *vif, struct bench_guest *g)
 {
     struct bench_options o = *p->options;
-    char path[512], disk[96];
-    struct bench_guest g;
-    double ms = 0;
+    char path[512], spec[96];
     int err;
 
-    if (!find_program(p->options, "blkcheck", m->elf, path, sizeof(path))) {
-        figure_leave_out(m->blkcheck, "that program is not built");
-        return 0;
-    }
+    find_program(p->options, name, m->elf, path, sizeof(path));
     o.guest = path;
-    snprintf(disk, sizeof(disk), "%s,raw,xvda,w", p->disk);
-    err = session_start(p->session, &o, &g, "--fill", disk, NULL);
+    snprintf(spec, sizeof(spec), "%s,raw,xvda,w", disk);
+    p->session->guest_cpu = session_cpu(1);
+    p->session->guest_mode = m->mode;
+    err = session_start(p->session, &o, g, job, spec, vif);
+    p->session->guest_cpu = -1;
+    return err;
+}
+
+static int run_blkcheck(struct programs *p, const struct mode *m)
+{
+    struct bench_guest g;
+    double ms = 0;
+    int err = start_program(p, m, "blkcheck", "--fill", p->disk, NULL, &g);
+
     if (err)
         return err;
     err = wait_end(&g, &ms);
@@ -235,29 +243,20 @@ static int connect_server(struct server *s)
 static int start_server(struct programs *p, const struct mode *m,
                         struct server *s)
 {
-    struct bench_options o = *p->options;
-    char path[512], disk[96];
-    int err;
+    int err = start_program(p, m, "webserver", "80", p->site,
+                            "type=nat,forward=tcp:0:80", &s->guest);
 
-    if (!find_program(p->options, "webserver", m->elf, path, sizeof(path))) {
-        figure_leave_out(m->webserver, "that program is not built");
-        return 0;
-    }
-    o.guest = path;
-    snprintf(disk, sizeof(disk), "%s,raw,xvda,r", p->site);
-    err = session_start(p->session, &o, &s->guest, "80", disk,
-                        "type=nat,forward=tcp:0:80");
     s->runs = !err;
     return err ? err : connect_server(s);
 }
 
-/* Every connection has one request out until `left` are answered. */
-static int load(struct server *s, unsigned int left)
+/* Every connection has one request out until all are answered. */
+static int load(struct server *s, unsigned int requests)
 {
     static char buf[64 * 1024];
     struct pollfd p[CONNECTIONS];
     size_t have[CONNECTIONS] = { 0 };
-    unsigned int asked = CONNECTIONS;
+    unsigned int asked = CONNECTIONS, left = requests;
 
     for (unsigned int i = 0; i < CONNECTIONS; i++) {
         p[i] = (struct pollfd){ .fd = s->fd[i], .events = POLLIN };
@@ -277,24 +276,24 @@ static int load(struct server *s, unsigned int left)
                 continue;
             have[i] -= s->answer;
             left--;
-            if (asked++ < REQUESTS && !ask(p[i].fd))
+            if (asked++ < requests && !ask(p[i].fd))
                 return complain("the web server hung up");
         }
     }
     return 0;
 }
 
-static int run_webserver(struct server *s, const char *figure)
+static int run_webserver(struct server *s, const struct mode *m)
 {
     uint64_t start = bench_now();
     int err;
 
     if (!s->runs)
         return 0;
-    err = load(s, REQUESTS);
+    err = load(s, m->requests);
     if (!err)
-        figure_add_value(figure,
-                         REQUESTS / ((double)(bench_now() - start) / 1e9));
+        figure_add_value(m->webserver,
+                         m->requests * 1e9 / (double)(bench_now() - start));
     return err;
 }
 
@@ -313,11 +312,8 @@ struct programs *programs_begin(struct bench_session *s,
     err = make_disk(p);
     if (!err)
         err = make_site(p);
-    for (size_t i = 0; i < NR_MODES && !err; i++) {
-        s->guest_cpu = session_cpu(1);
+    for (size_t i = 0; i < NR_MODES && !err; i++)
         err = start_server(p, &modes[i], &p->server[i]);
-    }
-    s->guest_cpu = -1;
     if (!err)
         return p;
     programs_end(p);
@@ -329,11 +325,9 @@ int programs_round(struct programs *p)
     int err = 0;
 
     for (size_t i = 0; i < NR_MODES && !err; i++) {
-        p->session->guest_cpu = session_cpu(1);
         err = run_blkcheck(p, &modes[i]);
-        p->session->guest_cpu = -1;
         if (!err)
-            err = run_webserver(&p->server[i], modes[i].webserver);
+            err = run_webserver(&p->server[i], &modes[i]);
     }
     return err;
 }

@@ -57,6 +57,7 @@ int session_open(struct bench_session *s, enum bench_placement placement)
         return complain("the host does not answer: %s", strerror(-err));
     s->boot_ns = bench_now() - info.uptime_ns;
     s->guest_cpu = -1;
+    s->guest_mode = MODE_PV;
     return 0;
 }
 
@@ -65,7 +66,8 @@ void session_close(struct bench_session *s)
     host_close(&s->host);
 }
 
-static int configure(const struct bench_options *o, struct guest_config *c,
+static int configure(const struct bench_session *s,
+                     const struct bench_options *o, struct guest_config *c,
                      const char *job, const char *disk, const char *vif)
 {
     static unsigned int serial;
@@ -73,6 +75,7 @@ static int configure(const struct bench_options *o, struct guest_config *c,
     int err;
 
     config_init(c);
+    c->mode = s->guest_mode;
     snprintf(name, sizeof(name), "bench-%u", ++serial);
     err = config_set(&c->name, name);
     if (!err)
@@ -106,7 +109,7 @@ int session_start(struct bench_session *s, const struct bench_options *o,
 
     memset(g, 0, sizeof(*g));
     g->console = -1;
-    err = configure(o, &g->config, job, disk, vif);
+    err = configure(s, o, &g->config, job, disk, vif);
     if (!err && pipe2(ends, O_CLOEXEC))
         err = complain("pipe: %s", strerror(errno));
     if (err) {

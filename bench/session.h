@@ -15,7 +15,9 @@
 struct bench_session {
     struct host host;
     uint64_t boot_ns; /* CLOCK_MONOTONIC at system time 0 */
-    int guest_cpu;    /* where guests to come are pinned, -1: placed as all */
+    /* Of the guests to come: */
+    int guest_cpu; /* where they are pinned; -1: placed as all */
+    enum guest_mode guest_mode;
 };
 
 struct bench_guest {
