@@ -72,6 +72,14 @@ uint64_t time_system(const struct rs_host *h)
     return host_now() - h->boot_ns;
 }
 
+uint64_t time_from_ticks(const struct rs_host *h, uint64_t ticks)
+{
+    const struct clock_scale *c = h->clock;
+
+    ticks = c->shift >= 0 ? ticks << c->shift : ticks >> -c->shift;
+    return (uint64_t)((unsigned __int128)ticks * c->mul >> 32);
+}
+
 /* ---- telling guests ---- */
 
 static void write_version(uint32_t *version)

@@ -29,6 +29,8 @@ void time_close(struct rs_host *h);
 
 /* System time in ns, now. */
 uint64_t time_system(const struct rs_host *h);
+/* How long so many ticks of the TSC are, in ns. */
+uint64_t time_from_ticks(const struct rs_host *h, uint64_t ticks);
 
 /* Writes clock and wall clock where the domain's vCPUs look. */
 void time_publish(struct domain *d);

@@ -250,8 +250,7 @@ void domain_fill_info(struct domain *d, struct rs_domain_info *info)
                        (PAGE_SIZE / 1024);
     if (d->ops->cpu_ns && !d->dying)
         info->cpu_ns = d->ops->cpu_ns(d);
-    for (unsigned int i = 0; i < d->nr_vcpus; i++)
-        info->hypercalls += d->vcpu[i].hypercalls;
+    info->hypercalls = stats_total(d);
     info->traps = d->vcpu[0].traps;
     info->native = d->vcpu[0].emulated != NULL;
     info->created_ns = d->created_ns;

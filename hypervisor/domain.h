@@ -21,6 +21,7 @@
 #include "host.h"
 #include "list.h"
 #include "memory.h"
+#include "stats.h"
 #include "vcpu.h"
 #include "xen_compat.h"
 
@@ -67,6 +68,7 @@ struct domain {
     struct vcpu vcpu[DOMAIN_MAX_VCPUS];
     unsigned int nr_vcpus;
     struct watchdog watchdog[DOMAIN_WATCHDOGS];
+    struct stats stats;
 
     uint32_t store_gfn, store_port, console_gfn, console_port;
     struct domain_console *console; /* console.c */

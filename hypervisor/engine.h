@@ -16,6 +16,7 @@
 struct domain;
 struct vcpu;
 struct rs_host;
+struct rs_guest_counts;
 
 struct vcpu_look {
     uint64_t running_ns, runnable_ns; /* ran; waited for a processor */
@@ -90,6 +91,10 @@ struct engine_ops {
                       int readonly, uint64_t *addr);
     int (*grant_close)(struct vcpu *v, struct domain *granter, xen_pfn_t gfn,
                        int readonly);
+
+    /* Adds up what the engine's half inside the guest counted. The guest can
+     * write there what it likes. NULL: nothing is counted. */
+    void (*guest_counts)(struct domain *d, struct rs_guest_counts *out);
 
     /* CPU time consumed by d in ns; NULL: unknown. */
     uint64_t (*cpu_ns)(struct domain *d);

@@ -398,6 +398,34 @@ int rs_vcpu_pin(struct rs_host *h, uint16_t domid, unsigned int vcpu,
     return err;
 }
 
+int rs_hypercall_stats(struct rs_host *h, uint16_t domid,
+                       struct rs_hypercall_stats *stats, unsigned int max)
+{
+    struct domain *d;
+    int n;
+
+    pthread_mutex_lock(&h->lock);
+    h->error[0] = '\0';
+    d = host_domain(h, domid);
+    n = d ? (int)stats_fill(d, stats, max)
+          : host_error(h, -ESRCH, "no domain %u", domid);
+    pthread_mutex_unlock(&h->lock);
+    return n;
+}
+
+int rs_guest_counts(struct rs_host *h, uint16_t domid,
+                    struct rs_guest_counts *counts)
+{
+    struct domain *d;
+
+    pthread_mutex_lock(&h->lock);
+    d = guest_of(h, domid);
+    if (d)
+        stats_guest_counts(d, counts);
+    pthread_mutex_unlock(&h->lock);
+    return d ? 0 : -ESRCH;
+}
+
 void rs_host_info(struct rs_host *h, struct rs_host_info *info)
 {
     pthread_mutex_lock(&h->lock);

@@ -1,6 +1,7 @@
 #include "hypercall.h"
 
 #include <errno.h>
+#include <x86intrin.h>
 
 #include "domain.h"
 #include "emulate/emulate.h"
@@ -8,40 +9,64 @@
 static const struct {
     hypercall_fn *fn;
     const char *name;
+    enum stats_slot slot; /* where it is counted */
 } table[HYPERCALL_MAX] = {
-    [__HYPERVISOR_memory_op] = { do_memory_op, "memory_op" },
-    [__HYPERVISOR_multicall] = { do_multicall, "multicall" },
-    [__HYPERVISOR_set_timer_op] = { do_set_timer_op, "set_timer_op" },
-    [__HYPERVISOR_xen_version] = { do_xen_version, "xen_version" },
-    [__HYPERVISOR_console_io] = { do_console_io, "console_io" },
-    [__HYPERVISOR_grant_table_op] = { do_grant_table_op, "grant_table_op" },
-    [__HYPERVISOR_vcpu_op] = { do_vcpu_op, "vcpu_op" },
-    [__HYPERVISOR_sched_op] = { do_sched_op, "sched_op" },
-    [__HYPERVISOR_event_channel_op] = { do_event_channel_op,
-                                        "event_channel_op" },
-    [__HYPERVISOR_hvm_op] = { do_hvm_op, "hvm_op" },
-    [__HYPERVISOR_sysctl] = { do_sysctl, "sysctl" },
-    [__HYPERVISOR_domctl] = { do_domctl, "domctl" },
+    [__HYPERVISOR_memory_op] = { do_memory_op, "memory_op", STATS_MEMORY_OP },
+    [__HYPERVISOR_multicall] = { do_multicall, "multicall", STATS_MULTICALL },
+    [__HYPERVISOR_set_timer_op] = { do_set_timer_op, "set_timer_op",
+                                    STATS_SET_TIMER_OP },
+    [__HYPERVISOR_xen_version] = { do_xen_version, "xen_version",
+                                   STATS_XEN_VERSION },
+    [__HYPERVISOR_console_io] = { do_console_io, "console_io",
+                                  STATS_CONSOLE_IO },
+    [__HYPERVISOR_grant_table_op] = { do_grant_table_op, "grant_table_op",
+                                      STATS_GRANT_TABLE_OP },
+    [__HYPERVISOR_vcpu_op] = { do_vcpu_op, "vcpu_op", STATS_VCPU_OP },
+    [__HYPERVISOR_sched_op] = { do_sched_op, "sched_op", STATS_SCHED_OP },
+    [__HYPERVISOR_event_channel_op] = { do_event_channel_op, "event_channel_op",
+                                        STATS_EVENT_CHANNEL_OP },
+    [__HYPERVISOR_hvm_op] = { do_hvm_op, "hvm_op", STATS_HVM_OP },
+    [__HYPERVISOR_sysctl] = { do_sysctl, "sysctl", STATS_SYSCTL },
+    [__HYPERVISOR_domctl] = { do_domctl, "domctl", STATS_DOMCTL },
 };
 
 static long call(struct vcpu *v, unsigned int nr, const uint64_t args[6])
 {
-    v->hypercalls++;
     if (nr >= HYPERCALL_MAX || !table[nr].fn)
         return -ENOSYS;
     return table[nr].fn(v, args);
 }
 
+static enum stats_slot slot_of(unsigned int nr)
+{
+    return nr < HYPERCALL_MAX ? table[nr].slot : STATS_OTHER;
+}
+
 long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
 {
+    bool goes_on = v->again && v->nr == nr;
+    uint64_t start = __rdtsc();
+    long ret;
+
     v->work = 0;
     v->again = false;
-    return call(v, nr, args);
+    v->nr = nr;
+    ret = call(v, nr, args);
+    stats_turn(v, slot_of(nr), __rdtsc() - start, goes_on, ret);
+    return ret;
 }
 
 const char *hypercall_name(unsigned int nr)
 {
     return nr < HYPERCALL_MAX ? table[nr].name : NULL;
+}
+
+const char *hypercall_slot_name(enum stats_slot slot)
+{
+    for (unsigned int nr = 0; nr < HYPERCALL_MAX; nr++)
+        if (table[nr].name && table[nr].slot == slot)
+            return table[nr].name;
+    return "other";
 }
 
 /* ---- turns ---- */
@@ -72,17 +97,18 @@ static long run_entry(struct vcpu *v, guest_addr_t at)
 {
     struct multicall_entry e;
     uint64_t args[6];
+    unsigned int nr;
+    long ret;
 
     if (copy_from_guest(v, &e, at, sizeof(e)))
         return -EFAULT;
     for (unsigned int i = 0; i < 6; i++)
         args[i] = e.args[i];
     /* The number has 64 bits here, and must not lose the upper half. */
-    if (e.op == __HYPERVISOR_multicall)
-        e.result = (xen_ulong_t)-EINVAL;
-    else
-        e.result =
-            (xen_ulong_t)call(v, e.op < HYPERCALL_MAX ? e.op : ~0u, args);
+    nr = e.op < HYPERCALL_MAX ? (unsigned int)e.op : ~0u;
+    ret = nr == __HYPERVISOR_multicall ? -EINVAL : call(v, nr, args);
+    stats_entry(v, slot_of(nr), ret);
+    e.result = (xen_ulong_t)ret;
     for (unsigned int i = 0; v->again && i < 3; i++)
         e.args[i] = v->again_args[i];
     if (!copy_to_guest(v, at, &e, sizeof(e)))

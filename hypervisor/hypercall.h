@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "stats.h"
+
 struct vcpu;
 
 #define HYPERCALL_MAX 64u
@@ -38,6 +40,8 @@ long hypercall_continue(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2);
 
 /* "event_channel_op", or NULL. */
 const char *hypercall_name(unsigned int nr);
+/* The name of what is counted there; STATS_OTHER: "other". */
+const char *hypercall_slot_name(enum stats_slot slot);
 
 hypercall_fn do_console_io, do_sched_op, do_set_timer_op, do_vcpu_op,
     do_xen_version, do_multicall, do_sysctl, do_domctl;

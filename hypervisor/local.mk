@@ -32,7 +32,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/image.c %D%/image.h \
 	%D%/log.c \
 	%D%/memory.c %D%/memory.h %D%/memory_op.c \
-	%D%/sched.c %D%/toolstack_op.c \
+	%D%/sched.c %D%/stats.c %D%/stats.h %D%/toolstack_op.c \
 	%D%/vcpu.c %D%/vcpu.h \
 	%D%/version.c \
 	%D%/view.c %D%/view.h \

@@ -44,7 +44,6 @@ struct vcpu {
 
     uint64_t cpus; /* processors it may run on, as bits; 0: any */
     uint64_t offline_ns, offline_since; /* not up: in all, and since when */
-    uint64_t hypercalls;
     /* Of a native kernel (emulate/): its processor, and exits by trap; NULL:
      * the kernel is paravirtual. */
     struct emulated_cpu *emulated;
@@ -54,6 +53,8 @@ struct vcpu {
     unsigned int work; /* done in this turn */
     bool again;        /* it goes on with the arguments again_args */
     uint64_t again_args[3];
+    unsigned int nr;  /* the last call's */
+    uint64_t call_ns; /* its turns took as long */
 
     /* A process's call: its arguments' bytes; a guest address is an offset
      * into them. NULL: addresses are in the domain's memory. */

@@ -68,6 +68,12 @@ struct sandbox_change {
     int32_t prot;
 };
 
+/* What the stub does by itself and counts, for those who ask. */
+struct sandbox_counts {
+    uint64_t sends, blocks, polls, unmasks, timers, upcalls, traps, ticks,
+        changes;
+};
+
 /*
  * One page per vCPU in every domain's file, written by the hypervisor before
  * the vCPU's entry (the first part) and in its hypercalls (changes); read by
@@ -96,6 +102,9 @@ struct sandbox_page {
         uint64_t deadline; /* system time of its timer; 0: none */
     } exit;
     struct sandbox_change change[SANDBOX_MAX_CHANGES];
+
+    /* Written by the stub only, on a cache line of its own. */
+    struct sandbox_counts counts __attribute__((aligned(64)));
 };
 _Static_assert(sizeof(struct sandbox_page) <= 4096, "one page");
 

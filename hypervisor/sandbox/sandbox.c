@@ -316,6 +316,20 @@ void sandbox_zygote_ended(struct sandbox_host *s)
     }
 }
 
+static void guest_counts(struct domain *d, struct rs_guest_counts *out)
+{
+    _Static_assert(sizeof(*out) == sizeof(struct sandbox_counts),
+                   "the same counters");
+    for (unsigned int i = 0; i < d->nr_vcpus; i++) {
+        const struct sandbox_page *p = sandbox_page_of(&d->vcpu[i]);
+        const volatile uint64_t *from = &p->counts.sends;
+        uint64_t *to = &out->sends;
+
+        for (size_t k = 0; k < sizeof(*out) / sizeof(*to); k++)
+            to[k] += from[k];
+    }
+}
+
 static uint64_t cpu_ns(struct domain *d)
 {
     struct timespec t;
@@ -405,6 +419,7 @@ const struct engine_ops engine_sandbox = {
     .port_detach = port_detach,
     .port_move = port_move,
     .physmap_set = notify_physmap_set,
+    .guest_counts = guest_counts,
     .cpu_ns = cpu_ns,
     .vcpu_look = sandbox_vcpu_look,
     .vcpu_pin = sandbox_vcpu_pin,

@@ -161,6 +161,44 @@ int rs_vcpu_list(struct rs_host *host, uint16_t domid,
 int rs_vcpu_pin(struct rs_host *host, uint16_t domid, unsigned int vcpu,
                 uint64_t cpus);
 
+/* Times in a histogram: entry 0 counts those below RS_HISTOGRAM_MIN_NS, entry
+ * i those below RS_HISTOGRAM_MIN_NS << i, the last one all the rest. */
+#define RS_HISTOGRAM        20
+#define RS_HISTOGRAM_MIN_NS 32
+
+struct rs_hypercall_stats {
+    const char *name;  /* "event_channel_op"; "other": what there is not */
+    uint64_t calls;    /* made by themselves */
+    uint64_t batched;  /* made as entries of multicalls */
+    uint64_t failed;   /* of both; the result was negative */
+    uint64_t total_ns; /* the hypervisor's time for `calls` */
+    uint64_t histogram[RS_HISTOGRAM]; /* of the calls that have ended */
+};
+
+/* Counters of what a domain asked of the hypervisor since its creation: fills
+ * at most max entries, one per hypercall that it made; returns how many.
+ * -ESRCH. */
+int rs_hypercall_stats(struct rs_host *host, uint16_t domid,
+                       struct rs_hypercall_stats *stats, unsigned int max);
+
+/* What engine `sandbox` does inside the guest's process, without the
+ * hypervisor. The guest reports it, and can report what it likes. */
+struct rs_guest_counts {
+    uint64_t sends;   /* events sent directly */
+    uint64_t blocks;  /* SCHEDOP_block */
+    uint64_t polls;   /* SCHEDOP_poll */
+    uint64_t unmasks; /* EVTCHNOP_unmask of a vCPU's own port */
+    uint64_t timers;  /* timers set */
+    uint64_t upcalls; /* event callbacks */
+    uint64_t traps;   /* exceptions given to its handlers */
+    uint64_t ticks;   /* interruptions of a running vCPU */
+    uint64_t changes; /* mappings made, removed or protected */
+};
+
+/* -ESRCH: no such guest. All 0 with an engine that counts nothing there. */
+int rs_guest_counts(struct rs_host *host, uint16_t domid,
+                    struct rs_guest_counts *counts);
+
 struct rs_host_info {
     char engine[16];
     unsigned int domains;

@@ -3,6 +3,7 @@
  */
 #include "confine.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -153,6 +154,51 @@ static void test_scribble(void **state)
     }
 }
 
+/* Has `d` write over the engine's page, the only one of its size. */
+static void scribble_over_counters(struct confined *c, uint16_t d)
+{
+    struct probe_shared *s = confine_shared(c, d);
+    struct range r[PROBE_TARGETS];
+    unsigned int n = writable_ranges(confine_info(c, d).pid, r, 16);
+    unsigned int targets = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        if (r[i].end - r[i].start != PAGE_SIZE)
+            continue;
+        s->target[targets][0] = r[i].start;
+        s->target[targets++][1] = PAGE_SIZE;
+    }
+    assert_true(targets >= 1);
+    __atomic_store_n(&s->go, 1, __ATOMIC_SEQ_CST);
+    confine_dispatch(c, 30);
+}
+
+/* What a guest reports of itself is its own word; what the hypervisor counted
+ * stays true, and so does what is told of others. */
+static void test_lies(void **state)
+{
+    struct confined *c = *state;
+    uint16_t neighbour = confine_boot(c, "hypercalls");
+    uint16_t d = confine_boot(c, "scribble");
+    struct rs_hypercall_stats before[8], after[8];
+    struct rs_guest_counts counts;
+    int n = rs_hypercall_stats(c->h, d, before, 8);
+
+    assert_int_equal(rs_guest_counts(c->h, d, &counts), 0);
+    assert_int_equal(counts.sends, 0);
+    scribble_over_counters(c, d);
+    assert_int_equal(rs_guest_counts(c->h, d, &counts), 0);
+    assert_true(counts.sends > 1ull << 32 && counts.changes != counts.sends);
+    assert_int_equal(rs_hypercall_stats(c->h, d, after, 8), n);
+    for (int i = 0; i < n; i++)
+        assert_memory_equal(&before[i], &after[i], sizeof(before[i]));
+    assert_int_equal(rs_guest_counts(c->h, neighbour, &counts), 0);
+    assert_int_equal(counts.sends, 0);
+    assert_true(counts.ticks < 1000000);
+    assert_int_equal(rs_domain_destroy(c->h, d), 0);
+    assert_int_equal(rs_guest_counts(c->h, d, &counts), -ESRCH);
+}
+
 #define CASE(name) \
     cmocka_unit_test_setup_teardown(name, confine_setup, confine_teardown)
 
@@ -166,6 +212,7 @@ static int run(void)
         CASE(test_neighbours_live_on),
         CASE(test_killed_from_outside),
         CASE(test_scribble),
+        CASE(test_lies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

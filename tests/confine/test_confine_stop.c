@@ -390,6 +390,7 @@ static void test_hypercalls_under_a_timer(void **state)
     uint16_t d = confine_boot(c, "timer %llx", (unsigned long long)rounds);
     struct probe_shared *s = confine_shared(c, d);
     struct rs_domain_info info = confine_wait(c, d);
+    struct rs_guest_counts counts;
 
     assert_int_equal(info.shutdown_reason, SHUTDOWN_poweroff);
     assert_int_equal(s->wrong, 0);
@@ -397,6 +398,10 @@ static void test_hypercalls_under_a_timer(void **state)
     /* Its bind and its shutdown. */
     assert_int_equal(info.hypercalls, calls + 2);
     assert_true(s->upcalls >= 20);
+    assert_int_equal(rs_guest_counts(c->h, d, &counts), 0);
+    assert_true(counts.upcalls >= s->upcalls);
+    assert_true(counts.timers >= s->upcalls && counts.ticks >= 20);
+    assert_int_equal(counts.sends + counts.blocks + counts.polls, 0);
 }
 
 /* The same with pauses in between. */

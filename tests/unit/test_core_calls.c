@@ -276,7 +276,7 @@ static void test_multicall(void **state)
     assert_int_equal((long)e[2].result, -EINVAL);
     assert_int_equal(e[3].result, 4 << 16 | 17);
     assert_int_equal(rs_domain_info(fx.h, fx.d, &after), 0);
-    assert_int_equal(after.hypercalls - before.hypercalls, 4);
+    assert_int_equal(after.hypercalls - before.hypercalls, 5);
     assert_int_equal(call(__HYPERVISOR_multicall, CORE_RAM, 0, 0), 0);
     assert_int_equal(call(__HYPERVISOR_multicall, CORE_RAM, ~0ull, 0), -EFAULT);
     assert_int_equal(call(__HYPERVISOR_multicall, 0, 1, 0), -EFAULT);

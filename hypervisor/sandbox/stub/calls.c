@@ -32,8 +32,10 @@ static long op_send(unsigned long arg)
     if (op.port < SANDBOX_PORTS) {
         n = sys3(__NR_write, op.port, (long)&one, sizeof(one));
         /* -EAGAIN: the counter is full, so the peer has been told. */
-        if (n == (long)sizeof(one) || n == -XEN_EAGAIN)
+        if (n == (long)sizeof(one) || n == -XEN_EAGAIN) {
+            COUNT(sends);
             return 0;
+        }
     }
     return forward(__HYPERVISOR_event_channel_op, EVTCHNOP_send, arg, 0, 0, 0);
 }
@@ -50,6 +52,7 @@ static long op_unmask(unsigned long arg)
     if (stub.port_vcpu[op.port] != stub_me()->id)
         return forward(__HYPERVISOR_event_channel_op, EVTCHNOP_unmask, arg, 0,
                        0, 0);
+    COUNT(unmasks);
     evtchn_bits_unmask(stub.shared, stub_me()->info, op.port);
     return 0;
 }
@@ -113,6 +116,7 @@ static long set_timer(uint64_t ns)
 {
     struct stub_vcpu *me = stub_me();
 
+    COUNT(timers);
     me->deadline = ns == UINT64_MAX ? 0 : ns;
     /* Sooner than the next tick: else the tick, or the sleep, sees to it. */
     if (me->deadline && me->deadline < me->tick_ns)
@@ -237,6 +241,7 @@ static long update_va_mapping(unsigned long va, uint64_t pte)
         prot = PROT_READ | (pte & PTE_WRITE ? PROT_WRITE : 0) |
                (pte & PTE_NX ? 0 : PROT_EXEC);
     }
+    COUNT(changes);
     ret = sys3(__NR_mprotect, (long)va, PAGE_SIZE, prot);
     sys3(SANDBOX_CALL_FINISH, 0, 0, 0);
     return ret;
@@ -259,6 +264,7 @@ void stub_carry_out_changes(void)
                                 : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED |
                                       MAP_NORESERVE;
 
+        COUNT(changes);
         sys6(__NR_mmap, (long)c->addr, (long)c->size, c->prot, flags, c->fd,
              (long)c->offset);
     }

@@ -98,6 +98,7 @@ void stub_deliver(struct cpu_user_regs *regs)
     while (stub.callback && !READ_ONCE(vi->evtchn_upcall_mask) &&
            READ_ONCE(vi->evtchn_upcall_pending)) {
         WRITE_ONCE(vi->evtchn_upcall_mask, 1);
+        COUNT(upcalls);
         stub.callback(regs);
         WRITE_ONCE(vi->evtchn_upcall_mask, 0);
     }
@@ -165,6 +166,7 @@ long stub_block(void)
 {
     struct vcpu_info *vi = stub_me()->info;
 
+    COUNT(blocks);
     WRITE_ONCE(vi->evtchn_upcall_mask, 0);
     stub_begin_sleep();
     stub_check_timer();
@@ -199,6 +201,7 @@ long stub_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout)
     bool elsewhere = any_elsewhere(ports, n);
     struct vcpu_info *vi = stub_me()->info;
 
+    COUNT(polls);
     stub_begin_sleep();
     stub_harvest();
     while (!any_pending(ports, n) && !(timeout && stub_now() >= timeout)) {

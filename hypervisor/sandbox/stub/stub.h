@@ -63,6 +63,10 @@ static inline struct stub_vcpu *stub_me(void)
     return me;
 }
 
+/* A counter of the running thread's, as COUNT(sends). Whoever interrupts it
+ * counts whole: the increment is one instruction, or it is only a figure. */
+#define COUNT(what) (stub_me()->page->counts.what++)
+
 static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 {
     register long r10 __asm__("r10") = d;

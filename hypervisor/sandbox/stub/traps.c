@@ -122,6 +122,7 @@ static void on_trap(int sig, siginfo_t *info, struct ucontext *uc)
     if (c->trapno == VECTOR_PAGE_FAULT)
         me->info->arch.cr2 = c->cr2;
     me->trapped = true;
+    COUNT(traps);
     stub.trap[c->trapno](&regs);
     me->trapped = false;
     from_xen(c, &regs);
@@ -135,6 +136,7 @@ static void on_tick(int sig, siginfo_t *info, struct ucontext *uc)
 
     (void)sig;
     (void)info;
+    COUNT(ticks);
     WRITE_ONCE(me->ticking, false);
     if (READ_ONCE(me->sleeping))
         return;

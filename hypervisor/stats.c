@@ -1,0 +1,86 @@
+#include "stats.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "domain.h"
+#include "hypercall.h"
+
+/* ---- counting ---- */
+
+/* The first holds what took less than RS_HISTOGRAM_MIN_NS, each further one
+ * up to twice as much as the one before, the last all the rest. */
+static unsigned int bucket_of(uint64_t ns)
+{
+    unsigned int i;
+
+    if (ns < RS_HISTOGRAM_MIN_NS)
+        return 0;
+    i = 64u - (unsigned int)__builtin_clzll(ns / RS_HISTOGRAM_MIN_NS);
+    return i < RS_HISTOGRAM ? i : RS_HISTOGRAM - 1;
+}
+
+void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
+                bool goes_on, long ret)
+{
+    struct call_stats *s = &v->domain->stats.hypercall[slot];
+    uint64_t ns = time_from_ticks(v->domain->host, ticks);
+
+    v->call_ns = goes_on ? v->call_ns + ns : ns;
+    s->ns += ns;
+    s->calls += !goes_on;
+    if (v->again)
+        return;
+    s->failed += ret < 0;
+    s->histogram[bucket_of(v->call_ns)]++;
+}
+
+void stats_entry(struct vcpu *v, enum stats_slot slot, long ret)
+{
+    struct call_stats *s = &v->domain->stats.hypercall[slot];
+
+    if (v->again)
+        return; /* its last turn counts */
+    s->batched++;
+    s->failed += ret < 0;
+}
+
+/* ---- telling ---- */
+
+uint64_t stats_total(const struct domain *d)
+{
+    uint64_t n = 0;
+
+    for (unsigned int i = 0; i < STATS_SLOTS; i++)
+        n += d->stats.hypercall[i].calls + d->stats.hypercall[i].batched;
+    return n;
+}
+
+unsigned int stats_fill(const struct domain *d, struct rs_hypercall_stats *out,
+                        unsigned int max)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < STATS_SLOTS && n < max; i++) {
+        const struct call_stats *s = &d->stats.hypercall[i];
+        struct rs_hypercall_stats *o = &out[n];
+
+        if (!s->calls && !s->batched)
+            continue;
+        o->name = hypercall_slot_name((enum stats_slot)i);
+        o->calls = s->calls;
+        o->batched = s->batched;
+        o->failed = s->failed;
+        o->total_ns = s->ns;
+        memcpy(o->histogram, s->histogram, sizeof(o->histogram));
+        n++;
+    }
+    return n;
+}
+
+void stats_guest_counts(struct domain *d, struct rs_guest_counts *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (d->ops->guest_counts && !d->dying)
+        d->ops->guest_counts(d, out);
+}
