@@ -35,6 +35,7 @@ enum control_type {
     CONTROL_RENEW,    /* nothing, and slot 0 as in HELLO → control_welcome */
     CONTROL_VCPUS,    /* control_domain → control_vcpu[] */
     CONTROL_VCPU_PIN, /* control_vcpu_pin → nothing */
+    CONTROL_STATS,    /* control_domain → control_stats + control_calls[] */
     CONTROL_TYPES
 };
 
@@ -159,6 +160,36 @@ struct control_vcpu_pin {
     uint64_t cpus;
 };
 _Static_assert(sizeof(struct control_vcpu_pin) == 16, "wire");
+
+/* What the guest's side reports of itself: not to be relied on. */
+struct control_guest_counts {
+    uint64_t sends, blocks, polls, unmasks, timers, upcalls, traps, ticks,
+        changes;
+};
+_Static_assert(sizeof(struct control_guest_counts) == 72, "wire");
+
+struct control_stats {
+    struct control_guest_counts guest;
+    uint32_t calls; /* how many control_calls follow */
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct control_stats) == 80, "wire");
+
+#define CONTROL_CALLS_MAX 64
+#define CONTROL_HISTOGRAM 20
+
+/* One hypercall. Entry i of the histogram counts calls below 32 << i ns, the
+ * last one the rest. */
+struct control_calls {
+    char name[24];
+    uint64_t calls, batched, failed, total_ns;
+    uint64_t histogram[CONTROL_HISTOGRAM];
+};
+_Static_assert(sizeof(struct control_calls) == 216, "wire");
+_Static_assert(sizeof(struct control_stats) +
+                       CONTROL_CALLS_MAX * sizeof(struct control_calls) <=
+                   CONTROL_PAYLOAD_MAX,
+               "one message");
 
 #define CONTROL_LIST_MAX \
     (CONTROL_PAYLOAD_MAX / (uint32_t)sizeof(struct control_domain_info))

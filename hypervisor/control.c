@@ -60,6 +60,8 @@ static const struct {
                         ROLES_CONTROL, false },
     [CONTROL_VCPU_PIN] = { control_vcpu_pin, sizeof(struct control_vcpu_pin), 0,
                            ROLES_CONTROL, false },
+    [CONTROL_STATS] = { control_stats, sizeof(struct control_domain), 0,
+                        ROLES_CONTROL, false },
     [CONTROL_DESTROY] = { control_destroy, sizeof(struct control_domain), 0,
                           ROLES_CONTROL, false },
 };

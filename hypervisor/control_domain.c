@@ -147,6 +147,44 @@ long control_vcpu_pin(struct request *rq)
     return vcpu_of(d, a->vcpu) ? vcpu_pin(&d->vcpu[a->vcpu], a->cpus) : -ENOENT;
 }
 
+/* ---- counters ---- */
+
+static void fill_calls(const struct rs_hypercall_stats *from,
+                       struct control_calls *to)
+{
+    *to = (struct control_calls){
+        .calls = from->calls,
+        .batched = from->batched,
+        .failed = from->failed,
+        .total_ns = from->total_ns,
+    };
+    snprintf(to->name, sizeof(to->name), "%s", from->name);
+    _Static_assert(sizeof(to->histogram) == sizeof(from->histogram), "times");
+    memcpy(to->histogram, from->histogram, sizeof(to->histogram));
+}
+
+long control_stats(struct request *rq)
+{
+    struct rs_hypercall_stats calls[STATS_SLOTS];
+    struct control_stats *out = rq->reply;
+    struct control_calls *to = (void *)(out + 1);
+    struct domain *d = domain_asked(rq);
+    struct rs_guest_counts guest;
+
+    _Static_assert(STATS_SLOTS <= CONTROL_CALLS_MAX, "they fit");
+    _Static_assert(sizeof(guest) == sizeof(out->guest), "the same counters");
+    if (!d)
+        return -ESRCH;
+    stats_guest_counts(d, &guest);
+    memset(out, 0, sizeof(*out));
+    memcpy(&out->guest, &guest, sizeof(out->guest));
+    out->calls = stats_fill(d, calls, STATS_SLOTS);
+    for (unsigned int i = 0; i < out->calls; i++)
+        fill_calls(&calls[i], &to[i]);
+    rq->reply_size = (uint32_t)(sizeof(*out) + out->calls * sizeof(*to));
+    return 0;
+}
+
 /* ---- running and ending ---- */
 
 static long act_on(struct request *rq, void (*act)(struct domain *))

@@ -90,7 +90,7 @@ typedef long control_fn(struct request *rq);
 control_fn control_hello, control_renew, control_hypercall, control_window_file,
     control_window_open, control_window_close, control_host_info,
     control_create, control_list, control_info, control_pause, control_unpause,
-    control_destroy, control_vcpus, control_vcpu_pin;
+    control_destroy, control_vcpus, control_vcpu_pin, control_stats;
 
 /* ---- control_peer.c ---- */
 

@@ -182,6 +182,35 @@ int hypercall_vcpu_list(domid_t domid,
 /* cpus: bits, ~0: any. -ENOENT: no such vCPU; -EINVAL: no such processor. */
 int hypercall_vcpu_pin(domid_t domid, unsigned int vcpu, uint64_t cpus);
 
+#define HYPERCALL_CALLS_MAX    64
+#define HYPERCALL_HISTOGRAM    20
+#define HYPERCALL_HISTOGRAM_NS 32
+
+/* A hypercall as the hypervisor counted it for one domain. */
+struct hypercall_calls {
+    char name[24];     /* "event_channel_op"; "other": what there is not */
+    uint64_t calls;    /* made by themselves */
+    uint64_t batched;  /* made as entries of multicalls */
+    uint64_t failed;   /* of both; the result was negative */
+    uint64_t total_ns; /* the hypervisor's time for `calls` */
+    /* Entry i: calls that took less than HYPERCALL_HISTOGRAM_NS << i, and not
+     * less than the entry before; the last one: all the rest. */
+    uint64_t histogram[HYPERCALL_HISTOGRAM];
+};
+
+struct hypercall_stats {
+    /* What the guest reports of itself; it can say what it likes. */
+    struct hypercall_guest_counts {
+        uint64_t sends, blocks, polls, unmasks, timers, upcalls, traps, ticks,
+            changes;
+    } guest;
+    unsigned int nr_calls;
+    struct hypercall_calls calls[HYPERCALL_CALLS_MAX];
+};
+
+/* A domain's counters since its creation. -ESRCH. */
+int hypercall_domain_stats(domid_t domid, struct hypercall_stats *out);
+
 int hypercall_domain_pause(domid_t domid);
 int hypercall_domain_unpause(domid_t domid);
 /* Kills and frees it; returns when nothing of it runs any more. */

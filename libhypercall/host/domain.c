@@ -228,6 +228,34 @@ int hypercall_domain_list(struct hypercall_info *out, unsigned int max)
     return count;
 }
 
+int hypercall_domain_stats(domid_t domid, struct hypercall_stats *out)
+{
+    struct control_calls calls[CONTROL_CALLS_MAX];
+    struct control_domain d = { .domid = domid };
+    struct control_stats stats = { 0 };
+    struct control_message m = CONTROL_MESSAGE(&d, sizeof(d));
+    struct control_reply r = CONTROL_REPLY(&stats, sizeof(stats));
+
+    r.body = calls;
+    r.body_size = sizeof(calls);
+    long err = control_exchange(CONTROL_STATS, &m, &r);
+    if (err)
+        return err;
+    if (stats.calls > CONTROL_CALLS_MAX ||
+        r.size != sizeof(stats) + stats.calls * sizeof(calls[0]))
+        return -EPROTO;
+    _Static_assert(sizeof(out->guest) == sizeof(stats.guest) &&
+                       sizeof(out->calls) == sizeof(calls),
+                   "as on the wire");
+    memset(out, 0, sizeof(*out));
+    memcpy(&out->guest, &stats.guest, sizeof(out->guest));
+    memcpy(out->calls, calls, stats.calls * sizeof(calls[0]));
+    out->nr_calls = stats.calls;
+    for (unsigned int i = 0; i < out->nr_calls; i++)
+        out->calls[i].name[sizeof(out->calls[i].name) - 1] = '\0';
+    return 0;
+}
+
 int hypercall_vcpu_list(domid_t domid,
                         struct hypercall_vcpu_info out[HYPERCALL_VCPUS_MAX])
 {

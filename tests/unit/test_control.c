@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "hypervisor/test/engine_test.h"
 #include "libhypercall/hypercall.h"
 #include "libhypercall/host.h"
 
@@ -276,6 +277,43 @@ static void test_list(void **state)
     assert_int_equal(run_client(f, look, NULL), 0);
 }
 
+/* The guest's are made by the engine's test; a process's by this very client.
+ */
+static void read_stats(struct fixture *f, void *arg)
+{
+    struct hypercall_stats s;
+    evtchn_port_t port;
+
+    (void)arg;
+    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_STORE) == 0);
+    CHECK(hypercall_domain_stats(0, &s) == 0 && s.nr_calls == 0);
+    CHECK(hypercall_evtchn_alloc_unbound(2, &port) == 0);
+    CHECK(hypercall_evtchn_bind_interdomain(4711, 1, &port) == -ESRCH);
+    CHECK(hypercall_xen_version(XENVER_version, NULL, 0) > 0);
+    CHECK(hypercall_domain_stats(0, &s) == 0 && s.nr_calls == 2);
+    CHECK(strcmp(s.calls[0].name, "xen_version") == 0);
+    CHECK(s.calls[0].calls == 1 && s.calls[0].failed == 0);
+    CHECK(strcmp(s.calls[1].name, "event_channel_op") == 0);
+    CHECK(s.calls[1].calls == 2 && s.calls[1].failed == 1);
+    CHECK(s.calls[1].batched == 0 && s.calls[1].total_ns > 0);
+    CHECK(s.guest.sends == 0 && s.guest.ticks == 0);
+    CHECK(hypercall_domain_stats(2, &s) == 0 && s.nr_calls == 1);
+    CHECK(strcmp(s.calls[0].name, "other") == 0 && s.calls[0].calls == 3);
+    CHECK(hypercall_domain_stats(500, &s) == -ESRCH);
+    CHECK(hypercall_domain_stats(DOMID_SELF, &s) == -ESRCH);
+}
+
+static void test_stats(void **state)
+{
+    const uint64_t args[6] = { 0 };
+    struct fixture *f = *state;
+
+    make_guest(f, 2, "guest");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rs_test_hypercall(f->host, 2, 63, args), -ENOSYS);
+    assert_int_equal(run_client(f, read_stats, NULL), 0);
+}
+
 static int file_of(const void *bytes, size_t n)
 {
     int fd = memfd_create("image", MFD_CLOEXEC);
@@ -366,6 +404,7 @@ int main(void)
         TEST(test_events),
         TEST(test_death_is_told_to_the_store),
         TEST(test_list),
+        TEST(test_stats),
         TEST(test_bad_images_are_refused),
         TEST(test_the_end_is_seen),
         TEST(test_socket_is_private),
