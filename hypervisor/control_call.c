@@ -54,6 +54,7 @@ const struct engine_ops process_ops = {
     .port_detach = detach,
     .grant_open = grant_open,
     .grant_close = grant_close,
+    .cpu_ns = domain_process_cpu_ns,
 };
 
 /* ---- hypercalls ---- */

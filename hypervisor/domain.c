@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "clock.h"
 #include "console.h"
@@ -225,6 +226,17 @@ void domain_destroy(struct domain *d)
                  d->name);
     tell(d);
     domain_put_if_done(d);
+}
+
+uint64_t domain_process_cpu_ns(struct domain *d)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (d->pid <= 0 || clock_getcpuclockid(d->pid, &clock) ||
+        clock_gettime(clock, &t))
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static enum rs_domain_state state_of(const struct domain *d)

@@ -107,6 +107,9 @@ void domain_put_if_done(struct domain *d);
 void watchdogs_init(struct domain *d);
 void watchdogs_stop(struct domain *d);
 
+/* An engine's cpu_ns() where the domain is the process d->pid. */
+uint64_t domain_process_cpu_ns(struct domain *d);
+
 void domain_fill_info(struct domain *d, struct rs_domain_info *info);
 
 /* DOMID_SELF or an id to a live domain; NULL. */

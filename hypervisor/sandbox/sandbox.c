@@ -330,17 +330,6 @@ static void guest_counts(struct domain *d, struct rs_guest_counts *out)
     }
 }
 
-static uint64_t cpu_ns(struct domain *d)
-{
-    struct timespec t;
-    clockid_t clock;
-
-    if (d->pid <= 0 || clock_getcpuclockid(d->pid, &clock) ||
-        clock_gettime(clock, &t))
-        return 0;
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* ---- ports ---- */
 
 static int epoll_add(struct vcpu *v, evtchn_port_t port, int rx)
@@ -420,7 +409,7 @@ const struct engine_ops engine_sandbox = {
     .port_move = port_move,
     .physmap_set = notify_physmap_set,
     .guest_counts = guest_counts,
-    .cpu_ns = cpu_ns,
+    .cpu_ns = domain_process_cpu_ns,
     .vcpu_look = sandbox_vcpu_look,
     .vcpu_pin = sandbox_vcpu_pin,
 };
