@@ -3,9 +3,12 @@
  * disk, what we offer, what the frontend chose. See docs/block.md.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <event2/buffer.h>
 
 #include "blk_request.h"
 #include "blkback.h"
@@ -208,10 +211,25 @@ static void blkback_destroy(struct xenbus_device *dev)
     free(b);
 }
 
+static void blkback_tell(struct xenbus_device *dev, struct evbuffer *out)
+{
+    const struct blkback *b = dev->priv;
+    const struct disk_stats *s = &b->disk->stats;
+
+    evbuffer_add_printf(out,
+                        " reads=%" PRIu64 " read_bytes=%" PRIu64
+                        " writes=%" PRIu64 " write_bytes=%" PRIu64
+                        " flushes=%" PRIu64 " discards=%" PRIu64
+                        " errors=%" PRIu64,
+                        s->reads, s->read_bytes, s->writes, s->write_bytes,
+                        s->flushes, s->discards, s->errors);
+}
+
 const struct backend_ops blkback_ops = {
     .type = "vbd",
     .create = blkback_create,
     .connect = blkback_connect,
     .disconnect = blkback_disconnect,
     .destroy = blkback_destroy,
+    .tell = blkback_tell,
 };

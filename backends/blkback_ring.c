@@ -191,11 +191,32 @@ static struct blk_job *job_get(struct blk_ring *r)
     return container_of(first, struct blk_job, link);
 }
 
+/* A barrier counts as the write that it is, and as a flush. */
+static void job_count(const struct blk_job *job, int err)
+{
+    struct disk_stats *s = &job->ring->disk->stats;
+    enum blk_action action = job->req.action;
+
+    if (err) {
+        s->errors++;
+        return;
+    }
+    s->reads += action == BLK_READ;
+    s->read_bytes += action == BLK_READ ? job->io.length : 0;
+    s->discards += action == BLK_DISCARD;
+    s->flushes += action == BLK_FLUSH || action == BLK_BARRIER;
+    if (action == BLK_WRITE || (action == BLK_BARRIER && job->req.n_segments)) {
+        s->writes++;
+        s->write_bytes += job->io.length;
+    }
+}
+
 /* The end of a job: answer it, and let what waited for it go on. */
 static void job_end(struct blk_job *job, int err)
 {
     struct blk_ring *r = job->ring;
 
+    job_count(job, err);
     grant_pool_put(r->grants, job->page, job->n_pages);
     job->n_pages = 0;
     list_add_head(&r->free_jobs, &job->link);

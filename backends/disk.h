@@ -44,11 +44,18 @@ struct disk_ops {
     void (*close)(struct disk *disk);
 };
 
+/* What a disk did for its guest since it was opened (blkback_ring.c). */
+struct disk_stats {
+    uint64_t reads, read_bytes, writes, write_bytes, flushes, discards;
+    uint64_t errors; /* requests that failed, whatever they wanted */
+};
+
 struct disk {
     const struct disk_ops *ops;
     uint64_t sectors; /* of 512 bytes; a partial last one counts */
     uint32_t sector_size, physical_sector_size;
     bool read_only, can_discard, is_cdrom;
+    struct disk_stats stats;
 };
 
 /*

@@ -26,6 +26,7 @@
 #include "host.h"
 #include "netback.h"
 #include "ring_poll.h"
+#include "stats_socket.h"
 #include "store.h"
 #include "xenbus_backend.h"
 
@@ -261,6 +262,7 @@ int main(int argc, char **argv)
     const char *disk_io = getenv("RINGSIDE_DISK_IO");
     struct driver driver = { 0 };
     struct event *ends[N_ENDS];
+    struct stats_socket *stats;
     struct xenbus_room *room;
     int err;
 
@@ -288,10 +290,14 @@ int main(int argc, char **argv)
                                sizeof(backends) / sizeof(backends[0]), &room);
     if (err)
         fail("cannot watch the store", err);
+    err = stats_socket_open(&driver, room, &stats);
+    if (err)
+        driver_log("nobody can ask for counters: %s", strerror(-err));
     if (!grant_window_is_strict())
         driver_log("no userfaultfd: isolation from guests' memory is weaker");
     say_ready(&o);
     poll_room_run(driver.poll);
+    stats_socket_close(stats);
     xenbus_backend_stop(room);
     release(&driver, ends);
     return 0;

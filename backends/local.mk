@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libdriver.a
 %C%_libdriver_a_SOURCES = \
 	%D%/driver.c %D%/driver.h \
 	%D%/ring_poll.c %D%/ring_poll.h \
+	%D%/stats_socket.c %D%/stats_socket.h \
 	%D%/store.h %D%/store_value.c \
 	%D%/xenbus_backend.c %D%/xenbus_backend.h \
 	%D%/xenbus_scan.c %D%/xenbus_room.h \
@@ -94,6 +95,12 @@ tests_unit_test_ring_poll_LDADD = $(fake_host_LDADD)
 tests_unit_test_consback_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_consback_SOURCES = tests/unit/test_consback.c $(fake_host)
 tests_unit_test_consback_LDADD = $(fake_host_LDADD)
+
+unit_tests += tests/unit/test_stats_socket
+tests_unit_test_stats_socket_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_stats_socket_SOURCES = tests/unit/test_stats_socket.c \
+	$(fake_host)
+tests_unit_test_stats_socket_LDADD = $(fake_host_LDADD)
 
 fuzz_tests += tests/fuzz/fuzz_blkback
 tests_fuzz_fuzz_blkback_CPPFLAGS = $(driver_CPPFLAGS) \

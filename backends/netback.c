@@ -9,11 +9,13 @@
  * bridge, vifname, mtu (docs/network.md says what they mean).
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "hypercall.h"
@@ -372,10 +374,24 @@ static int vif_disconnect(struct xenbus_device *dev)
     return 0;
 }
 
+static void vif_tell(struct xenbus_device *dev, struct evbuffer *out)
+{
+    const struct vif *vif = dev->priv;
+    const struct vif_stats *s = &vif->queue.stats;
+
+    evbuffer_add_printf(out,
+                        " tx_packets=%" PRIu64 " tx_bytes=%" PRIu64
+                        " tx_errors=%" PRIu64 " rx_packets=%" PRIu64
+                        " rx_bytes=%" PRIu64 " rx_dropped=%" PRIu64,
+                        s->tx_frames, s->tx_bytes, s->tx_errors, s->rx_frames,
+                        s->rx_bytes, s->rx_dropped);
+}
+
 const struct backend_ops netback_ops = {
     .type = "vif",
     .create = vif_create,
     .connect = vif_connect,
     .disconnect = vif_disconnect,
     .destroy = vif_destroy,
+    .tell = vif_tell,
 };

@@ -33,7 +33,6 @@ int vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
     list_init(&q->backlog);
     q->backlog_bytes = 0;
     q->broken = false;
-    memset(&q->stats, 0, sizeof(q->stats));
     return grant_pool_new(domid, q->persistent, VIF_PAGES_MAX, &q->pages);
 }
 

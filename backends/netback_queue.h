@@ -29,6 +29,7 @@ struct vif_queue_user {
     void *arg;
 };
 
+/* tx: from the guest, rx: to it. */
 struct vif_stats {
     uint64_t tx_frames, tx_bytes, tx_errors;
     uint64_t rx_frames, rx_bytes, rx_dropped;
@@ -46,7 +47,7 @@ struct vif_queue {
     struct grant_pool *pages; /* of the guest */
     struct list backlog;
     size_t backlog_bytes;
-    struct vif_stats stats;
+    struct vif_stats stats;     /* go on when the guest connects again */
     char frame[LINK_FRAME_MAX]; /* the frame being sent, our copy */
 };
 

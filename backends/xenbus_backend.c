@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "store.h"
@@ -387,4 +388,28 @@ void xenbus_backend_stop(struct xenbus_room *room)
     }
     event_free(room->deferred);
     free(room);
+}
+
+/* ---- counters ---- */
+
+static bool is_made(const struct xenbus_device *dev)
+{
+    return dev->phase != BACKEND_NEW && dev->phase != BACKEND_FAILED;
+}
+
+void xenbus_backend_tell(struct xenbus_room *room, struct evbuffer *out)
+{
+    struct list *pos;
+
+    list_for_each(pos, &room->devices) {
+        struct xenbus_device *dev =
+            container_of(pos, struct xenbus_device, link);
+
+        if (!dev->ops->tell || !is_made(dev))
+            continue;
+        evbuffer_add_printf(out, "%s %u %u", dev->ops->type, dev->frontend_id,
+                            dev->devid);
+        dev->ops->tell(dev, out);
+        evbuffer_add(out, "\n", 1);
+    }
 }

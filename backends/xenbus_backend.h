@@ -33,6 +33,7 @@
 #include "list.h"
 #include "xen_compat.h"
 
+struct evbuffer;
 struct xenbus_device;
 struct xenbus_room;
 
@@ -70,6 +71,12 @@ struct backend_ops {
 
     /* Undo create(); the device is not connected. dev is freed afterwards. */
     void (*destroy)(struct xenbus_device *dev);
+
+    /*
+     * Appends what the device did since it was made, as " name=number" each
+     * (stats_socket.h). The names stay. NULL: it counts nothing.
+     */
+    void (*tell)(struct xenbus_device *dev, struct evbuffer *out);
 };
 
 enum backend_phase {
@@ -118,6 +125,9 @@ int xenbus_backend_start(struct driver *driver,
  * loop until pending disconnects have ended (the driver domain is stopping).
  */
 void xenbus_backend_stop(struct xenbus_room *room);
+
+/* A line for each device: "vbd 5 51712 reads=12 …" (type, domid, devid). */
+void xenbus_backend_tell(struct xenbus_room *room, struct evbuffer *out);
 
 /* The end of a disconnect() that returned -EINPROGRESS. */
 void xenbus_backend_disconnected(struct xenbus_device *dev);

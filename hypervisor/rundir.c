@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const char *const files[] = { "hypervisor.sock", "xenstored.sock",
-                                     "ringsided.pid" };
+                                     "driverd.stats", "ringsided.pid" };
 static const char *const subdirs[] = { "log", "console", "pid" };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -2,7 +2,8 @@
  * The runtime directory of a host: everything that a running host leaves in
  * the file system, and the lock that makes it the only one there.
  *
- *   lock  ringsided.pid  hypervisor.sock  xenstored.sock  log/  console/
+ *   lock  ringsided.pid  hypervisor.sock  xenstored.sock  driverd.stats
+ *   log/  console/
  */
 #ifndef RINGSIDE_RUNDIR_H
 #define RINGSIDE_RUNDIR_H

@@ -468,6 +468,45 @@ static void test_barrier_fails(void **state)
     expect_response(2, BLKIF_RSP_OKAY);
 }
 
+/* ---- counters ---- */
+
+static void test_counters(void **state)
+{
+    const struct disk_stats want = {
+        .reads = 3,
+        .read_bytes = 2 * 4096 + 512,
+        .writes = 2,
+        .write_bytes = 2 * 4096,
+        .flushes = 3, /* and two barriers */
+        .discards = 1,
+        .errors = 3,
+    };
+    struct blkif_request_discard *discard;
+
+    (void)state;
+    connect_ring();
+    simple(BLKIF_OP_READ, 1, 0);
+    simple(BLKIF_OP_READ, 2, 8);
+    simple(BLKIF_OP_READ, 3, 8)->seg[0].last_sect = 0;
+    simple(BLKIF_OP_WRITE, 4, 8);
+    simple(BLKIF_OP_WRITE_BARRIER, 5, 8);
+    next_request(BLKIF_OP_WRITE_BARRIER, 6);
+    next_request(BLKIF_OP_FLUSH_DISKCACHE, 7);
+    discard = (void *)next_request(BLKIF_OP_DISCARD, 8);
+    discard->nr_sectors = 8;
+    simple(BLKIF_OP_READ, 9, DISK_SIZE / 512); /* behind the end */
+    simple(99, 10, 0);
+    push_and_run();
+    disk_error = -EIO;
+    simple(BLKIF_OP_READ, 11, 0);
+    push_and_run();
+    assert_memory_equal(&disk.stats, &want, sizeof(want));
+    /* The guest may connect again: it is the disk's that is counted. */
+    assert_int_equal(blk_ring_disconnect(ring), 0);
+    ring = NULL;
+    assert_memory_equal(&disk.stats, &want, sizeof(want));
+}
+
 /* ---- hostile frontends ---- */
 
 static void test_bad_requests(void **state)
@@ -608,6 +647,7 @@ int main(void)
         TEST(test_barrier_order),
         TEST(test_barriers_inline),
         TEST(test_barrier_fails),
+        TEST(test_counters),
         TEST(test_bad_requests),
         TEST(test_bad_indirect),
         TEST(test_impossible_index),

@@ -235,6 +235,8 @@ static void test_send_pieces(void **state)
     assert_int_equal(publish(&b), 16);
     assert_int_equal(b.wire.sent, 1);
     assert_int_equal(b.wire.len, total);
+    assert_int_equal(b.queue->stats.tx_frames, 1);
+    assert_int_equal(b.queue->stats.tx_bytes, total);
     assert_memory_equal(b.wire.frame + 15 * PAGE_SIZE, memory[15],
                         total - 15 * PAGE_SIZE);
     for (unsigned int i = 0; i < 16; i++) {
@@ -394,6 +396,8 @@ static void test_receive(void **state)
                             (size_t)r->status);
     }
     assert_int_equal(b.rx.sring->rsp_prod, 17);
+    assert_int_equal(b.queue->stats.rx_frames, 2);
+    assert_int_equal(b.queue->stats.rx_bytes, 60 + sizeof(frame));
     teardown(&b);
 }
 
