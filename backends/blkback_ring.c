@@ -195,6 +195,7 @@ static struct blk_job *job_get(struct blk_ring *r)
 static void job_count(const struct blk_job *job, int err)
 {
     struct disk_stats *s = &job->ring->disk->stats;
+    uint64_t bytes = job->req.sectors << BLK_SECTOR_SHIFT;
     enum blk_action action = job->req.action;
 
     if (err) {
@@ -202,12 +203,12 @@ static void job_count(const struct blk_job *job, int err)
         return;
     }
     s->reads += action == BLK_READ;
-    s->read_bytes += action == BLK_READ ? job->io.length : 0;
+    s->read_bytes += action == BLK_READ ? bytes : 0;
     s->discards += action == BLK_DISCARD;
     s->flushes += action == BLK_FLUSH || action == BLK_BARRIER;
     if (action == BLK_WRITE || (action == BLK_BARRIER && job->req.n_segments)) {
         s->writes++;
-        s->write_bytes += job->io.length;
+        s->write_bytes += bytes;
     }
 }
 

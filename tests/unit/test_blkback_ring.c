@@ -45,6 +45,8 @@ static void disk_do(struct disk_io *io)
             memcpy(contents + at, io->iov[i].iov_base, io->iov[i].iov_len);
         at += io->iov[i].iov_len;
     }
+    if (io->n_iov)
+        io->length = 0; /* it is the disk's own, and disks use it up */
     io->done(io, disk_error);
 }
 
