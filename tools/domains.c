@@ -25,6 +25,8 @@ int domain_list(struct hypercall_info **list)
         if (n >= 0 && ((unsigned int)n < max || max >= MAX_LIST))
             return n;
         free(*list);
+        if (n == -EPIPE)
+            return complain("the host has ended");
         if (n < 0)
             return complain("the host does not list its domains: %s",
                             strerror(-n));
@@ -36,7 +38,7 @@ static bool is_number(const char *s)
     return s[0] != '\0' && strspn(s, "0123456789") == strlen(s);
 }
 
-static bool matches(const struct hypercall_info *d, const char *text)
+bool domain_is(const struct hypercall_info *d, const char *text)
 {
     if (is_number(text))
         return strlen(text) <= 5 && strtoul(text, NULL, 10) == d->domid;
@@ -51,7 +53,7 @@ int domain_find(const char *text, struct hypercall_info *info)
     if (n < 0)
         return n;
     for (int i = 0; i < n && err != 0; i++) {
-        if (!matches(&list[i], text))
+        if (!domain_is(&list[i], text))
             continue;
         *info = list[i];
         err = 0;

@@ -78,7 +78,10 @@ void guest_wait(struct guest *g, int ms);
 int guest_ask_shutdown(struct xs_handle *xs, unsigned int domid,
                        const char *what);
 
-/* The domain that `text` names, by name or id. */
+/* Does `text` name this domain, by name or id? */
+bool domain_is(const struct hypercall_info *d, const char *text);
+
+/* The domain that `text` names. */
 int domain_find(const char *text, struct hypercall_info *info);
 
 /* All domains; returns how many, or -EINVAL. To be freed. */

@@ -9,7 +9,9 @@
 
 #include "xen_compat.h"
 
+#include "counters.h"
 #include "guest.h"
+#include "io_stats.h"
 #include "layout.h"
 #include "options.h"
 #include "say.h"
@@ -114,13 +116,44 @@ static const char *xenbus_name(unsigned int state)
 struct device_list {
     struct writer *w;
     struct xs_handle *xs;
+    unsigned int domid;
+    const struct device_io *io; /* of all domains' devices */
+    unsigned int nr_io;
     bool first;
 };
+
+static const struct device_io *find_io(const struct device_list *l,
+                                       const char *type, unsigned int devid)
+{
+    for (unsigned int i = 0; i < l->nr_io; i++) {
+        const struct device_io *io = &l->io[i];
+
+        if (io->domid == l->domid && io->devid == devid &&
+            strcmp(io->type, type) == 0)
+            return io;
+    }
+    return NULL;
+}
+
+/* Its counters, "reads":12,… or reads 12, …, as far as they were told. */
+static void show_io(const struct device_io *io, bool json)
+{
+    const char *comma = "";
+
+    for (unsigned int i = 0; i < IO_VALUES; i++) {
+        if (!(io->has & 1u << i))
+            continue;
+        printf(json ? "%s\"%s\":%llu" : "%s%s %llu", comma, io_value_name(i),
+               (unsigned long long)io->value[i]);
+        comma = json ? "," : ", ";
+    }
+}
 
 static int show_device(void *arg, const char *dir, const char *type,
                        unsigned int devid)
 {
     struct device_list *l = arg;
+    const struct device_io *io = find_io(l, type, devid);
     const char *state = xenbus_name(layout_state(l->xs, dir));
     char what[400] = "";
 
@@ -130,11 +163,21 @@ static int show_device(void *arg, const char *dir, const char *type,
     if (!l->w->json) {
         printf("device %-15s : %u, %s%s%s\n", type, devid, state,
                what[0] != '\0' ? ", " : "", what);
+        if (io != NULL) {
+            printf("%-22s : ", "  did");
+            show_io(io, false);
+            printf("\n");
+        }
         return 0;
     }
     printf("%s{\"type\":\"%s\",\"devid\":%u,\"state\":\"%s\",\"backend\":",
            l->first ? "" : ",", type, devid, state);
     print_json_string(what);
+    if (io != NULL) {
+        printf(",\"io\":{");
+        show_io(io, true);
+        printf("}");
+    }
     printf("}");
     l->first = false;
     return 0;
@@ -143,8 +186,13 @@ static int show_device(void *arg, const char *dir, const char *type,
 static void show_devices(const struct host *h, struct writer *w,
                          unsigned int domid)
 {
-    struct device_list l = { .w = w, .xs = h->xs, .first = true };
+    struct device_list l = {
+        .w = w, .xs = h->xs, .domid = domid, .first = true
+    };
+    struct device_io *io;
 
+    l.nr_io = io_read(h->rundir, &io);
+    l.io = io;
     if (w->json) {
         put_name(w, "devices");
         printf("[");
@@ -152,6 +200,118 @@ static void show_devices(const struct host *h, struct writer *w,
     layout_each_backend(h->xs, domid, show_device, &l);
     if (w->json)
         printf("]");
+    free(io);
+}
+
+/* ---- its counters ---- */
+
+static void show_histogram(const struct hypercall_calls *c)
+{
+    const char *comma = "";
+
+    printf("\"histogram\":[");
+    for (unsigned int i = 0; i < HYPERCALL_HISTOGRAM; i++) {
+        uint64_t limit = histogram_limit(i);
+
+        if (c->histogram[i] == 0)
+            continue;
+        if (limit != 0)
+            printf("%s{\"below_ns\":%llu,", comma, (unsigned long long)limit);
+        else
+            printf("%s{\"below_ns\":null,", comma);
+        printf("\"calls\":%llu}", (unsigned long long)c->histogram[i]);
+        comma = ",";
+    }
+    printf("]");
+}
+
+static void show_calls_json(const struct hypercall_calls *c, bool first)
+{
+    struct writer w = { .json = true };
+
+    printf(first ? "" : ",");
+    open_object(&w);
+    put_string(&w, "name", c->name);
+    put_number(&w, "calls", c->calls);
+    put_number(&w, "batched", c->batched);
+    put_number(&w, "failed", c->failed);
+    put_number(&w, "total_ns", c->total_ns);
+    put_number(&w, "mean_ns", c->calls != 0 ? c->total_ns / c->calls : 0);
+    put_number(&w, "p50_ns", histogram_quantile(c->histogram, 500));
+    put_number(&w, "p99_ns", histogram_quantile(c->histogram, 990));
+    printf(",");
+    show_histogram(c);
+    close_object(&w);
+}
+
+static void show_calls(const struct hypercall_calls *c)
+{
+    char mean[24], p50[24], p99[24];
+
+    printf("  %-20s : %llu", c->name, (unsigned long long)c->calls);
+    if (c->batched != 0)
+        printf(" and %llu in multicalls", (unsigned long long)c->batched);
+    if (c->failed != 0)
+        printf(", %llu failed", (unsigned long long)c->failed);
+    if (c->calls != 0)
+        printf(", mean %s, p50 %s, p99 %s",
+               format_duration(c->total_ns / c->calls, mean, sizeof(mean)),
+               format_duration(histogram_quantile(c->histogram, 500), p50,
+                               sizeof(p50)),
+               format_duration(histogram_quantile(c->histogram, 990), p99,
+                               sizeof(p99)));
+    printf("\n");
+}
+
+/* What the guest says of itself; so the name says whose word it is. */
+static void show_guest_counts(struct writer *w,
+                              const struct hypercall_guest_counts *g)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {
+        { "event_sends", g->sends },
+        { "event_unmasks", g->unmasks },
+        { "upcalls", g->upcalls },
+        { "blocks", g->blocks },
+        { "polls", g->polls },
+        { "timer_sets", g->timers },
+        { "ticks", g->ticks },
+        { "traps", g->traps },
+        { "mapping_changes", g->changes },
+    };
+    const char *comma = "";
+
+    put_name(w, "reported_by_guest");
+    printf(w->json ? "{" : "");
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        printf(w->json ? "%s\"%s\":%llu" : "%s%s %llu", comma, counts[i].name,
+               (unsigned long long)counts[i].value);
+        comma = w->json ? "," : ", ";
+    }
+    printf(w->json ? "}" : "\n");
+}
+
+static void show_counters(struct writer *w, unsigned int domid)
+{
+    struct hypercall_stats s;
+
+    if (hypercall_domain_stats((domid_t)domid, &s) != 0)
+        return; /* it has just gone */
+    if (w->json) {
+        put_name(w, "hypercall_counters");
+        printf("[");
+    }
+    for (unsigned int i = 0; i < s.nr_calls; i++) {
+        if (w->json)
+            show_calls_json(&s.calls[i], i == 0);
+        else
+            show_calls(&s.calls[i]);
+    }
+    printf(w->json ? "]" : "");
+    if (domid > RINGSIDE_DRIVER_DOMID)
+        show_guest_counts(w, &s.guest);
 }
 
 static void show_end(struct writer *w, const struct hypercall_info *d)
@@ -184,6 +344,7 @@ static int show_domain(const struct host *h, struct writer *w,
     put_number(w, "hypercalls", d.hypercalls);
     if (d.native)
         put_number(w, "traps", d.traps);
+    show_counters(w, d.domid);
     put_number(w, "create_to_main_ns",
                d.main_ns > d.created_ns ? d.main_ns - d.created_ns : 0);
     put_number(w, "event_channels", d.ports);

@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libtools.a
 	%D%/guest_config.h %D%/config.c %D%/config_values.c %D%/config_scan.c \
 	%D%/vif.c %D%/check.h %D%/check.c %D%/image.h %D%/image.c \
 	%D%/options.h %D%/options.c %D%/say.h %D%/say.c \
+	%D%/counters.h %D%/counters.c %D%/io_stats.h %D%/io_stats.c \
 	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c
 
 bin_PROGRAMS += ringside
@@ -19,7 +20,8 @@ ringside_SOURCES = \
 	%D%/doctor.h %D%/doctor.c %D%/doctor_checks.c %D%/doctor_kernel.c \
 	%D%/guest.h %D%/guest.c %D%/domains.c %D%/summary.h %D%/summary.c \
 	%D%/host.h %D%/host.c %D%/launch.h %D%/launch.c \
-	%D%/relay.h %D%/relay.c
+	%D%/relay.h %D%/relay.c %D%/terminal.h %D%/terminal.c \
+	%D%/top.h %D%/top.c %D%/top_sample.c %D%/top_table.c
 ringside_LDADD = %D%/libtools.a libhypercall/libhypercall-host.a \
 	$(XENSTORE_LIBS) $(XLU_LIBS)
 
@@ -31,6 +33,11 @@ unit_tests += tests/unit/test_tools_check
 tests_unit_test_tools_check_SOURCES = tests/unit/test_tools_check.c
 tests_unit_test_tools_check_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
 
+unit_tests += tests/unit/test_tools_counters
+tests_unit_test_tools_counters_CPPFLAGS = $(tools_CPPFLAGS)
+tests_unit_test_tools_counters_SOURCES = tests/unit/test_tools_counters.c
+tests_unit_test_tools_counters_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
+
 unit_tests += tests/unit/test_tools_layout
 tests_unit_test_tools_layout_CPPFLAGS = $(tools_CPPFLAGS)
 tests_unit_test_tools_layout_SOURCES = tests/unit/test_tools_layout.c \
@@ -40,11 +47,11 @@ tests_unit_test_tools_layout_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
 dist_man_MANS += docs/man/ringside.1 docs/man/ringsided.8
 EXTRA_DIST += examples/hello.cfg examples/blkcheck.cfg examples/webserver.cfg
 
-guest_programs += tests/system/cli_guest.elf
+guest_programs += tests/system/cli_guest.elf tests/system/counters_guest.elf
 
 system_tests += tests/system/vcpus.sh tests/system/cli_errors.sh tests/system/cli_cycle.sh \
 	tests/system/cli_run.sh tests/system/cli_trouble.sh \
-	tests/system/cli_leaks.sh
+	tests/system/cli_leaks.sh tests/system/counters.sh
 EXTRA_DIST += tests/system/tap.bash
 
 fuzz_tests += tests/fuzz/fuzz_tools

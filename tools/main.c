@@ -75,6 +75,15 @@ static const struct verb {
       "0-3,5.\n" },
     { "info", verb_info, "[--json] [DOMAIN]", "tell about the host or a domain",
       "  -j, --json           as one JSON object\n" },
+    { "top", verb_top, "[-d SECONDS] [-n N] [-b] [DOMAIN]...",
+      "watch what domains do",
+      "Processor time, hypercalls, events and I/O per second, the busiest "
+      "first, until q.\n"
+      "\n"
+      "  -d, --delay SECONDS  between two looks; default: 2\n"
+      "  -n, --iterations N   end after so many\n"
+      "  -b, --batch          print blocks of lines, in exact numbers, as "
+      "without a terminal\n" },
     { "stop-host", verb_stop_host, "", "end the user's host and all its guests",
       NULL },
     { "doctor", verb_doctor, "[--json]",

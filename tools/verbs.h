@@ -21,6 +21,7 @@ int verb_vcpu_list(int argc, char **argv);
 int verb_vcpu_set(int argc, char **argv);
 int verb_vcpu_pin(int argc, char **argv);
 int verb_info(int argc, char **argv);
+int verb_top(int argc, char **argv);
 int verb_stop_host(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_bench(int argc, char **argv); /* bench/verb.c */
