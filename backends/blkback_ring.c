@@ -217,12 +217,13 @@ static void job_end(struct blk_job *job, int err)
 {
     struct blk_ring *r = job->ring;
 
-    job_count(job, err);
     grant_pool_put(r->grants, job->page, job->n_pages);
     job->n_pages = 0;
     list_add_head(&r->free_jobs, &job->link);
-    if (!r->closing)
-        respond(r, &job->req, err);
+    if (r->closing)
+        return;
+    job_count(job, err);
+    respond(r, &job->req, err);
 }
 
 static void job_submit(struct blk_job *job, enum disk_op op)

@@ -24,8 +24,11 @@ void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
                 bool goes_on, long ret)
 {
     struct call_stats *s = &v->domain->stats.hypercall[slot];
-    uint64_t ns = time_from_ticks(v->domain->host, ticks);
+    uint64_t ns = 0;
 
+    /* On a machine whose processors' TSCs differ it may go backwards. */
+    if ((int64_t)ticks > 0)
+        ns = time_from_ticks(v->domain->host, ticks);
     v->call_ns = goes_on ? v->call_ns + ns : ns;
     s->ns += ns;
     s->calls += !goes_on;

@@ -185,6 +185,8 @@ static void test_histogram(void **state)
     assert_in_range(s.total_ns, total, total + total / 16);
     stats_turn(v, STATS_SYSCTL, UINT64_MAX >> 1, false, 0);
     assert_int_equal(stats_of("sysctl").histogram[RS_HISTOGRAM - 1], 6);
+    stats_turn(v, STATS_SYSCTL, -5ull, false, 0); /* it went backwards */
+    assert_int_equal(stats_of("sysctl").histogram[0], 2);
 }
 
 /* Turns add up to one time. */
