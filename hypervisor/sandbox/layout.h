@@ -64,8 +64,8 @@ _Static_assert(SANDBOX_FD_EPOLL % SANDBOX_MAX_VCPUS == 0 &&
 struct sandbox_change {
     uint64_t addr, size;
     uint64_t offset; /* in file fd */
-    int32_t fd;      /* -1: remove what is there */
-    int32_t prot;
+    int32_t fd;      /* -1: nothing is to be there */
+    int32_t prot;    /* none: it is removed */
 };
 
 /* What the stub does by itself and counts, for those who ask. */

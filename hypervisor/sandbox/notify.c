@@ -115,6 +115,11 @@ static bool is_changing(const struct sandbox_domain *sd, uint64_t addr,
     return false;
 }
 
+/*
+ * What is removed from RAM leaves its own pages of the file, without access:
+ * were it anonymous memory, an mprotect() once it is RAM again would make
+ * that accessible, which is nobody's.
+ */
 int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
                        uint64_t offset, int writable,
                        void (*done)(struct vcpu *, uint64_t), uint64_t arg)
@@ -123,7 +128,8 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
     struct sandbox_page *page = sandbox_page_of(v);
     struct sandbox_vcpu *sv = v->engine;
     struct pending_change *p = &sv->pending[sv->nr_pending];
-    int fd = -1;
+    bool of_ram = gfn < v->domain->memory.nr_pages;
+    int fd = of_ram ? SANDBOX_FD_RAM : -1;
 
     if (!sd->in_call || sv->nr_pending == SANDBOX_MAX_CHANGES ||
         is_changing(sd, gfn << PAGE_SHIFT, (uint64_t)pages << PAGE_SHIFT))
@@ -136,7 +142,7 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
     p->change = (struct sandbox_change){
         .addr = gfn << PAGE_SHIFT,
         .size = (uint64_t)pages << PAGE_SHIFT,
-        .offset = file >= 0 ? offset : 0,
+        .offset = file >= 0 ? offset : of_ram ? gfn << PAGE_SHIFT : 0,
         .fd = fd,
         .prot = file < 0   ? PROT_NONE
                 : writable ? PROT_READ | PROT_WRITE
@@ -227,7 +233,7 @@ static bool is_reachable(int pid, uint64_t addr, uint64_t size)
 static bool was_refused(struct sandbox_domain *sd,
                         const struct pending_change *p)
 {
-    return p->change.fd < 0 &&
+    return p->change.prot == PROT_NONE &&
            is_reachable(sd->domain->pid, p->change.addr, p->change.size);
 }
 

@@ -10,6 +10,8 @@
  *   grant DOMID                      grants pages from PROBE_GRANTED on
  *   map DOMID N | map-raw DOMID | map-and-keep DOMID | crowd DOMID MIB
  *   hole                             gives a page back, in its own way
+ *   own-page HOW                     loses a page of RAM by page table (1), or
+ *                                    a hole that it takes (0); writes to it
  *   reset N                          makes N ports, and resets them
  *   race DOMID N                     two vCPUs and pages (probe_race.c)
  *   fault WHAT                       ends in a fault
@@ -475,8 +477,8 @@ static void hole(void)
     const unsigned long take[6] = { XENMEM_populate_physmap,
                                     (unsigned long)&op };
     const unsigned long protect[6] = { a, 4096, 3 };
-    const unsigned long map[6] = { a, 4096, 3, 0x11, 961, a };
-    const unsigned long let_go[6] = { a, 4096, 0, 0x4032, ~0ul, 0 };
+    const unsigned long map[6] = { a, 4096, 3, 0x11, 968, a };
+    const unsigned long let_go[6] = { a, 4096, 0, 0x11, 968, a };
 
     set_xen_guest_handle(op.extent_start, &gfn);
     *page = 0x5ec2e7;
@@ -499,6 +501,47 @@ static void hole(void)
     say("give", (unsigned long)hypercall_memory_op(give[0], &op, sizeof(op)));
     say("kept", *page);
     quit(9);
+}
+
+/* Of a native kernel: all of RAM one to one, but for the page. */
+static void load_tables(unsigned long without)
+{
+    unsigned long *table = (unsigned long *)PROBE_TABLES;
+
+    for (unsigned long i = 0; i < 3; i++)
+        table[512 * i] = (PROBE_TABLES + 4096 * (i + 1)) | 3;
+    for (unsigned long i = 0; i < 512; i++)
+        table[512 * 3 + i] = i << 12 | 3;
+    table[512 * 3 + (without >> 12)] = 0;
+    __asm__ __volatile__("mov %0, %%cr3" : : "r"(table) : "memory");
+}
+
+/* The hole becomes RAM, and the change that shows it is not made. */
+static void take_unseen(unsigned long a)
+{
+    xen_pfn_t gfn = a >> 12;
+    struct xen_memory_reservation op = { .nr_extents = 1, .domid = DOMID_SELF };
+    const unsigned long take[6] = { XENMEM_populate_physmap,
+                                    (unsigned long)&op };
+
+    set_xen_guest_handle(op.extent_start, &gfn);
+    check(hypercall_memory_op(XENMEM_decrease_reservation, &op, sizeof(op)) ==
+          1);
+    check(linux_call(0x5000 + 12, take) == 1);
+    hypercall_xen_version(XENVER_pagesize, 0, 0); /* it is forgotten */
+}
+
+static void own_page(void)
+{
+    const unsigned long a = PROBE_GRANTED, protect[6] = { a, 4096, 3 };
+
+    if (number())
+        load_tables(a);
+    else
+        take_unseen(a);
+    check(linux_call(10, protect) == 0);
+    *(volatile unsigned long *)a = 0x5ec2e7;
+    quit(0);
 }
 
 static void reset(void)
@@ -663,6 +706,7 @@ static const struct {
     { "map-and-keep", map_and_keep },
     { "map-raw", map_raw },
     { "hole", hole },
+    { "own-page", own_page },
     { "reset", reset },
     { "race", race },
     { "crowd", crowd },

@@ -11,6 +11,7 @@
 #define PROBE_SHARED  0x180000ull /* struct probe_shared, at this address */
 #define PROBE_GRANTED 0x181000ull /* a page that probes grant */
 #define PROBE_STACK   0x190000ull /* guard page, then two pages of stack */
+#define PROBE_TABLES  0x1c0000ull /* four pages */
 #define PROBE_TARGETS 16
 
 struct probe_shared {

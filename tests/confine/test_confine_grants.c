@@ -131,6 +131,28 @@ static void test_hole(void **state)
     assert_null(strstr(c->console, "kept"));
 }
 
+/*
+ * A page that was taken away is not made accessible again as memory of the
+ * process's own, that nobody pays for.
+ */
+static void test_own_page(void **state)
+{
+    struct confined *c = *state;
+
+    for (unsigned int native = 0; native < 2; native++) {
+        uint16_t d;
+
+        confine_native = native;
+        d = confine_boot(c, "own-page %u", native);
+        confine_native = false;
+        confine_wait(c, d);
+        assert_string_equal(confine_info(c, d).crash, "");
+        assert_int_equal(*(uint64_t *)confine_at(c, d, PROBE_GRANTED),
+                         0x5ec2e7);
+        assert_int_equal(rs_domain_destroy(c->h, d), 0);
+    }
+}
+
 /* What one vCPU gives up the others cannot keep, whatever they do. */
 static void test_racing_vcpus(void **state)
 {
@@ -196,6 +218,7 @@ static int run(void)
         CASE(test_map_and_unmap),
         CASE(test_unmapped_faults),
         CASE(test_hole),
+        CASE(test_own_page),
         CASE(test_only_what_was_told),
         CASE(test_removal_that_fails),
         CASE(test_death_while_mapping),
