@@ -31,8 +31,7 @@ void devices_reset(struct emulated_cpu *c)
 /* ---- 8254: the timer ---- */
 
 #define PIT_HZ         1193182u
-#define PIT_ONCE       0u /* mode 0: interrupt on terminal count */
-#define PIT_RATE       2u /* mode 2: rate generator */
+#define PIT_RATE       2u /* modes 2 and 3: again and again */
 #define PIT_LOW_ONLY   1u
 #define PIT_HIGH_ONLY  2u
 #define PIT_BOTH_BYTES 3u
@@ -53,7 +52,7 @@ static void pit_start(struct vcpu *v, uint16_t count)
     uint64_t ns = ns_of_count(count);
 
     t->at = now(v) + ns;
-    t->period = t->mode == PIT_RATE ? ns : 0;
+    t->period = t->mode & PIT_RATE ? ns : 0;
 }
 
 /* The interrupts that are due raise line 0, which holds one. */
@@ -81,16 +80,18 @@ static uint16_t pit_count(struct vcpu *v)
     return t->at > time ? (uint16_t)((t->at - time) * PIT_HZ / 1000000000u) : 0;
 }
 
-/* Counter 0, and the modes that raise interrupts; others stand still. */
+/* Of counter 0; the others are not there. A mode that is not one of a rate
+ * interrupts once. */
 static void pit_control(struct vcpu *v, uint8_t value)
 {
     struct pit *t = &v->emulated->pit;
 
     if (value >> 6)
         return;
-    t->high_next = t->low_read = false;
+    t->high_next = t->low_read = t->latched = false;
     if (!(value >> 4 & 3)) {
         t->latch = pit_count(v);
+        t->latched = true;
         return;
     }
     t->access = value >> 4 & 3;
@@ -115,12 +116,17 @@ static void pit_write(struct vcpu *v, uint8_t value)
     }
 }
 
+/* What was latched, or what it counts now. */
 static uint8_t pit_read(struct vcpu *v)
 {
     struct pit *t = &v->emulated->pit;
+    bool high = t->access == PIT_HIGH_ONLY || t->low_read;
 
-    t->low_read = !t->low_read;
-    return (uint8_t)(t->low_read ? t->latch : t->latch >> 8);
+    if (!t->latched && !t->low_read)
+        t->latch = pit_count(v);
+    t->low_read = t->access == PIT_BOTH_BYTES && !high;
+    t->latched &= t->low_read;
+    return (uint8_t)(high ? t->latch >> 8 : t->latch);
 }
 
 /* ---- 8259: the interrupt controller ---- */
@@ -136,7 +142,7 @@ static uint8_t pit_read(struct vcpu *v)
 static void pic_command(struct pic *p, uint8_t value)
 {
     if (value & PIC_INIT) {
-        *p = (struct pic){ .init = 2 };
+        *p = (struct pic){ .init = 2, .first = value };
     } else if (!(value & PIC_OCW3)) {
         if ((value & PIC_EOI_MASK) == PIC_EOI)
             p->service &= (uint8_t)(p->service - 1); /* the lowest line */
@@ -145,23 +151,25 @@ static void pic_command(struct pic *p, uint8_t value)
     }
 }
 
+/* The word of an initialisation behind `init`; 0: it is complete. */
+static unsigned int next_word(const struct pic *p)
+{
+    if (p->init == 2 && !(p->first & PIC_IS_SINGLE))
+        return 3; /* where the second controller would be */
+    /* 8086 mode, ends of interrupts by command */
+    return p->init < 4 && (p->first & PIC_NEEDS_4) ? 4 : 0;
+}
+
 /* The words that follow an initialisation, then the mask. */
 static void pic_data(struct pic *p, uint8_t value)
 {
-    switch (p->init) {
-    case 2:
-        p->base = value & 0xf8;
-        p->init = 3;
-        break;
-    case 3: /* where the second controller would be */
-        p->init = 4;
-        break;
-    case 4: /* 8086 mode, ends of interrupts by command */
-        p->init = 0;
-        break;
-    default:
+    if (!p->init) {
         p->mask = value;
+        return;
     }
+    if (p->init == 2)
+        p->base = value & 0xf8;
+    p->init = next_word(p);
 }
 
 int pic_pending(struct vcpu *v)

@@ -52,8 +52,8 @@ static enum outcome op_hlt(struct vcpu *v, struct cpu_user_regs *r,
 }
 
 /*
- * Interrupts come behind the instruction that follows, so that nothing comes
- * between `sti` and its `hlt`: those two are one exit.
+ * Nothing comes between `sti` and its `hlt`: those two are one exit. Before
+ * other instructions it may, which a processor would do behind them.
  */
 static enum outcome op_sti(struct vcpu *v, struct cpu_user_regs *r,
                            struct insn *i)
@@ -338,7 +338,9 @@ static const struct rule {
 
 static bool is_extended(int byte, int ext)
 {
-    return ext == ANY || byte == ext || (byte >= 0 && (byte >> 3 & 7) == ext);
+    if (ext == ANY)
+        return true;
+    return byte >= 0 && ext == (ext < 8 ? byte >> 3 & 7 : byte);
 }
 
 static const struct rule *find_rule(const struct insn *i)

@@ -33,6 +33,7 @@ struct table_register {
 /* The first 8259; the second is not there. */
 struct pic {
     unsigned int init; /* which ICW comes next; 0: none */
+    uint8_t first;     /* ICW 1: which ones follow */
     uint8_t base;      /* vector of IRQ 0 */
     uint8_t mask, request, service;
 };
@@ -42,6 +43,7 @@ struct pit {
     uint8_t access, mode;
     bool high_next, low_read; /* of a count in two bytes */
     uint8_t low;
+    bool latched;
     uint16_t latch;
     uint64_t at, period; /* system time of the interrupt; 0: stopped */
 };

@@ -358,6 +358,8 @@ static const struct {
     { "ltr of a busy task", { 0x0f, 0x00, 0xd8 }, 3, 0x18, 0, 0 },
     { "ltr of code", { 0x0f, 0x00, 0xd8 }, 3, 0x08, 0, 0 },
     { "ltr beyond the table", { 0x0f, 0x00, 0xd8 }, 3, 0x80, 0, 0 },
+    { "sgdt, where it traps, is not lgdt", { 0x0f, 0x01, 0x02 }, 3, 0, 0, 0 },
+    { "sldt, where it traps, is not ltr", { 0x0f, 0x00, 0x03 }, 3, 0, 0, 0 },
     { "an access that faults for itself", { 0x48, 0x8b, 0x00 }, 3, 0, 0, 0 },
 };
 
@@ -554,20 +556,70 @@ static void the_timer_interrupts_once(void **state)
     assert_int_equal(fx.regs.rip, HANDLER);
 }
 
+/* Modes 2 and 3. */
 static void a_rate_goes_on(void **state)
 {
     uint64_t first;
 
     (void)state;
     load_tables();
-    open_lines();
-    start_timer(0x34, 1193);
-    first = fx.next.deadline;
-    wait_until(first);
-    interrupt();
-    assert_in_range(fx.next.deadline, first + 900000, first + 1100000000);
+    for (uint8_t control = 0x34; control <= 0x36; control += 2) {
+        open_lines();
+        start_timer(control, 1193);
+        first = fx.next.deadline;
+        wait_until(first);
+        interrupt();
+        assert_in_range(fx.next.deadline, first + 900000, first + 1100000000);
+    }
     out(0x21, 0xff); /* masked: nobody waits for it */
     assert_int_equal(fx.next.deadline, 0);
+}
+
+static uint8_t in(uint16_t port)
+{
+    fx.regs.rdx = port;
+    RUN(0xec);
+    return (uint8_t)fx.regs.rax;
+}
+
+static unsigned int in_twice(uint16_t port)
+{
+    unsigned int low = in(port);
+
+    return low | (unsigned int)in(port) << 8;
+}
+
+static void the_timer_tells_its_count(void **state)
+{
+    unsigned int first = 0;
+
+    (void)state;
+    while (!first) { /* it has 55 ms */
+        start_timer(0x30, 0xffff);
+        first = in_twice(0x40);
+    }
+    out(0x43, 0x00); /* latch it */
+    wait_until(time_system(fx.h) + 1000000);
+    assert_in_range(in_twice(0x40), 0, first);
+    assert_in_range(in_twice(0x40), 0, first > 1193 ? first - 1193 : 0);
+}
+
+/* As many words as the first one says. */
+static void the_controller_is_initialised(void **state)
+{
+    static const struct {
+        uint8_t first, others;
+    } words[] = { { 0x11, 3 }, { 0x13, 2 }, { 0x10, 2 }, { 0x12, 1 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        out(0x20, words[i].first);
+        for (uint8_t k = 0; k < words[i].others; k++)
+            out(0x21, TIMER_IRQ);
+        out(0x21, 0xa5);
+        assert_int_equal(in(0x21), 0xa5);
+        assert_int_equal(fx.v->emulated->pic.base, TIMER_IRQ);
+    }
 }
 
 static void the_serial_port_is_the_console(void **state)
@@ -757,6 +809,8 @@ int main(void)
         TEST(a_stack_that_is_not_there_ends_it),
         TEST(the_timer_interrupts_once),
         TEST(a_rate_goes_on),
+        TEST(the_timer_tells_its_count),
+        TEST(the_controller_is_initialised),
         TEST(the_serial_port_is_the_console),
         TEST(pages_are_taken_and_given),
         TEST(a_load_is_done_in_turns),
