@@ -162,15 +162,23 @@ void stub_end_sleep(void)
         stub_arm_tick();
 }
 
+/* What a sleep with events unmasked ends for. */
+static bool is_woken(void)
+{
+    const struct stub_vcpu *me = stub_me();
+
+    return READ_ONCE(me->info->evtchn_upcall_pending) || READ_ONCE(me->due);
+}
+
+/* Sleeps before it unmasks: an upcall by a tick in between would leave nothing
+ * to end the sleep. */
 long stub_block(void)
 {
-    struct vcpu_info *vi = stub_me()->info;
-
     COUNT(blocks);
-    WRITE_ONCE(vi->evtchn_upcall_mask, 0);
     stub_begin_sleep();
+    WRITE_ONCE(stub_me()->info->evtchn_upcall_mask, 0);
     stub_check_timer();
-    while (!READ_ONCE(vi->evtchn_upcall_pending))
+    while (!is_woken())
         stub_doze(0);
     stub_end_sleep();
     stub_deliver(NULL);
@@ -207,8 +215,7 @@ long stub_poll(const evtchn_port_t *ports, unsigned int n, uint64_t timeout)
     while (!any_pending(ports, n) && !(timeout && stub_now() >= timeout)) {
         uint64_t glance = stub_now() + SANDBOX_TICK_NS;
 
-        if (READ_ONCE(vi->evtchn_upcall_pending) &&
-            !READ_ONCE(vi->evtchn_upcall_mask))
+        if (is_woken() && !READ_ONCE(vi->evtchn_upcall_mask))
             break;
         stub_doze(elsewhere && (!timeout || glance < timeout) ? glance
                                                               : timeout);
