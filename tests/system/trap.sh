@@ -59,6 +59,9 @@ done
 # Figures only: what cli costs if it is decoded on the guest's side.
 like 'trap-stub runs the same' "$(timeout 60 "$ringside" run -q \
     --mode=trap-stub "$examples/hello/hello.elf")" 'Hello from a guest'
+like 'and loses no wake-up' "$(timeout -k 5 60 "$ringside" run -q \
+    --mode=trap-stub --kernel "$abs_top_builddir/tests/guest/halts.native.elf")" \
+    'halts, each ended'
 
 cp "$examples/hello/hello.elf" "$tmp/alone.elf"
 is 'a mode that is not there' "$(complaint --mode=ring0 "$tmp/alone.elf")" \

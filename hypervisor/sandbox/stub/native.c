@@ -17,6 +17,7 @@ extern __attribute__((visibility("hidden"))) char __executable_start[], _end[];
 
 #define CLI 0xfa
 #define STI 0xfb
+#define HLT 0xf4
 
 static bool in_stub(uint64_t rip)
 {
@@ -71,15 +72,18 @@ static void leave(unsigned long cause, unsigned long address,
 
 /*
  * For measuring alone (mode trap-stub): cli and sti decoded here. No monitor
- * could have it so, for here is the guest's side of the wall.
+ * could have it so, for here is the guest's side of the wall. (`sti; hlt` is
+ * one exit: an interrupt between them would not end the sleep.)
  */
 static bool decode_here(struct cpu_user_regs *regs)
 {
-    uint8_t opcode = *(const uint8_t *)regs->rip;
+    uint8_t insn[4];
 
-    if (stub.native != SANDBOX_NATIVE_STUB || (opcode != CLI && opcode != STI))
+    if (stub.native != SANDBOX_NATIVE_STUB ||
+        stub_read_guest(insn, (const void *)regs->rip, sizeof(insn)) ||
+        (insn[0] != CLI && (insn[0] != STI || insn[1] == HLT)))
         return false;
-    WRITE_ONCE(stub_me()->info->evtchn_upcall_mask, opcode == CLI);
+    WRITE_ONCE(stub_me()->info->evtchn_upcall_mask, insn[0] == CLI);
     regs->rip++;
     return true;
 }
