@@ -5,6 +5,7 @@
 #include <limits.h>
 
 #include "domain.h"
+#include "emulate/emulate.h"
 #include "hypercall.h"
 
 /* cmd is an operation and, in a later turn, the first extent of that turn; the
@@ -153,6 +154,7 @@ static int show_run(const struct adjustment *a)
     if (a->leaves)
         return d->ops->physmap_set(a->v, gfn, pages, -1, 0, 0, left,
                                    gfn << 32 | pages);
+    emulate_populated(a->v, gfn, pages);
     return d->ops->physmap_set(a->v, gfn, pages, d->memory.fd,
                                gfn << PAGE_SHIFT, 1, NULL, 0);
 }

@@ -60,6 +60,10 @@ struct emulate_next {
 struct emulate_next emulate_exit(struct vcpu *v, enum emulate_cause cause,
                                  uint64_t address, struct cpu_user_regs *regs);
 
+/* Holes became RAM again: all of each page shows, until the kernel looks its
+ * tables up. Of a paravirtual v nothing is to be done. */
+void emulate_populated(struct vcpu *v, xen_pfn_t gfn, uint32_t pages);
+
 /* "page fault", NULL: the vector has no name. */
 const char *trap_name(unsigned int vector);
 

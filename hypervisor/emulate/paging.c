@@ -46,6 +46,12 @@ static bool is_image(const struct domain *d, uint64_t va)
     return false;
 }
 
+void emulate_populated(struct vcpu *v, xen_pfn_t gfn, uint32_t pages)
+{
+    if (v->emulated)
+        memset(v->emulated->shown + gfn, SHOWN_ALL, pages);
+}
+
 /* Has the page show what it should, if it does not yet. */
 static enum outcome show(struct vcpu *v, xen_pfn_t gfn, enum shown want)
 {

@@ -702,6 +702,31 @@ static void pages_are_taken_and_given(void **state)
     assert_false(crashed(""));
 }
 
+static long adjust(uint64_t cmd, xen_pfn_t gfn)
+{
+    struct xen_memory_reservation op = { .nr_extents = 1, .domid = DOMID_SELF };
+    xen_pfn_t *list = core_at(fx.h, fx.id, STACK);
+
+    *list = gfn;
+    op.extent_start.p = (void *)(uintptr_t)STACK;
+    return core_op(fx.h, fx.id, __HYPERVISOR_memory_op, cmd, &op, sizeof(op));
+}
+
+/* A page that comes back shows, whatever stood there; then tables count. */
+static void a_page_is_given_back_and_taken_again(void **state)
+{
+    (void)state;
+    map_small();
+    table(3)[DATA >> 12] = 0;
+    load_cr3();
+    assert_int_equal(shown(DATA), 2);
+    assert_int_equal(adjust(XENMEM_decrease_reservation, DATA >> 12), 1);
+    assert_int_equal(adjust(XENMEM_populate_physmap, DATA >> 12), 1);
+    assert_int_equal(shown(DATA), 0);
+    flush(DATA);
+    assert_int_equal(shown(DATA), 2);
+}
+
 /* More pages than one turn may change: the instruction is executed again. */
 static void a_load_is_done_in_turns(void **state)
 {
@@ -813,6 +838,7 @@ int main(void)
         TEST(the_controller_is_initialised),
         TEST(the_serial_port_is_the_console),
         TEST(pages_are_taken_and_given),
+        TEST(a_page_is_given_back_and_taken_again),
         TEST(a_load_is_done_in_turns),
         TEST(the_image_keeps_its_protection),
         TEST(memory_does_not_move),
