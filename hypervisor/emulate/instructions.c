@@ -306,6 +306,9 @@ static const struct rule {
 } rules[] = {
     { false, 0x6c, 0x6d, ANY, OP_NONE, "ins", NULL },
     { false, 0x6e, 0x6f, ANY, OP_NONE, "outs", NULL },
+    { false, 0x8e, 0x8e, ANY, OP_MODRM, "mov to a segment", NULL },
+    { false, 0xca, 0xcb, ANY, OP_NONE, "far ret", NULL },
+    { false, 0xcd, 0xcd, ANY, OP_IMM8, "int", NULL },
     { false, 0xcf, 0xcf, ANY, OP_NONE, "iretq", op_iret },
     { false, 0xe4, 0xe5, ANY, OP_IMM8, "in", op_in },
     { false, 0xe6, 0xe7, ANY, OP_IMM8, "out", op_out },
@@ -314,6 +317,8 @@ static const struct rule {
     { false, 0xf4, 0xf4, ANY, OP_NONE, "hlt", op_hlt },
     { false, 0xfa, 0xfa, ANY, OP_NONE, "cli", op_cli },
     { false, 0xfb, 0xfb, ANY, OP_NONE, "sti", op_sti },
+    { false, 0xff, 0xff, 3, OP_MODRM, "far call", NULL },
+    { false, 0xff, 0xff, 5, OP_MODRM, "far jmp", NULL },
     { true, 0x00, 0x00, 2, OP_MODRM, "lldt", NULL },
     { true, 0x00, 0x00, 3, OP_MODRM, "ltr", op_ltr },
     { true, 0x01, 0x01, 0xd1, OP_MODRM, "xsetbv", NULL },

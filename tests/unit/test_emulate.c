@@ -359,6 +359,7 @@ static const struct {
     { "ltr of code", { 0x0f, 0x00, 0xd8 }, 3, 0x08, 0, 0 },
     { "ltr beyond the table", { 0x0f, 0x00, 0xd8 }, 3, 0x80, 0, 0 },
     { "sgdt, where it traps, is not lgdt", { 0x0f, 0x01, 0x02 }, 3, 0, 0, 0 },
+    { "a call where nothing is", { 0xff, 0x10 }, 2, 0, 0, 0 },
     { "sldt, where it traps, is not ltr", { 0x0f, 0x00, 0x03 }, 3, 0, 0, 0 },
     { "an access that faults for itself", { 0x48, 0x8b, 0x00 }, 3, 0, 0, 0 },
 };
@@ -399,6 +400,11 @@ static const struct {
     { { 0x44, 0x0f, 0x20, 0xc0 }, 4, "mov from cr" },
     { { 0x0f, 0x01, 0xf0 }, 3, "lmsw" },
     { { 0xcf }, 1, "iretq" },
+    { { 0x8e, 0xd8 }, 2, "mov to a segment" },
+    { { 0x48, 0xcb }, 2, "far ret" },
+    { { 0xcd, 0x30 }, 2, "int" },
+    { { 0x48, 0xff, 0x18 }, 3, "far call" },
+    { { 0x48, 0xff, 0x28 }, 3, "far jmp" },
 };
 
 static void the_unknown_is_named(void **state)
