@@ -268,41 +268,57 @@ static const char *target_of(const struct figure *f, char *buf, size_t n)
 
 static void print_heading(const char *what)
 {
-    printf("\n%-44s %9s %9s %9s %5s %8s\n", what, "median", "cycles", "p99",
+    printf("\n%-44s %5s %10s %12s %6s %8s\n", what, "median", "cycles", "p99",
            "of", "syscalls");
 }
 
-static void print_time(const struct figure *f)
+static const char *with_unit(const struct figure *f, double value, char *buf,
+                             size_t n)
 {
-    char cycles[16], of[16];
+    if (f->unit)
+        snprintf(buf, n, "%.*f %s", value < 1000, value, f->unit);
+    else
+        snprintf(buf, n, "%.*f ns", value < 100, value);
+    return buf;
+}
 
-    snprintf(cycles, sizeof(cycles), "%.0f",
-             figure_value(f) * machine()->tsc_mhz / 1e3);
-    snprintf(of, sizeof(of), "%u", figure_measured(f)->batch);
-    printf(" %6.*f ns %9s %6.*f ns %5s %8.3g", figure_value(f) < 100 ? 1 : 0,
-           figure_value(f), cycles, figure_p99(f) < 100 ? 1 : 0, figure_p99(f),
-           of, ratio_to_syscall(f));
+static const char *as_ratio(double ratio, char *buf, size_t n)
+{
+    snprintf(buf, n, ratio < 100 ? "%.3g" : "%.0f", ratio);
+    return buf;
+}
+
+static void print_values(const struct figure *f)
+{
+    char median[24], p99[24], cycles[24] = "", of[16] = "", syscalls[24] = "";
+
+    if (!f->unit) {
+        snprintf(cycles, sizeof(cycles), "%.0f",
+                 figure_value(f) * machine()->tsc_mhz / 1e3);
+        snprintf(of, sizeof(of), "%u", figure_measured(f)->batch);
+        as_ratio(ratio_to_syscall(f), syscalls, sizeof(syscalls));
+    }
+    printf("%14s %10s %14s %4s %8s",
+           with_unit(f, figure_value(f), median, sizeof(median)), cycles,
+           with_unit(f, figure_p99(f), p99, sizeof(p99)), of, syscalls);
 }
 
 static void print_text(const struct figure *f)
 {
-    char target[32], what[64];
+    char target[32], ratio[24];
 
-    snprintf(what, sizeof(what), "  %s", f->name);
-    printf("%-44s", what);
+    printf("  %-34s", f->name);
     if (!is_there(f)) {
-        printf("         -   %s\n", why_not(f));
+        printf("%14s  %s\n", "-", why_not(f));
         return;
     }
-    if (f->unit)
-        printf(" %9.4g %-9s %6.4g    %5s %8s", figure_value(f), f->unit,
-               figure_p99(f), "", "");
-    else
-        print_time(f);
+    print_values(f);
     if (ratio_to(f, f->baseline) > 0)
-        printf("  %.3g x %s", ratio_to(f, f->baseline), f->baseline);
+        printf("  %s x %s",
+               as_ratio(ratio_to(f, f->baseline), ratio, sizeof(ratio)),
+               f->baseline);
     if (*target_of(f, target, sizeof(target)))
-        printf(" (%s)", target);
+        printf(" (aim: %s)", target);
     putchar('\n');
 }
 
@@ -328,6 +344,7 @@ static void print_json(const struct figure *f)
         printf(", \"cycles\": %.6g, \"p99_of\": %u, \"syscalls\": %.4g",
                figure_value(f) * machine()->tsc_mhz / 1e3, m->batch,
                ratio_to_syscall(f));
+    printf(", \"what\": \"%s\"", f->what);
     if (f->baseline)
         printf(", \"baseline_name\": \"%s\"", f->baseline);
     if (*target_of(f, buf, sizeof(buf)))

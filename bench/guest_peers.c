@@ -213,12 +213,17 @@ static void map_touch_unmap(void *arg)
     unmap_some();
 }
 
+/* Large batches take long, and are many operations each. */
+#define FEWEST 30
+
 static void say_maps(void)
 {
+    unsigned int n;
     char name[32];
 
     for (g.n = 1; g.n <= BATCH_MAX && !g.failed; g.n *= 4) {
-        samples_take(&samples, map_touch_unmap, NULL, 1);
+        n = SAMPLES / g.n > FEWEST ? SAMPLES / g.n : FEWEST;
+        samples_take_some(&samples, map_touch_unmap, NULL, 1, n);
         snprintf(name, sizeof(name), "grant.map_unmap%u", g.n);
         say_samples(g.n == 1 ? "grant.map_unmap" : name, g.n);
     }

@@ -180,7 +180,7 @@ static void put_bar_picture(FILE *f, unsigned int rows, double height)
             ", '' using (longest):1:6 with labels right offset 8,0 "
             "tc rgb '#20262c' notitle"
             ", $headings using (%g):1:3:2 with labels left offset 0.4,-0.1 "
-            "font 'Helvetica:Bold,12' noenhanced tc rgb variable notitle\n",
+            "noenhanced tc rgb variable notitle\n",
             LONGEST_NS, SHORTEST_NS, SHORTEST_NS);
     fprintf(f, "unset label\nunset logscale x\nunset ytics\n");
 }

@@ -17,11 +17,12 @@
 #include "session.h"
 #include "tools/say.h"
 
-#define DISK_BYTES  (8 << 20)
-#define FILE_BYTES  4096
-#define CONNECTIONS 4u
-#define PATIENCE_NS 60000000000u
-#define PATIENCE_MS 10000
+#define DISK_BYTES    (8 << 20)
+#define FILE_BYTES    4096
+#define CONNECTIONS   4u
+#define PATIENCE_NS   60000000000u
+#define PATIENCE_MS   10000
+#define IMPATIENCE_MS 200 /* what comes before the server is there is lost */
 
 /* Built twice: from the patched kernel, and as its native twin, whose
  * privileged instructions trap. */
@@ -40,7 +41,7 @@ static const struct mode {
 struct server {
     struct bench_guest guest;
     bool runs;
-    int fd[CONNECTIONS];
+    uint16_t port;
     size_t answer; /* bytes of one */
 };
 
@@ -196,7 +197,7 @@ static int connect_to(uint16_t port)
 }
 
 /* Asks once, and learns how long an answer is. 0: there is none (yet). */
-static size_t first_answer(int fd)
+static size_t first_answer(int fd, int patience_ms)
 {
     static char text[FILE_BYTES + 1024];
     struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -206,7 +207,7 @@ static size_t first_answer(int fd)
 
     if (!ask(fd))
         return 0;
-    while (poll(&p, 1, PATIENCE_MS) == 1) {
+    while (poll(&p, 1, patience_ms) == 1) {
         n = read(fd, text + got, sizeof(text) - 1 - got);
         if (n <= 0)
             return 0;
@@ -220,24 +221,20 @@ static size_t first_answer(int fd)
 }
 
 /* The guest's port is there a little after the guest. */
-static int connect_server(struct server *s)
+static int wait_server(struct server *s)
 {
-    uint16_t port = s->guest.config.vifs[0].forwards[0].host_port;
     int fd;
 
-    for (int tries = 0; !s->answer && tries < 100; tries++) {
-        fd = connect_to(port);
-        s->answer = fd >= 0 ? first_answer(fd) : 0;
+    s->port = s->guest.config.vifs[0].forwards[0].host_port;
+    for (int tries = 0; !s->answer && tries < 200; tries++) {
+        fd = connect_to(s->port);
+        s->answer = fd >= 0 ? first_answer(fd, IMPATIENCE_MS) : 0;
         if (fd >= 0)
             close(fd);
         if (!s->answer)
             usleep(20000);
     }
-    for (unsigned int i = 0; i < CONNECTIONS; i++)
-        s->fd[i] = s->answer ? connect_to(port) : -1;
-    return s->answer && s->fd[CONNECTIONS - 1] >= 0
-               ? 0
-               : complain("the web server does not answer");
+    return s->answer ? 0 : complain("the web server does not answer");
 }
 
 static int start_server(struct programs *p, const struct mode *m,
@@ -247,53 +244,79 @@ static int start_server(struct programs *p, const struct mode *m,
                             "type=nat,forward=tcp:0:80", &s->guest);
 
     s->runs = !err;
-    return err ? err : connect_server(s);
+    return err ? err : wait_server(s);
+}
+
+static void hang_up(struct pollfd p[CONNECTIONS])
+{
+    for (unsigned int i = 0; i < CONNECTIONS; i++)
+        if (p[i].fd >= 0)
+            close(p[i].fd);
+}
+
+/* Anew in each round: the server waits for nobody's next request for long. */
+static int connect_all(const struct server *s, struct pollfd p[CONNECTIONS])
+{
+    bool good = true;
+
+    for (unsigned int i = 0; i < CONNECTIONS; i++) {
+        p[i] = (struct pollfd){ .fd = connect_to(s->port), .events = POLLIN };
+        good &= p[i].fd >= 0 && first_answer(p[i].fd, PATIENCE_MS);
+    }
+    if (!good)
+        hang_up(p);
+    return good ? 0 : complain("the web server does not answer any more");
+}
+
+/* Reads what came; *have of the answer is there. False: nothing comes. */
+static bool take(int fd, size_t *have)
+{
+    static char buf[64 * 1024];
+    ssize_t n = read(fd, buf, sizeof(buf));
+
+    *have += n > 0 ? (size_t)n : 0;
+    return n > 0;
 }
 
 /* Every connection has one request out until all are answered. */
-static int load(struct server *s, unsigned int requests)
+static bool load(const struct server *s, struct pollfd p[CONNECTIONS],
+                 unsigned int requests)
 {
-    static char buf[64 * 1024];
-    struct pollfd p[CONNECTIONS];
     size_t have[CONNECTIONS] = { 0 };
-    unsigned int asked = CONNECTIONS, left = requests;
+    bool good = true;
 
-    for (unsigned int i = 0; i < CONNECTIONS; i++) {
-        p[i] = (struct pollfd){ .fd = s->fd[i], .events = POLLIN };
-        if (!ask(s->fd[i]))
-            return complain("the web server hung up");
-    }
-    while (left) {
-        if (poll(p, CONNECTIONS, PATIENCE_MS) < 1)
-            return complain("the web server does not answer any more");
-        for (unsigned int i = 0; i < CONNECTIONS; i++) {
-            ssize_t n = p[i].revents ? read(p[i].fd, buf, sizeof(buf)) : 0;
-
-            if (n <= 0 && p[i].revents)
-                return complain("the web server hung up");
-            have[i] += (size_t)n;
+    for (unsigned int i = 0; i < CONNECTIONS; i++)
+        good &= ask(p[i].fd);
+    while (good && requests) {
+        good = poll(p, CONNECTIONS, PATIENCE_MS) > 0;
+        for (unsigned int i = 0; good && i < CONNECTIONS; i++) {
+            if (p[i].revents)
+                good = take(p[i].fd, &have[i]);
             if (have[i] < s->answer)
                 continue;
             have[i] -= s->answer;
-            left--;
-            if (asked++ < requests && !ask(p[i].fd))
-                return complain("the web server hung up");
+            if (--requests >= CONNECTIONS)
+                good &= ask(p[i].fd);
         }
     }
-    return 0;
+    return good;
 }
 
-static int run_webserver(struct server *s, const struct mode *m)
+static int run_webserver(const struct server *s, const struct mode *m)
 {
-    uint64_t start = bench_now();
-    int err;
+    struct pollfd p[CONNECTIONS];
+    uint64_t start;
+    int err = connect_all(s, p);
 
-    if (!s->runs)
-        return 0;
-    err = load(s, m->requests);
-    if (!err)
+    if (err)
+        return err;
+    start = bench_now();
+    if (!load(s, p, m->requests))
+        err = complain("the web server hung up");
+    else
         figure_add_value(m->webserver,
                          m->requests * 1e9 / (double)(bench_now() - start));
+    hang_up(p);
     return err;
 }
 
@@ -336,15 +359,9 @@ void programs_end(struct programs *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < NR_MODES; i++) {
-        struct server *s = &p->server[i];
-
-        for (unsigned int k = 0; s->runs && k < CONNECTIONS; k++)
-            if (s->fd[k] > 0)
-                close(s->fd[k]);
-        if (s->runs)
-            session_end(&s->guest);
-    }
+    for (size_t i = 0; i < NR_MODES; i++)
+        if (p->server[i].runs)
+            session_end(&p->server[i].guest);
     if (p->disk[0])
         unlink(p->disk);
     if (p->site[0])

@@ -13,12 +13,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define SAMPLES      400
-#define SAMPLES_WARM 40
+#define SAMPLES 400
 
 struct samples {
     uint64_t ticks[SAMPLES];
-    unsigned int batch;
+    unsigned int n, batch;
 };
 
 static inline uint64_t tsc_now(void)
@@ -29,13 +28,15 @@ static inline uint64_t tsc_now(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-/* Inlined, with `op`, so that an operation of one instruction is seen. */
+/* n of them, which may be fewer than SAMPLES. Inlined, with `op`, so that an
+ * operation of one instruction is seen. */
 static inline __attribute__((always_inline)) void
-samples_take(struct samples *s, void (*op)(void *arg), void *arg,
-             unsigned int batch)
+samples_take_some(struct samples *s, void (*op)(void *arg), void *arg,
+                  unsigned int batch, unsigned int n)
 {
     s->batch = batch;
-    for (int i = -SAMPLES_WARM; i < SAMPLES; i++) {
+    s->n = n;
+    for (int i = -(int)n / 10; i < (int)n; i++) {
         uint64_t start = tsc_now();
 
         for (unsigned int k = 0; k < batch; k++)
@@ -45,12 +46,20 @@ samples_take(struct samples *s, void (*op)(void *arg), void *arg,
     }
 }
 
+static inline __attribute__((always_inline)) void
+samples_take(struct samples *s, void (*op)(void *arg), void *arg,
+             unsigned int batch)
+{
+    samples_take_some(s, op, arg, batch, SAMPLES);
+}
+
 /* For what is not the time that `op` takes, but a time that it returns. */
 static inline void samples_take_told(struct samples *s,
                                      uint64_t (*op)(void *arg), void *arg)
 {
     s->batch = 1;
-    for (int i = -SAMPLES_WARM; i < SAMPLES; i++) {
+    s->n = SAMPLES;
+    for (int i = -SAMPLES / 10; i < SAMPLES; i++) {
         uint64_t told = op(arg);
 
         if (i >= 0)
@@ -69,9 +78,9 @@ static inline int samples_compare_(const void *a, const void *b)
 static inline void samples_sum_up(struct samples *s, double *median,
                                   double *p99)
 {
-    qsort(s->ticks, SAMPLES, sizeof(s->ticks[0]), samples_compare_);
-    *median = (double)s->ticks[SAMPLES / 2] / s->batch;
-    *p99 = (double)s->ticks[SAMPLES * 99 / 100] / s->batch;
+    qsort(s->ticks, s->n, sizeof(s->ticks[0]), samples_compare_);
+    *median = (double)s->ticks[s->n / 2] / s->batch;
+    *p99 = (double)s->ticks[s->n * 99 / 100] / s->batch;
 }
 
 #endif
