@@ -91,7 +91,7 @@ static const struct verb {
       "Each line is ok, weaker (it works, with the consequence that is told) "
       "or missing.\n"
       "Exit status: 0 if guests can run, else 1.\n" },
-    { "bench", verb_bench, "[OPTION]... [boot|hypercall|event|blk|net]...",
+    { "bench", verb_bench, "[OPTION]... [boot|hypercall|blk|net|...]...",
       "measure this machine, with and without us",
       "Each figure stands beside a native baseline of the same run; medians.\n"
       "\n"
