@@ -94,9 +94,14 @@ static const struct verb {
     { "bench", verb_bench, "[OPTION]... [boot|hypercall|blk|net|...]...",
       "measure this machine, with and without us",
       "Each figure stands beside a native baseline of the same run; medians.\n"
+      "Benches: boot hypercall event grant vchan blk net xenstore.\n"
       "\n"
       "  -j, --json           one JSON object a line\n"
-      "  -r, --runs N         of each figure; default: 7\n" },
+      "  -c, --csv            comma-separated values\n"
+      "  -p, --plot FILE      a chart of hypercall's figures, as SVG\n"
+      "  -r, --runs N         of each figure; default: 31 of hypercall and "
+      "its\n"
+      "                       parts event, grant and vchan; of others 7\n" },
 };
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
