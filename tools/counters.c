@@ -63,10 +63,11 @@ const char *format_short(double value, char *buf, size_t n)
         value /= 1000;
         u++;
     }
-    if (u == 0)
-        snprintf(buf, n,
-                 value < 99.95 && value != (double)(int)value ? "%.1f" : "%.0f",
-                 value);
+    if (u == 0 && (value < 0.05 || value >= 99.95 ||
+                   value == (double)(unsigned int)value))
+        snprintf(buf, n, "%.0f", value);
+    else if (u == 0)
+        snprintf(buf, n, "%.1f", value);
     else
         snprintf(buf, n, "%.*f%c",
                  value < 9.995   ? 2

@@ -123,19 +123,19 @@ static int run_blocks(struct top *t)
 #define ABOVE 3 /* lines above the rows: the summary, the heading */
 #define BELOW 1 /* and below: the keys */
 
-/* The row of the selected domain; the first one if it has gone. */
-static unsigned int selected_row(struct top *t)
+/* The row of the selected domain; -1: none is, or it has gone. */
+static int selected_row(const struct top *t)
 {
     for (unsigned int i = 0; i < t->now.n; i++)
         if ((int)t->now.rows[i]->info.domid == t->selected)
-            return i;
-    t->selected = t->now.n > 0 ? (int)t->now.rows[0]->info.domid : -1;
-    return 0;
+            return (int)i;
+    return -1;
 }
 
+/* From none, a step down is the first row. */
 static void select_row(struct top *t, int step)
 {
-    int row = (int)selected_row(t) + step;
+    int row = selected_row(t) + step;
 
     if (row >= 0 && row < (int)t->now.n)
         t->selected = (int)t->now.rows[row]->info.domid;
@@ -146,15 +146,15 @@ static unsigned int details_lines(const struct top *t, unsigned int rows)
 {
     unsigned int want = t->now.details.stats.nr_calls + 4;
 
-    if (!t->details)
+    if (!t->details || selected_row(t) < 0)
         return 0;
     return want < rows / 2 ? want : rows / 2;
 }
 
-static void show_details(struct top *t, const struct top_page *page,
-                         unsigned int row)
+static void show_details(const struct top *t, const struct top_page *page,
+                         int row)
 {
-    if (!t->details || t->now.n == 0)
+    if (!t->details || row < 0)
         return;
     top_line(page, " ");
     top_line(page, "%s, per second:", t->now.rows[row]->info.name);
@@ -162,17 +162,17 @@ static void show_details(struct top *t, const struct top_page *page,
 }
 
 /* The page, and in *marked the line of the selected domain. */
-static void compose(struct top *t, FILE *out, int *marked)
+static void compose(const struct top *t, FILE *out, int *marked)
 {
-    unsigned int rows, columns, row, room, first, taken;
+    unsigned int rows, columns, room, first, taken;
+    int row = selected_row(t);
     struct top_page page = { .out = out };
 
     screen_size(&rows, &columns);
     page.width = columns;
-    row = selected_row(t);
     taken = ABOVE + BELOW + details_lines(t, rows);
     room = rows > taken ? rows - taken : 1;
-    first = row >= room ? row - room + 1 : 0;
+    first = row >= (int)room ? (unsigned int)row - room + 1 : 0;
     top_summary(&page, &t->now);
     top_heading(&page, false);
     for (unsigned int i = first; i < t->now.n && i - first < room; i++)
@@ -180,10 +180,10 @@ static void compose(struct top *t, FILE *out, int *marked)
     show_details(t, &page, row);
     top_line(&page, "q quit  up, down select  h hypercalls  "
                     "* events sent, as the guest reports");
-    *marked = t->now.n > 0 ? (int)(ABOVE + row - first) : -1;
+    *marked = row >= 0 ? ABOVE + row - (int)first : -1;
 }
 
-static int draw(struct top *t)
+static int draw(const struct top *t)
 {
     char *text = NULL;
     size_t n = 0;
@@ -218,6 +218,8 @@ static bool obey(struct top *t, int key)
     case 'h':
     case '\n':
         t->details = !t->details;
+        if (selected_row(t) < 0)
+            select_row(t, 1);
         return true;
     default:
         return true;

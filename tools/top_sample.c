@@ -156,14 +156,20 @@ static void rate(struct top_domain *d, const struct top_sample *before,
         d->rate[k] = (double)top_more(old->count[k], d->count[k]) / seconds;
 }
 
+/* As it is shown: tenths of a percent. */
+static uint64_t cpu_used(const struct top_domain *d)
+{
+    return (uint64_t)(d->rate[TOP_CPU_NS] / 1e6 + 0.5);
+}
+
 /* By processor time since the last sample, then in all, then by id. */
 static int by_cpu(const void *a, const void *b)
 {
     const struct top_domain *x = *(struct top_domain *const *)a;
     const struct top_domain *y = *(struct top_domain *const *)b;
 
-    if (x->rate[TOP_CPU_NS] != y->rate[TOP_CPU_NS])
-        return x->rate[TOP_CPU_NS] < y->rate[TOP_CPU_NS] ? 1 : -1;
+    if (cpu_used(x) != cpu_used(y))
+        return cpu_used(x) < cpu_used(y) ? 1 : -1;
     if (x->count[TOP_CPU_NS] != y->count[TOP_CPU_NS])
         return x->count[TOP_CPU_NS] < y->count[TOP_CPU_NS] ? 1 : -1;
     return x->info.domid < y->info.domid ? -1 : 1;
