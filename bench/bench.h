@@ -22,6 +22,8 @@ struct bench_options {
     unsigned int runs;
     const char *guest; /* the ELF of bench/guest.c */
     const char *plot;  /* a file for the chart, or NULL */
+    unsigned int guests; /* scale: how many */
+    const char *growth;  /* scale: a file for what each cost, or NULL */
 };
 
 /* The guest of that file name which is installed beside o->guest. */
@@ -60,6 +62,7 @@ int bench_event(const struct bench_options *o);
 int bench_grant(const struct bench_options *o);
 int bench_blk(const struct bench_options *o);
 int bench_net(const struct bench_options *o);
+int bench_scale(const struct bench_options *o);
 int bench_vchan(const struct bench_options *o);
 int bench_xenstore(const struct bench_options *o);
 int bench_xenstore_hostile(const struct bench_options *o);

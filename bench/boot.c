@@ -8,6 +8,7 @@
 
 #include "session.h"
 #include "tools/say.h"
+#include "weigh.h"
 
 #define GUESTS     100
 #define DISK_BYTES (1 << 20)
@@ -78,34 +79,11 @@ static int measure_times(struct bench_session *s, const struct bench_options *o,
     return 0;
 }
 
-/*
- * KiB in use by processes and by the kernel for them; the page cache of files,
- * which comes and goes, is not in it.
- */
-static double used_kib(void)
-{
-    static const char *const fields[] = { "AnonPages:",   "Shmem:",
-                                          "SUnreclaim:",  "PageTables:",
-                                          "KernelStack:", "Percpu:" };
-    char line[128], name[64];
-    double sum = 0, kib;
-    FILE *f = fopen("/proc/meminfo", "r");
-
-    while (f && fgets(line, sizeof(line), f))
-        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-            if (sscanf(line, "%63s %lf", name, &kib) == 2 &&
-                !strcmp(name, fields[i]))
-                sum += kib;
-    if (f)
-        fclose(f);
-    return sum;
-}
-
 /* KiB that each of GUESTS idle guests took, while all of them were there. */
 static int weigh(struct bench_session *s, const struct bench_options *o,
                  struct bench_guest *g, double *kib)
 {
-    double before = used_kib(), unused;
+    double before = weigh_machine_kib(), unused;
     unsigned int n = 0;
     int err = 0;
 
@@ -114,7 +92,7 @@ static int weigh(struct bench_session *s, const struct bench_options *o,
         if (!err)
             err = session_take(&g[n++], "main", &unused);
     }
-    *kib = (used_kib() - before) / GUESTS;
+    *kib = (weigh_machine_kib() - before) / GUESTS;
     while (n > 0)
         session_end(&g[--n]);
     return err;

@@ -4,6 +4,8 @@
  * that no device is in the way.
  *
  *   idle            "main T" at once (T: system time), then nothing for ever
+ *   member          "main T", connects xvda and its network card, "up T" when
+ *                   that has an address, then nothing
  *   devices         connects xvda and its network card, then nothing
  *   randread DEPTH  4 KiB reads of xvda, "iops"
  *   serve BYTES     sends as much to whoever connects to TCP port 5001
@@ -57,6 +59,18 @@ static int devices(char **argv)
     (void)argv;
     if (blk_open("xvda", &disk) || rs_net_up(RS_FOREVER))
         return 1;
+    sleep_for_ever();
+}
+
+static int member(char **argv)
+{
+    struct blk *disk;
+
+    (void)argv;
+    say_now("main");
+    if (blk_open("xvda", &disk) || rs_net_up(RS_FOREVER))
+        return 1;
+    say_now("up");
     sleep_for_ever();
 }
 
@@ -184,6 +198,7 @@ static const struct {
 } jobs[] = {
     { "devices", 0, devices },
     { "idle", 0, idle },
+    { "member", 0, member },
     { "randread", 1, randread },
     { "serve", 1, serve },
 };

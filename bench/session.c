@@ -121,8 +121,7 @@ int session_start(struct bench_session *s, const struct bench_options *o,
     err = guest_create(&g->guest, &s->host, &g->config, ends[1]);
     close(ends[1]);
     if (err) {
-        close(g->console);
-        config_free(&g->config);
+        session_forget(g);
         return err;
     }
     err = pin(s, g);
@@ -198,11 +197,23 @@ int session_lines(struct bench_guest *g, int (*take)(const char *line))
     }
 }
 
+void session_hang_up(struct bench_guest *g)
+{
+    if (g->console >= 0)
+        close(g->console);
+    g->console = -1;
+}
+
+void session_forget(struct bench_guest *g)
+{
+    session_hang_up(g);
+    config_free(&g->config);
+}
+
 void session_end(struct bench_guest *g)
 {
     guest_remove(&g->guest, NULL, NULL);
-    close(g->console);
-    config_free(&g->config);
+    session_forget(g);
 }
 
 int session_measure(struct bench_session *s, const struct bench_options *o,

@@ -57,8 +57,12 @@ int session_take(struct bench_guest *g, const char *key, double *value);
 
 /* Takes all lines up to "done"; what take() returns, not 0, ends it. */
 int session_lines(struct bench_guest *g, int (*take)(const char *line));
+/* What it says from here on is lost. */
+void session_hang_up(struct bench_guest *g);
 
 void session_end(struct bench_guest *g);
+/* It ends with its host: frees only what we know of it. */
+void session_forget(struct bench_guest *g);
 
 /* start, one value, end. */
 int session_measure(struct bench_session *s, const struct bench_options *o,

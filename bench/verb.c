@@ -33,6 +33,7 @@ static const struct group {
     { "blk", bench_blk, 7, WHOLE },
     { "net", bench_net, 7, WHOLE },
     { "xenstore", bench_xenstore, 7, WHOLE },
+    { "scale", bench_scale, 7, WHOLE },
 };
 #define NR_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
@@ -54,7 +55,18 @@ static int set_option(void *arg, int letter, const char *value)
         o->plot = value;
         return 0;
     }
+    if (letter == 'f') {
+        o->growth = value;
+        return 0;
+    }
     n = strtol(value, &end, 10);
+    if (letter == 'g') {
+        if (*end != '\0' || n < 110 || n > 30000)
+            return complain("--guests %s: a number from 110 to 30000 is wanted",
+                            value);
+        o->guests = (unsigned int)n;
+        return 0;
+    }
     if (*end != '\0' || n < 1 || n > BENCH_MAX_RUNS)
         return complain("--runs %s: a number from 1 to %d is wanted", value,
                         BENCH_MAX_RUNS);
@@ -94,7 +106,7 @@ static const struct group *find_group(const char *name)
         if (!strcmp(groups[i].name, name))
             return &groups[i];
     complain("no bench '%s'; there are boot, hypercall, event, grant, vchan, "
-             "blk, net and xenstore",
+             "blk, net, xenstore and scale",
              name);
     return NULL;
 }
@@ -147,13 +159,14 @@ static int run_groups(char **names, int n, const struct bench_options *o)
 
 int verb_bench(int argc, char **argv)
 {
-    static const char *const names[] = { "json", "csv", "plot", "runs" };
-    const struct option_spec spec = { .letters = "jcp:r:",
+    static const char *const names[] = { "json", "csv",    "plot",
+                                         "runs", "guests", "growth" };
+    const struct option_spec spec = { .letters = "jcp:r:g:f:",
                                       .names = names,
                                       .set = set_option,
                                       .max = NR_GROUPS,
                                       .wants = "names of benches" };
-    struct bench_options o = { .form = BENCH_TEXT };
+    struct bench_options o = { .form = BENCH_TEXT, .guests = 1000 };
     char guest[PATH_MAX];
     int rest, err;
 

@@ -1,0 +1,383 @@
+/*
+ * The group scale: many idle guests, each with a disk and a network card.
+ *
+ * What the last hundred cost beside the 10th to the 109th, in time and memory;
+ * then what all together cost while nobody uses them, and how long it takes to
+ * list them, to destroy one, and to end their host. Everything runs on one
+ * processor (session.h). With --growth FILE the cost of each guest is kept: as
+ * CSV, or drawn by gnuplot if the file's name ends in .svg.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "session.h"
+#include "tools/say.h"
+#include "weigh.h"
+
+#define DISK_BYTES  (1 << 20)
+#define PATIENCE_NS 10000000000u
+#define PIECE       100u /* guests that make one figure */
+#define WARM        10u  /* before the piece that the last is compared with */
+#define ENDED       20u  /* are destroyed one by one */
+#define IDLE_NS     5000000000u
+
+struct cost {
+    double main_us, connected_us;
+    double kib; /* of all guests so far, beyond their RAM */
+};
+
+struct scale {
+    const struct bench_options *o;
+    struct bench_session s;
+    struct bench_guest *guest;
+    struct cost *cost;
+    unsigned int n; /* guests that there are */
+    double kib_before;
+};
+
+/* Ctrl-C: what was made is taken away. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int sig)
+{
+    (void)sig;
+    interrupted = 1;
+}
+
+/* ---- one guest ---- */
+
+static int make_disk(char *path)
+{
+    int fd = mkstemp(path);
+
+    if (fd < 0 || ftruncate(fd, DISK_BYTES)) {
+        if (fd >= 0)
+            unlink(path);
+        return complain("cannot make a disk image on tmpfs (/dev/shm)");
+    }
+    close(fd);
+    return 0;
+}
+
+static int wait_connected(struct bench_guest *g, double *us)
+{
+    int err = 0;
+
+    while (!err && !guest_connected(&g->guest)) {
+        guest_wait(&g->guest, 100);
+        if (interrupted || bench_now() - g->began_ns > PATIENCE_NS)
+            err = complain("the bench guest's devices do not connect");
+    }
+    *us = (double)(bench_now() - g->began_ns) / 1e3;
+    return err;
+}
+
+/* Until it is quiet: connected, and with an address. */
+static int settle(struct scale *sc, struct bench_guest *g, struct cost *c)
+{
+    double main_ns = 0, up_ns;
+    int err = wait_connected(g, &c->connected_us);
+
+    if (!err)
+        err = session_take(g, "main", &main_ns);
+    if (!err)
+        err = session_take(g, "up", &up_ns);
+    c->main_us =
+        ((double)sc->s.boot_ns + main_ns - (double)g->began_ns) / 1e3;
+    return err;
+}
+
+/* Its disk has no name any more once the driver domain has it open. */
+static int add_guest(struct scale *sc)
+{
+    char path[] = "/dev/shm/ringside-bench-XXXXXX", disk[64];
+    struct bench_guest *g = &sc->guest[sc->n];
+    int err = make_disk(path);
+
+    if (err)
+        return err;
+    snprintf(disk, sizeof(disk), "%s,raw,xvda,w", path);
+    err = session_start(&sc->s, sc->o, g, "member", disk, "type=nat");
+    if (!err)
+        err = settle(sc, g, &sc->cost[sc->n++]);
+    unlink(path);
+    session_hang_up(g);
+    return err;
+}
+
+static double kib_now(const struct scale *sc)
+{
+    off_t ram = sc->n ? (off_t)sc->guest[0].config.memory_mib << 20 : 0;
+
+    return weigh_machine_kib() - weigh_touched_kib(sc->s.host.pid, ram) -
+           sc->kib_before;
+}
+
+/* Where pieces begin and end memory is weighed. */
+static bool is_weighed(const struct scale *sc)
+{
+    return sc->n == WARM || sc->n == WARM + PIECE ||
+           sc->n == sc->o->guests - PIECE || sc->n == sc->o->guests;
+}
+
+static int add_all(struct scale *sc)
+{
+    int err = 0;
+
+    sc->kib_before = weigh_machine_kib();
+    while (sc->n < sc->o->guests && !err && !interrupted) {
+        err = add_guest(sc);
+        if (!err && is_weighed(sc))
+            sc->cost[sc->n - 1].kib = kib_now(sc);
+    }
+    return interrupted ? complain("interrupted") : err;
+}
+
+/* ---- figures of pieces ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double main_of(const struct cost *c)
+{
+    return c->main_us;
+}
+
+static double connected_of(const struct cost *c)
+{
+    return c->connected_us;
+}
+
+static struct bench_series median_of(const struct cost *first,
+                                     double (*value)(const struct cost *))
+{
+    struct bench_series s = { .n = 0 };
+    double v[PIECE];
+
+    for (unsigned int i = 0; i < PIECE; i++)
+        v[i] = value(&first[i]);
+    qsort(v, PIECE, sizeof(v[0]), by_value);
+    bench_add(&s, (v[PIECE / 2 - 1] + v[PIECE / 2]) / 2);
+    return s;
+}
+
+static struct bench_series kib_of(const struct scale *sc, unsigned int from)
+{
+    struct bench_series s = { .n = 0 };
+
+    bench_add(&s, (sc->cost[from + PIECE - 1].kib - sc->cost[from - 1].kib) /
+                      PIECE);
+    return s;
+}
+
+static void report_pieces(const struct scale *sc)
+{
+    static const char what[] = "the 10th to the 109th guest";
+    const struct cost *early = &sc->cost[WARM], *last;
+    struct bench_series a, b;
+
+    last = &sc->cost[sc->n - PIECE];
+    a = median_of(last, main_of);
+    b = median_of(early, main_of);
+    bench_report(sc->o, "scale.create_us", &a, "us", &b, what);
+    a = median_of(last, connected_of);
+    b = median_of(early, connected_of);
+    bench_report(sc->o, "scale.connected_us", &a, "us", &b, what);
+    a = kib_of(sc, sc->n - PIECE);
+    b = kib_of(sc, WARM);
+    bench_report(sc->o, "scale.kib_per_guest", &a, "KiB", &b, what);
+}
+
+static void report_one(const struct scale *sc, const char *name, double value,
+                       const char *unit)
+{
+    struct bench_series s = { .n = 0 };
+
+    bench_add(&s, value);
+    bench_report(sc->o, name, &s, unit, NULL, NULL);
+}
+
+/* ---- all of them ---- */
+
+static void measure_idle(const struct scale *sc)
+{
+    struct timespec t = { .tv_sec = IDLE_NS / 1000000000 };
+    double before = weigh_cpu_ns(sc->s.host.pid);
+    uint64_t from = bench_now();
+
+    nanosleep(&t, NULL);
+    report_one(sc, "scale.idle_cpu_percent",
+               (weigh_cpu_ns(sc->s.host.pid) - before) * 100 /
+                   (double)(bench_now() - from),
+               "%");
+}
+
+/* `ringside list`, from its start to its end, in ms; -1: it failed. */
+static double time_list(const struct scale *sc)
+{
+    uint64_t from = bench_now();
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        int null = open("/dev/null", O_WRONLY);
+
+        setenv("RINGSIDE_RUNDIR", sc->s.host.rundir, 1);
+        dup2(null, 1);
+        execl("/proc/self/exe", "ringside", "list", (char *)NULL);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+        return -1;
+    return (double)(bench_now() - from) / 1e6;
+}
+
+static int measure_list(const struct scale *sc)
+{
+    struct bench_series s = { .n = 0 };
+
+    for (unsigned int i = 0; i < sc->o->runs; i++)
+        bench_add(&s, time_list(sc));
+    if (bench_median(&s) < 0)
+        return complain("ringside list failed");
+    bench_report(sc->o, "scale.list_ms", &s, "ms", NULL, NULL);
+    return 0;
+}
+
+/* As `ringside destroy`, and whoever looks after the guest, do it. */
+static void measure_destroy(struct scale *sc)
+{
+    struct bench_series s = { .n = 0 };
+
+    for (unsigned int i = 0; i < ENDED && !interrupted; i++) {
+        uint64_t from = bench_now();
+
+        session_end(&sc->guest[--sc->n]);
+        bench_add(&s, (double)(bench_now() - from) / 1e6);
+    }
+    bench_report(sc->o, "scale.destroy_ms", &s, "ms", NULL, NULL);
+}
+
+static int measure(struct scale *sc)
+{
+    int err = add_all(sc);
+
+    if (err)
+        return err;
+    report_pieces(sc);
+    measure_idle(sc);
+    err = measure_list(sc);
+    if (!err)
+        measure_destroy(sc);
+    return err;
+}
+
+/* ---- each guest's cost, kept ---- */
+
+static void write_csv(FILE *f, const struct scale *sc)
+{
+    fprintf(f, "guest,create_us,connected_us\n");
+    for (unsigned int i = 0; i < sc->o->guests; i++)
+        fprintf(f, "%u,%.1f,%.1f\n", i + 1, sc->cost[i].main_us,
+                sc->cost[i].connected_us);
+}
+
+static void write_plot(FILE *f, const struct scale *sc)
+{
+    fprintf(f,
+            "set terminal svg size 800,400\n"
+            "set output '%s'\n"
+            "set datafile separator ','\n"
+            "set xlabel 'guests'\n"
+            "set ylabel 'ms'\n"
+            "set yrange [0:*]\n"
+            "$cost << END\n",
+            sc->o->growth);
+    write_csv(f, sc);
+    fprintf(f, "END\n"
+               "plot $cost skip 1 using 1:($3/1000) with dots lw 2 title "
+               "'create to connected', \\\n"
+               "     $cost skip 1 using 1:($2/1000) with dots lw 2 title "
+               "'create to main()'\n");
+}
+
+static bool is_svg(const char *path)
+{
+    size_t n = strlen(path);
+
+    return n > 4 && !strcmp(path + n - 4, ".svg");
+}
+
+static int keep_growth(const struct scale *sc)
+{
+    const char *path = sc->o->growth;
+    bool svg = is_svg(path);
+    FILE *f = svg ? popen("gnuplot", "w") : fopen(path, "w");
+
+    if (!f)
+        return complain("cannot write %s: %s", path, strerror(errno));
+    if (svg)
+        write_plot(f, sc);
+    else
+        write_csv(f, sc);
+    if (svg ? pclose(f) : fclose(f))
+        return complain("%s could not be %s", path,
+                        svg ? "drawn; is gnuplot installed?" : "written");
+    return 0;
+}
+
+/* ---- the group ---- */
+
+static void forget_guests(struct scale *sc)
+{
+    for (unsigned int i = 0; i < sc->n; i++)
+        session_forget(&sc->guest[i]);
+}
+
+static int run(struct scale *sc)
+{
+    int err = session_open(&sc->s, BENCH_ONE_CPU);
+    uint64_t from;
+
+    if (err)
+        return err;
+    err = measure(sc);
+    forget_guests(sc);
+    from = bench_now();
+    session_close(&sc->s);
+    if (!err)
+        report_one(sc, "scale.host_end_ms", (double)(bench_now() - from) / 1e6,
+                   "ms");
+    if (!err && sc->o->growth)
+        err = keep_growth(sc);
+    return err;
+}
+
+int bench_scale(const struct bench_options *o)
+{
+    const struct sigaction act = { .sa_handler = interrupt };
+    struct sigaction old;
+    struct scale sc = { .o = o };
+    int err;
+
+    sc.guest = calloc(o->guests, sizeof(*sc.guest));
+    sc.cost = calloc(o->guests, sizeof(*sc.cost));
+    interrupted = 0;
+    sigaction(SIGINT, &act, &old);
+    err = sc.guest && sc.cost ? run(&sc) : complain("no memory");
+    sigaction(SIGINT, &old, NULL);
+    free(sc.guest);
+    free(sc.cost);
+    return err;
+}
