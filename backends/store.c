@@ -14,14 +14,14 @@
 
 #include <event2/event.h>
 
-#include "list.h"
+#include "buckets.h"
 #include "store.h"
 #include "xen_compat.h"
 
 struct store {
     struct xs_handle *requests, *watches;
     struct event *readable;
-    struct list watch_list;
+    struct buckets watched; /* by token */
     unsigned long next_token;
     void (*lost)(void *arg);
     void *lost_arg;
@@ -34,19 +34,21 @@ struct store {
 struct store_watch {
     struct list link;
     char *path;
-    char token[24];
+    unsigned long number;
+    char token[24]; /* the number */
     store_watch_fn *fn;
     void *arg;
 };
 
 static struct store_watch *watch_find(struct store *s, const char *token)
 {
-    struct list *pos;
+    unsigned long number = strtoul(token, NULL, 10);
+    struct list *pos, *list = bucket(&s->watched, (uint32_t)number);
 
-    list_for_each(pos, &s->watch_list) {
+    list_for_each(pos, list) {
         struct store_watch *w = container_of(pos, struct store_watch, link);
 
-        if (!strcmp(w->token, token))
+        if (w->number == number)
             return w;
     }
     return NULL;
@@ -80,7 +82,7 @@ int store_open(struct event_base *base, void (*lost)(void *arg), void *arg,
 
     if (!s)
         return -ENOMEM;
-    list_init(&s->watch_list);
+    buckets_init(&s->watched);
     s->lost = lost;
     s->lost_arg = arg;
     errno = EIO;
@@ -107,8 +109,9 @@ void store_close(struct store *s)
 
     if (!s)
         return;
-    list_for_each_safe(pos, tmp, &s->watch_list)
-        store_unwatch(s, container_of(pos, struct store_watch, link));
+    for (uint32_t key = 0; key < BUCKETS; key++)
+        list_for_each_safe(pos, tmp, bucket(&s->watched, key))
+            store_unwatch(s, container_of(pos, struct store_watch, link));
     if (s->readable)
         event_free(s->readable);
     xs_close(s->watches);
@@ -190,13 +193,14 @@ struct store_watch *store_watch(struct store *s, const char *path,
     w->fn = fn;
     w->arg = arg;
     w->path = strdup(path);
-    snprintf(w->token, sizeof(w->token), "%lu", ++s->next_token);
+    w->number = ++s->next_token;
+    snprintf(w->token, sizeof(w->token), "%lu", w->number);
     if (!w->path || !xs_watch(s->watches, path, w->token)) {
         free(w->path);
         free(w);
         return NULL;
     }
-    list_add_tail(&s->watch_list, &w->link);
+    list_add_tail(bucket(&s->watched, (uint32_t)w->number), &w->link);
     return w;
 }
 

@@ -96,6 +96,7 @@ void dev_fail(struct xenbus_device *dev, const char *fmt, ...)
 static void device_free(struct xenbus_device *dev)
 {
     list_del(&dev->link);
+    list_del(&dev->by_domain);
     store_unwatch(dev->driver->store, dev->watch);
     free(dev->path);
     free(dev->frontend_path);
@@ -231,14 +232,17 @@ static struct xenbus_device *device_new(struct xenbus_room *room,
 {
     struct xenbus_device *dev = calloc(1, sizeof(*dev));
 
-    if (!dev)
+    if (!dev) {
+        driver_log("%s %u/%u: no memory", ops->type, frontend_id, devid);
         return NULL;
+    }
     dev->driver = room->driver;
     dev->room = room;
     dev->ops = ops;
     dev->frontend_id = frontend_id;
     dev->devid = devid;
     list_init(&dev->link);
+    list_init(&dev->by_domain);
     snprintf(dev->name, sizeof(dev->name), "%s %u/%u", ops->type, frontend_id,
              devid);
     if (asprintf(&dev->path, BACKEND_ROOT "/%s/%u/%u", ops->type, frontend_id,
@@ -308,12 +312,10 @@ void xenbus_device_found(struct xenbus_room *room,
 {
     struct xenbus_device *dev = device_new(room, ops, frontend_id, devid);
 
-    if (!dev) {
-        driver_log("%s %u/%u: no memory, or no frontend node", ops->type,
-                   frontend_id, devid);
+    if (!dev)
         return;
-    }
     list_add_tail(&room->devices, &dev->link);
+    list_add_tail(bucket(&room->by_domain, frontend_id), &dev->by_domain);
     start(dev);
 }
 
@@ -324,12 +326,8 @@ void xenbus_device_gone(struct xenbus_device *dev)
         device_destroy(dev);
 }
 
-void xenbus_device_touched(struct xenbus_device *dev)
+void xenbus_device_touched(struct xenbus_device *dev, uint64_t now)
 {
-    uint64_t now = XenbusStateUnknown;
-
-    store_read_u64(dev->driver->store, dev->path, "state",
-                   XenbusStateReconfigured, &now);
     if (now == (uint64_t)dev->state)
         return;
     if (now == XenbusStateInitialising) {
@@ -360,6 +358,7 @@ int xenbus_backend_start(struct driver *driver,
     room->ops = ops;
     room->n_ops = n;
     list_init(&room->devices);
+    buckets_init(&room->by_domain);
     room->deferred = event_new(driver->base, -1, 0, run_deferred, room);
     if (room->deferred)
         room->watch =

@@ -100,7 +100,7 @@ struct xenbus_device {
 
     /* For this room only. */
     struct xenbus_room *room;
-    struct list link;
+    struct list link, by_domain;
     struct store_watch *watch; /* the frontend's state */
     enum backend_phase phase;
     enum xenbus_state state; /* as we wrote it last */

@@ -6,6 +6,7 @@
 #ifndef RINGSIDE_BACKENDS_XENBUS_ROOM_H
 #define RINGSIDE_BACKENDS_XENBUS_ROOM_H
 
+#include "buckets.h"
 #include "xenbus_backend.h"
 
 /* Where the toolstack makes the directories of the driver domain's devices. */
@@ -18,6 +19,7 @@ struct xenbus_room {
     const struct backend_ops *const *ops;
     unsigned int n_ops;
     struct list devices;
+    struct buckets by_domain;  /* the same, by frontend_id */
     struct store_watch *watch; /* BACKEND_ROOT */
     struct event *deferred;    /* devices with `failed` set */
     bool stopping;
@@ -31,8 +33,8 @@ void xenbus_device_found(struct xenbus_room *room,
 /* Its directory is gone: disconnects, and frees it when that is done. */
 void xenbus_device_gone(struct xenbus_device *dev);
 
-/* Our state node was written: a tool may have asked us to close. */
-void xenbus_device_touched(struct xenbus_device *dev);
+/* Our state node says `now`: a tool may have asked us to close. */
+void xenbus_device_touched(struct xenbus_device *dev, uint64_t now);
 
 /* The store watch on BACKEND_ROOT. */
 void xenbus_scan_event(void *arg, const char *path);

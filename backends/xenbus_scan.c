@@ -44,11 +44,11 @@ static struct xenbus_device *find_device(struct xenbus_room *room,
                                          const struct backend_ops *ops,
                                          unsigned int domid, unsigned int devid)
 {
-    struct list *pos;
+    struct list *pos, *list = bucket(&room->by_domain, domid);
 
-    list_for_each(pos, &room->devices) {
+    list_for_each(pos, list) {
         struct xenbus_device *dev =
-            container_of(pos, struct xenbus_device, link);
+            container_of(pos, struct xenbus_device, by_domain);
 
         if (dev->ops == ops && dev->frontend_id == domid &&
             dev->devid == devid && !dev->gone)
@@ -57,28 +57,26 @@ static struct xenbus_device *find_device(struct xenbus_room *room,
     return NULL;
 }
 
+/* Its directory is a device's as long as it has a state node. */
 static void look_at_device(struct xenbus_room *room,
                            const struct backend_ops *ops, unsigned int domid,
                            unsigned int devid)
 {
     struct xenbus_device *dev = find_device(room, ops, domid, devid);
-    struct store *store = room->driver->store;
-    char dir[DEVICE_PATH_MAX], node[DEVICE_PATH_MAX + 16];
+    uint64_t state = XenbusStateUnknown;
+    char dir[DEVICE_PATH_MAX];
+    int err;
 
     snprintf(dir, sizeof(dir), BACKEND_ROOT "/%s/%u/%u", ops->type, domid,
              devid);
-    snprintf(node, sizeof(node), "%s/state", dir);
-    if (!dev) {
-        char *frontend = store_read(store, dir, "frontend");
-
-        if (frontend && store_exists(store, node))
-            xenbus_device_found(room, ops, (domid_t)domid, devid);
-        free(frontend);
-    } else if (store_exists(store, node)) {
-        xenbus_device_touched(dev);
-    } else {
+    err = store_read_u64(room->driver->store, dir, "state",
+                         XenbusStateReconfigured, &state);
+    if (!dev && err != -ENOENT)
+        xenbus_device_found(room, ops, (domid_t)domid, devid);
+    else if (dev && err != -ENOENT)
+        xenbus_device_touched(dev, state);
+    else if (dev)
         xenbus_device_gone(dev);
-    }
 }
 
 static void scan_domain(struct xenbus_room *room, const struct backend_ops *ops,
@@ -115,22 +113,29 @@ static void scan_type(struct xenbus_room *room, const struct backend_ops *ops)
 
 /*
  * Something above the devices changed, so whole directories came or went:
- * looks again at what we know at or below `path`.
+ * looks again at what we know at or below `path`, in one list of devices.
  */
-static void rescan_known(struct xenbus_room *room, const char *path)
+static void rescan_list(struct xenbus_room *room, struct list *list,
+                        const char *path)
 {
     size_t len = strlen(path);
     struct list *pos, *tmp;
 
-    list_for_each_safe(pos, tmp, &room->devices)
+    list_for_each_safe(pos, tmp, list)
     {
         struct xenbus_device *dev =
-            container_of(pos, struct xenbus_device, link);
+            container_of(pos, struct xenbus_device, by_domain);
 
         if (!dev->gone && !strncmp(dev->path, path, len) &&
             dev->path[len] == '/')
             look_at_device(room, dev->ops, dev->frontend_id, dev->devid);
     }
+}
+
+static void rescan_all(struct xenbus_room *room, const char *path)
+{
+    for (uint32_t key = 0; key < BUCKETS; key++)
+        rescan_list(room, bucket(&room->by_domain, key), path);
 }
 
 /* Only these nodes of a device's directory matter to the handshake. */
@@ -169,8 +174,8 @@ void xenbus_scan_event(void *arg, const char *path)
     split(path, &p);
     if (room->stopping)
         return;
-    if (p.n < 3)
-        rescan_known(room, path);
+    if (p.n < 2)
+        rescan_all(room, path);
     if (p.n == 0) {
         for (unsigned int i = 0; i < room->n_ops; i++)
             scan_type(room, room->ops[i]);
@@ -179,14 +184,17 @@ void xenbus_scan_event(void *arg, const char *path)
     ops = find_ops(room, p.part[0], p.len[0]);
     if (!ops)
         return;
-    if (p.n == 1)
+    if (p.n == 1) {
         scan_type(room, ops);
-    else if (parse_component(p.part[1], p.len[1], DOMID_FIRST_RESERVED - 1,
-                             &domid))
         return;
-    else if (p.n == 2)
+    }
+    if (parse_component(p.part[1], p.len[1], DOMID_FIRST_RESERVED - 1, &domid))
+        return;
+    if (p.n == 2) {
+        rescan_list(room, bucket(&room->by_domain, domid), path);
         scan_domain(room, ops, domid);
-    else if (is_interesting(p.rest) &&
-             !parse_component(p.part[2], p.len[2], 0x7fffffff, &devid))
+    } else if (is_interesting(p.rest) &&
+               !parse_component(p.part[2], p.len[2], 0x7fffffff, &devid)) {
         look_at_device(room, ops, domid, devid);
+    }
 }

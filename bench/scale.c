@@ -89,8 +89,7 @@ static int settle(struct scale *sc, struct bench_guest *g, struct cost *c)
         err = session_take(g, "main", &main_ns);
     if (!err)
         err = session_take(g, "up", &up_ns);
-    c->main_us =
-        ((double)sc->s.boot_ns + main_ns - (double)g->began_ns) / 1e3;
+    c->main_us = ((double)sc->s.boot_ns + main_ns - (double)g->began_ns) / 1e3;
     return err;
 }
 
@@ -261,10 +260,12 @@ static void measure_destroy(struct scale *sc)
     struct bench_series s = { .n = 0 };
 
     for (unsigned int i = 0; i < ENDED && !interrupted; i++) {
+        struct bench_guest *g = &sc->guest[i * (sc->n / ENDED)];
         uint64_t from = bench_now();
 
-        session_end(&sc->guest[--sc->n]);
+        session_end(g);
         bench_add(&s, (double)(bench_now() - from) / 1e6);
+        *g = sc->guest[--sc->n];
     }
     bench_report(sc->o, "scale.destroy_ms", &s, "ms", NULL, NULL);
 }

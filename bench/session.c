@@ -118,15 +118,13 @@ int session_start(struct bench_session *s, const struct bench_options *o,
     }
     g->console = ends[0];
     g->began_ns = bench_now();
-    err = guest_create(&g->guest, &s->host, &g->config, ends[1]);
+    err = guest_launch(&g->guest, &s->host, &g->config, ends[1]);
     close(ends[1]);
     if (err) {
         session_forget(g);
         return err;
     }
     err = pin(s, g);
-    if (!err)
-        err = guest_start(&g->guest);
     if (err)
         session_end(g);
     return err;

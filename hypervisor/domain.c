@@ -13,12 +13,21 @@
 
 /* ---- names and numbers ---- */
 
+static struct list *named_like(struct rs_host *h, const char *name)
+{
+    uint32_t key = 0;
+
+    while (*name)
+        key = key * 31 + (unsigned char)*name++;
+    return bucket(&h->names, key);
+}
+
 static bool name_in_use(struct rs_host *h, const char *name)
 {
-    struct list *pos;
+    struct list *pos, *list = named_like(h, name);
 
-    list_for_each(pos, &h->domain_list) {
-        struct domain *d = container_of(pos, struct domain, link);
+    list_for_each(pos, list) {
+        struct domain *d = container_of(pos, struct domain, by_name);
 
         if (!d->dying && !strcmp(d->name, name))
             return true;
@@ -32,8 +41,8 @@ static void automatic_name(char name[RS_NAME_MAX], domid_t id)
 }
 
 /* Ids go up and wrap, so that a dead domain's id is not met again soon. One
- * whose automatic name somebody has taken is passed over. */
-static domid_t free_guest_id(struct rs_host *h)
+ * whose automatic name is wanted, and somebody has it, is passed over. */
+static domid_t free_guest_id(struct rs_host *h, bool named)
 {
     char name[RS_NAME_MAX];
 
@@ -43,7 +52,7 @@ static domid_t free_guest_id(struct rs_host *h)
         if (h->next_domid >= DOMID_FIRST_RESERVED)
             h->next_domid = RS_DOMID_FIRST_GUEST;
         automatic_name(name, id);
-        if (!h->domains[id] && !name_in_use(h, name))
+        if (!h->domains[id] && (named || !name_in_use(h, name)))
             return id;
     }
     return DOMID_INVALID;
@@ -57,7 +66,7 @@ int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
     if (name && name_in_use(h, name))
         return host_error(h, -EEXIST, "domain name '%s' is in use", name);
     if (domid == 0xffff)
-        domid = free_guest_id(h);
+        domid = free_guest_id(h, name != NULL);
     if (domid >= DOMID_FIRST_RESERVED)
         return host_error(h, -ENOSPC, "no free domain id");
     if (h->domains[domid])
@@ -80,6 +89,8 @@ int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
     watchdogs_init(d);
     d->nr_vcpus = 1;
     list_add_tail(&h->domain_list, &d->link);
+    list_add_tail(named_like(h, d->name), &d->by_name);
+    list_init(&d->by_pid);
     h->domains[domid] = d;
     h->nr_domains++;
     *out = d;
@@ -108,6 +119,27 @@ int domain_create_process(struct rs_host *h, domid_t domid, const char *name,
     }
     *out = d;
     return 0;
+}
+
+void domain_set_pid(struct domain *d, int pid)
+{
+    list_del(&d->by_pid);
+    d->pid = pid;
+    if (pid)
+        list_add_tail(bucket(&d->host->pids, (uint32_t)pid), &d->by_pid);
+}
+
+struct domain *domain_of_pid(struct rs_host *h, int pid)
+{
+    struct list *pos, *list = bucket(&h->pids, (uint32_t)pid);
+
+    list_for_each(pos, list) {
+        struct domain *d = container_of(pos, struct domain, by_pid);
+
+        if (d->pid == pid)
+            return d;
+    }
+    return NULL;
 }
 
 struct domain *domain_lookup(struct domain *self, domid_t domid)
@@ -199,6 +231,8 @@ static void domain_free(struct domain *d)
     grant_destroy(d);
     console_free(d);
     list_del(&d->link);
+    list_del(&d->by_name);
+    list_del(&d->by_pid);
     h->domains[d->domid] = NULL;
     h->nr_domains--;
     free(d);

@@ -47,7 +47,7 @@ struct watchdog {
 struct domain {
     struct rs_host *host;
     const struct engine_ops *ops;
-    struct list link;
+    struct list link, by_name, by_pid;
     domid_t domid;
     char name[RS_NAME_MAX];
     bool is_process;
@@ -86,6 +86,10 @@ int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
  * It leaves by domain_destroy(). */
 int domain_create_process(struct rs_host *h, domid_t domid, const char *name,
                           const struct engine_ops *ops, struct domain **out);
+
+/* Its process, by which domain_of_pid() finds it; 0: none any more. */
+void domain_set_pid(struct domain *d, int pid);
+struct domain *domain_of_pid(struct rs_host *h, int pid);
 
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);

@@ -57,6 +57,7 @@ int evtchn_init(struct domain *d, uint32_t max_ports)
 {
     d->evtchn.max = max_ports < EVTCHN_MAX_PORTS ? max_ports : EVTCHN_MAX_PORTS;
     d->evtchn.nr = 16;
+    d->evtchn.lowest = 1;
     d->evtchn.ports = calloc(d->evtchn.nr, sizeof(struct evtchn));
     return d->evtchn.ports ? 0 : -ENOMEM;
 }
@@ -92,9 +93,9 @@ static int find_free(struct domain *d, evtchn_port_t *port)
     int err;
 
     for (;;) {
-        for (evtchn_port_t p = 1; p < t->nr; p++)
-            if (t->ports[p].state == EVTCHNSTAT_closed) {
-                *port = p;
+        for (; t->lowest < t->nr; t->lowest++)
+            if (t->ports[t->lowest].state == EVTCHNSTAT_closed) {
+                *port = t->lowest;
                 return 0;
             }
         err = grow(t);
@@ -271,6 +272,8 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
     e = *slot;
     memset(slot, 0, sizeof(*slot));
     d->evtchn.used--;
+    if (port < d->evtchn.lowest)
+        d->evtchn.lowest = port;
     if (e.state == EVTCHNSTAT_virq)
         d->evtchn.virq_port[virq_is_per_vcpu(e.virq) ? e.vcpu : 0][e.virq] = 0;
     if (e.state == EVTCHNSTAT_interdomain)

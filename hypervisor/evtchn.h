@@ -43,6 +43,7 @@ struct evtchn_table {
     struct evtchn *ports; /* port 0 is never used */
     uint32_t nr;          /* entries allocated */
     uint32_t max;         /* limit of this domain */
+    uint32_t lowest;      /* no port below this is free */
     uint32_t used;
     /* 0: unbound; those of the whole domain stand with vCPU 0 */
     uint32_t virq_port[DOMAIN_MAX_VCPUS][NR_VIRQS];

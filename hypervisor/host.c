@@ -163,6 +163,8 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
         return -ENOMEM;
     pthread_mutex_init(&h->lock, NULL);
     list_init(&h->domain_list);
+    buckets_init(&h->names);
+    buckets_init(&h->pids);
     list_init(&h->timers);
     h->epfd = h->wake.fd = h->timer.fd = -1;
     h->next_domid = RS_DOMID_FIRST_GUEST;

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#include "list.h"
+#include "buckets.h"
 #include "ringside/ringside.h"
 #include "xen_compat.h"
 
@@ -38,10 +38,11 @@ struct rs_host {
     uint64_t epoch; /* atomic: dispatches, and descriptors unwatched */
     struct epoll_event batch[HOST_BATCH]; /* being dispatched */
     int batch_n;
-    struct watch wake;       /* an eventfd: rs_host_stop() */
-    bool stopping;           /* atomic */
-    struct domain **domains; /* by domid; NULL: none */
-    struct list domain_list; /* by age */
+    struct watch wake;          /* an eventfd: rs_host_stop() */
+    bool stopping;              /* atomic */
+    struct domain **domains;    /* by domid; NULL: none */
+    struct list domain_list;    /* by age */
+    struct buckets names, pids; /* domains by them (domain.h) */
     unsigned int nr_domains;
     uint16_t next_domid;
     uint64_t budget_pages, used_pages;

@@ -35,7 +35,7 @@ static uint64_t identity(const struct domain *d)
 void windows_init(struct window_set *s, struct rs_host *h, int uffd, int pid)
 {
     memset(s, 0, sizeof(*s));
-    list_init(&s->list);
+    buckets_init(&s->windows);
     s->host = h;
     s->due = DOMID_INVALID;
     view_init(&s->view);
@@ -52,6 +52,8 @@ static void window_free(struct window_set *s, struct window *w)
 {
     if (s->run.window == w)
         s->run.count = 0;
+    if (!list_empty(&w->link))
+        s->nr_windows--;
     list_del(&w->link);
     free(w->pages);
     free(w);
@@ -59,17 +61,21 @@ static void window_free(struct window_set *s, struct window *w)
 
 void windows_free(struct window_set *s)
 {
-    while (!list_empty(&s->list))
-        window_free(s, container_of(s->list.next, struct window, link));
+    for (uint32_t key = 0; key < BUCKETS && s->nr_windows; key++) {
+        struct list *list = bucket(&s->windows, key);
+
+        while (!list_empty(list))
+            window_free(s, container_of(list->next, struct window, link));
+    }
     view_close(&s->view);
 }
 
 static struct window *window_of(struct window_set *s, domid_t domid,
                                 uint64_t id)
 {
-    struct list *pos;
+    struct list *pos, *list = bucket(&s->windows, domid);
 
-    list_for_each(pos, &s->list) {
+    list_for_each(pos, list) {
         struct window *w = container_of(pos, struct window, link);
 
         if (w->domid == domid && w->id == id)
@@ -129,7 +135,8 @@ int window_open(struct window_set *s, struct domain *granter,
         window_free(s, n);
         return err;
     }
-    list_add_head(&s->list, &n->link);
+    list_add_head(bucket(&s->windows, n->domid), &n->link);
+    s->nr_windows++;
     s->due = DOMID_INVALID;
     return 0;
 }
@@ -246,18 +253,19 @@ int window_close(struct window_set *s, const struct control_window *w)
 
 bool windows_none(const struct window_set *s)
 {
-    return list_empty(&s->list);
+    return s->nr_windows == 0;
 }
 
 bool windows_dropped(struct window_set *s)
 {
     struct list *pos;
 
-    list_for_each(pos, &s->list) {
-        struct window *w = container_of(pos, struct window, link);
+    for (uint32_t key = 0; key < BUCKETS && s->nr_windows; key++)
+        list_for_each(pos, bucket(&s->windows, key)) {
+            struct window *w = container_of(pos, struct window, link);
 
-        if (w->pages_shown && (!windows_strict(s) || !window_dropped(s, w)))
-            return false;
-    }
+            if (w->pages_shown && (!windows_strict(s) || !window_dropped(s, w)))
+                return false;
+        }
     return true;
 }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "control_wire.h"
-#include "list.h"
+#include "buckets.h"
 #include "view.h"
 #include "xen_compat.h"
 
@@ -25,9 +25,10 @@ struct window;
 
 struct window_set {
     struct rs_host *host;
-    struct view view; /* open: strict */
-    bool broken;      /* the process spoiled its mappings: end it */
-    struct list list;
+    struct view view;       /* open: strict */
+    bool broken;            /* the process spoiled its mappings: end it */
+    struct buckets windows; /* by granter */
+    unsigned int nr_windows;
     struct {
         struct window *window;
         uint64_t page, count;

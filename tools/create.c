@@ -32,12 +32,13 @@
 static enum guest_end wait_end(struct guest *g, struct hypercall_info *info)
 {
     struct pollfd p[2] = {
-        { .fd = xs_fileno(g->host->xs), .events = POLLIN },
+        { .fd = -1, .events = POLLIN },
         { .fd = hypercall_fd(), .events = POLLIN },
     };
     enum guest_end end;
 
-    guest_watch(g); /* paused guests are not watched yet */
+    if (guest_watch(g) == 0) /* paused guests are not watched yet */
+        p[0].fd = xs_fileno(g->host->news);
     while ((end = guest_look(g, info)) == GUEST_LIVES) {
         poll(p, 2, LOOK_MS);
         guest_drain(g);
@@ -85,7 +86,7 @@ static bool deal_with_end(struct guest *g, struct guest_config *c,
     guest_remove(g, NULL, NULL);
     if (action != END_RESTART)
         return false;
-    return guest_create(g, g->host, c, log) == 0 && guest_start(g) == 0;
+    return guest_launch(g, g->host, c, log) == 0;
 }
 
 static void supervise(struct guest *g, struct guest_config *c, int log)
@@ -103,14 +104,11 @@ static int create_guest(struct guest *g, struct host *h,
                         struct guest_options *o, int log, int done)
 {
     char domid[16];
-    int err = guest_create(g, h, &o->config, log);
+    int err = o->paused ? guest_create(g, h, &o->config, log)
+                        : guest_launch(g, h, &o->config, log);
 
     if (err != 0)
         return err;
-    if (!o->paused && guest_start(g) != 0) {
-        guest_remove(g, NULL, NULL);
-        return -EINVAL;
-    }
     summary_start(g, "ringside console, shutdown or destroy reaches it");
     snprintf(domid, sizeof(domid), "%u", g->d.domid);
     if (write(done, domid, sizeof(domid)) == sizeof(domid))

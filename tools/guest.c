@@ -38,18 +38,16 @@ static const char *const watched_types[] = { "console", "vbd", "vif" };
 
 int guest_watch(struct guest *g)
 {
-    char path[100], token[16];
+    char path[100];
 
     if (g->watched)
         return 0;
     g->watched = true;
-    /* Several guests may be watched over one connection. */
-    snprintf(token, sizeof(token), "end-%u", g->d.domid);
-    if (!xs_watch(g->host->xs, "@releaseDomain", token))
-        return complain("cannot watch the store: %s", strerror(errno));
+    if (host_watch_ends(g->host) != 0)
+        return -EINVAL;
     for (int i = 0; i < NR_WATCHED; i++) {
         watch_path(g, watched_types[i], path, sizeof(path));
-        if (!xs_watch(g->host->xs, path, "device"))
+        if (!xs_watch(g->host->news, path, "device"))
             return complain("cannot watch the store: %s", strerror(errno));
     }
     return 0;
@@ -57,16 +55,14 @@ int guest_watch(struct guest *g)
 
 void guest_unwatch(struct guest *g)
 {
-    char path[100], token[16];
+    char path[100];
 
     if (!g->watched)
         return;
     g->watched = false;
-    snprintf(token, sizeof(token), "end-%u", g->d.domid);
-    xs_unwatch(g->host->xs, "@releaseDomain", token);
     for (int i = 0; i < NR_WATCHED; i++) {
         watch_path(g, watched_types[i], path, sizeof(path));
-        xs_unwatch(g->host->xs, path, "device");
+        xs_unwatch(g->host->news, path, "device");
     }
 }
 
@@ -74,13 +70,14 @@ void guest_drain(struct guest *g)
 {
     char **event;
 
-    while ((event = xs_check_watch(g->host->xs)) != NULL)
+    while (g->host->news && (event = xs_check_watch(g->host->news)) != NULL)
         free(event);
 }
 
 void guest_wait(struct guest *g, int ms)
 {
-    struct pollfd p = { .fd = xs_fileno(g->host->xs), .events = POLLIN };
+    struct pollfd p = { .fd = g->host->news ? xs_fileno(g->host->news) : -1,
+                        .events = POLLIN };
 
     poll(&p, 1, ms < LOOK_AGAIN_MS ? ms : LOOK_AGAIN_MS);
     guest_drain(g);
@@ -119,11 +116,37 @@ static int complain_device(const struct guest *g, const char *dir,
     return complain("%s: %s", name, why);
 }
 
-/* 0: ready; 1: not yet; -EINVAL: it failed. */
-static int backend_ready(void *arg, const char *dir, const char *type,
-                         unsigned int devid)
+/*
+ * Calls fn for each backend of the guest, those first that the driver domain
+ * comes to last: mostly the answer is known after one. Stops when fn returns
+ * non-zero, which is returned.
+ */
+static int each_backend(const struct guest *g,
+                        int (*fn)(const struct guest *g, const char *dir,
+                                  const char *type, unsigned int devid))
 {
-    struct guest *g = arg;
+    const struct guest_config *c = g->config;
+    char dir[160];
+    int ret = 0;
+
+    for (unsigned int i = c->nr_vifs; i-- > 0 && ret == 0;) {
+        layout_backend(dir, sizeof(dir), "vif", g->d.domid, i);
+        ret = fn(g, dir, "vif", i);
+    }
+    for (unsigned int i = c->nr_disks; i-- > 0 && ret == 0;) {
+        layout_backend(dir, sizeof(dir), "vbd", g->d.domid, c->disks[i].devid);
+        ret = fn(g, dir, "vbd", c->disks[i].devid);
+    }
+    if (ret != 0)
+        return ret;
+    layout_backend(dir, sizeof(dir), "console", g->d.domid, 0);
+    return fn(g, dir, "console", 0);
+}
+
+/* 0: ready; 1: not yet; -EINVAL: it failed. */
+static int backend_ready(const struct guest *g, const char *dir,
+                         const char *type, unsigned int devid)
+{
     unsigned int state = layout_state(g->host->xs, dir);
 
     if (state == XenbusStateClosing || state == XenbusStateClosed)
@@ -142,8 +165,7 @@ static int wait_backends(struct guest *g)
     int look = 0;
 
     for (;;) {
-        int ret =
-            layout_each_backend(g->host->xs, g->d.domid, backend_ready, g);
+        int ret = each_backend(g, backend_ready);
 
         if (ret < 0)
             return ret;
@@ -163,18 +185,17 @@ static int wait_backends(struct guest *g)
     }
 }
 
-static int not_connected(void *arg, const char *dir, const char *type,
-                         unsigned int devid)
+static int not_connected(const struct guest *g, const char *dir,
+                         const char *type, unsigned int devid)
 {
     (void)type;
     (void)devid;
-    return layout_state(arg, dir) != XenbusStateConnected;
+    return layout_state(g->host->xs, dir) != XenbusStateConnected;
 }
 
 bool guest_connected(const struct guest *g)
 {
-    return layout_each_backend(g->host->xs, g->d.domid, not_connected,
-                               g->host->xs) == 0;
+    return each_backend(g, not_connected) == 0;
 }
 
 /* ---- creation ---- */
@@ -203,19 +224,19 @@ static int derive_name(struct guest_config *c,
     return complain("there are too many domains called %s", c->name);
 }
 
-static int check_name(struct guest_config *c)
+/* A name that the user chose is the hypervisor's to refuse. */
+static int choose_name(struct guest_config *c)
 {
     struct hypercall_info *list;
-    int n = domain_list(&list), err = 0;
+    int n, err = 0;
 
+    if (!c->name_derived)
+        return 0;
+    n = domain_list(&list);
     if (n < 0)
         return n;
     if (name_taken(list, n, c->name))
-        err = c->name_derived
-                  ? derive_name(c, list, n)
-                  : complain("there is a domain called %s already; choose "
-                             "another name, or 'ringside destroy %s' first",
-                             c->name, c->name);
+        err = derive_name(c, list, n);
     free(list);
     return err;
 }
@@ -258,6 +279,10 @@ static int create_domain(struct guest *g, int kernel, int ramdisk,
                                   sizeof(why));
     if (err == 0)
         return 0;
+    if (err == -EEXIST)
+        return complain("there is a domain called %s already; choose another "
+                        "name, or 'ringside destroy %s' first",
+                        c->name, c->name);
     return complain("cannot create %s: %s", c->name,
                     why[0] != '\0' ? why : strerror(-err));
 }
@@ -278,35 +303,59 @@ static int build_domain(struct guest *g, int console_fd)
     return err;
 }
 
-int guest_create(struct guest *g, struct host *h, struct guest_config *c,
-                 int console_fd)
-{
-    int err;
-
-    *g = (struct guest){ .host = h, .config = c };
-    err = check_name(c);
-    if (err == 0)
-        err = build_domain(g, console_fd);
-    if (err != 0)
-        return err;
-    err = layout_create(h->xs, c, &g->d);
-    if (err != 0) {
-        hypercall_domain_destroy((domid_t)g->d.domid);
-        return err;
-    }
-    err = wait_backends(g);
-    if (err != 0)
-        guest_remove(g, NULL, NULL);
-    return err;
-}
-
-int guest_start(struct guest *g)
+static int unpause(struct guest *g)
 {
     int err = hypercall_domain_unpause((domid_t)g->d.domid);
 
     if (err != 0)
         return complain("cannot start %s: %s", g->config->name, strerror(-err));
-    return guest_watch(g);
+    return 0;
+}
+
+static int create(struct guest *g, struct host *h, struct guest_config *c,
+                  int console_fd, bool start)
+{
+    int err;
+
+    *g = (struct guest){ .host = h, .config = c };
+    err = choose_name(c);
+    if (err == 0)
+        err = build_domain(g, console_fd);
+    if (err != 0)
+        return err;
+    if (start)
+        err = unpause(g);
+    if (err == 0)
+        err = layout_create(h->xs, c, &g->d);
+    if (err != 0) {
+        hypercall_domain_destroy((domid_t)g->d.domid);
+        return err;
+    }
+    err = wait_backends(g);
+    if (err == 0 && start)
+        err = guest_watch(g);
+    if (err != 0)
+        guest_remove(g, NULL, NULL);
+    return err;
+}
+
+int guest_create(struct guest *g, struct host *h, struct guest_config *c,
+                 int console_fd)
+{
+    return create(g, h, c, console_fd, false);
+}
+
+int guest_launch(struct guest *g, struct host *h, struct guest_config *c,
+                 int console_fd)
+{
+    return create(g, h, c, console_fd, true);
+}
+
+int guest_start(struct guest *g)
+{
+    int err = unpause(g);
+
+    return err != 0 ? err : guest_watch(g);
 }
 
 /* ---- the end ---- */

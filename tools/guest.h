@@ -35,6 +35,14 @@ int guest_create(struct guest *g, struct host *h, struct guest_config *c,
 int guest_start(struct guest *g);
 
 /*
+ * Both at once, and sooner: the guest boots while its nodes are written. What
+ * it asks of the store is answered when they are complete, for only then the
+ * store is told of it; so it sees no half of them.
+ */
+int guest_launch(struct guest *g, struct host *h, struct guest_config *c,
+                 int console_fd);
+
+/*
  * Takes it away: lets the backends finish (for a moment, while `pump`, which
  * may be NULL, is called to keep its console flowing), destroys the domain,
  * removes its nodes. It may be gone already.
@@ -64,7 +72,7 @@ enum end_action guest_action(const struct guest_config *c, enum guest_end end,
 bool guest_connected(const struct guest *g);
 
 /*
- * Done by guest_start(). From here poll() of xs_fileno(h->xs) tells when
+ * Done by guest_start(). From here poll() of xs_fileno(h->news) tells when
  * guest_look() or guest_connected() may have changed; guest_drain() after each.
  */
 int guest_watch(struct guest *g);

@@ -181,8 +181,21 @@ int host_open_or_private(struct host *h)
     return err == -ENOENT ? host_open_private(h, NULL) : err;
 }
 
+int host_watch_ends(struct host *h)
+{
+    if (h->news != NULL)
+        return 0;
+    h->news = xs_open(0);
+    if (h->news != NULL && xs_watch(h->news, "@releaseDomain", "end"))
+        return 0;
+    return complain("cannot watch the store: %s", strerror(errno));
+}
+
 void host_close(struct host *h)
 {
+    if (h->news != NULL)
+        xs_close(h->news);
+    h->news = NULL;
     if (h->xs != NULL)
         xs_close(h->xs);
     h->xs = NULL;

@@ -23,6 +23,12 @@ struct host {
     pid_t pid;    /* of a private host's ringsided */
     int lifeline; /* its end of life: closing this ends a private host */
     struct xs_handle *xs;
+    /*
+     * For watches (host_news()); NULL while there are none. libxenstore starts
+     * a thread for a connection with watches, through which every answer goes
+     * then: requests have a connection of their own.
+     */
+    struct xs_handle *news;
 };
 
 /* The user's host, which must be running. */
@@ -38,6 +44,9 @@ int host_open_or_private(struct host *h);
 int host_open_private(struct host *h, const char *engine);
 
 /* Takes a private host down and removes its directory. */
+/* Opens h->news, and watches for the end of domains over it. */
+int host_watch_ends(struct host *h);
+
 void host_close(struct host *h);
 
 /* The user's runtime directory, as ringsided(8) says; -EINVAL: too long. */

@@ -2,7 +2,9 @@
 #include "domain.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "conn.h"
 #include "hv.h"
@@ -101,14 +103,17 @@ static void uncharge_tree(struct store *s, struct node *top)
         store_account(s, perms_owner(n->perms), -1, -node_cost(n));
 }
 
-/* Removes the walk's node from the store's tree. */
-static void remove_at(struct store *s, struct tree_walk *w)
+/* Removes the node of a walk that began at `top` from the store's tree. */
+static void remove_at(struct store *s, const char *top, struct tree_walk *w)
 {
     char str[PATH_STR_MAX + 1];
+    size_t len = top[1] ? strlen(top) : 0;
     struct node *gone;
 
-    tree_walk_path(w, str);
-    if (path_parse(&s->path, str, tree_walk_path_len(w), 0, false) ||
+    memcpy(str, top, len);
+    tree_walk_path(w, str + len);
+    len += tree_walk_path_len(w);
+    if (path_parse(&s->path, str, len, 0, false) ||
         tree_remove(&s->root, &s->path, &gone))
         return;
     uncharge_tree(s, gone);
@@ -128,29 +133,47 @@ static void reclaim_root(struct store *s)
 }
 
 /*
- * Removes the nodes that a dead domain owns, with what lies under them. The
- * walk goes through the version from before, while the current one changes;
- * it ends as soon as the domain's counter says that nothing is left.
+ * Removes the nodes at and below `top` that a dead domain owns, with what lies
+ * under them. The walk goes through the version from before, while the current
+ * one changes; it ends as soon as the domain's counter says that nothing is
+ * left.
  */
-static void remove_owned(struct store *s, struct domain *d)
+static void remove_owned_at(struct store *s, struct domain *d, const char *top)
 {
-    struct node *before = node_ref(s->root), *n;
+    struct node *before, *n;
     struct tree_walk w;
 
+    if (path_parse(&s->path, top, strlen(top), 0, false))
+        return;
+    before = tree_find(s->root, &s->path, s->path.depth);
+    if (!before)
+        return;
+    node_ref(before);
     tree_walk_begin(&w, before);
     while (d->used[QUOTA_NODES] > 0 && (n = tree_walk_next(&w))) {
         if (perms_owner(n->perms) != d->domid)
             continue;
-        if (w.depth == 0) {
+        if (n == before && !top[1]) {
             store_account(s, d->domid, -1, -node_cost(n));
             store_account(s, 0, 1, node_cost(n));
             reclaim_root(s);
         } else {
             tree_walk_skip(&w);
-            remove_at(s, &w);
+            remove_at(s, top, &w);
         }
     }
     node_unref_later(before);
+}
+
+/* They are in its home; to look everywhere takes as long as the tree is big. */
+static void remove_owned(struct store *s, struct domain *d)
+{
+    char home[32];
+
+    snprintf(home, sizeof(home), "/local/domain/%u", d->domid);
+    remove_owned_at(s, d, home);
+    if (d->used[QUOTA_NODES] > 0)
+        remove_owned_at(s, d, "/");
 }
 
 static void reclaim_special(struct store *s, unsigned int domid)

@@ -165,7 +165,7 @@ static int spawn(struct sandbox_domain *sd)
     sd->socket.fd = sp[0];
     if (pid < 0)
         return pid;
-    d->pid = pid;
+    domain_set_pid(d, pid);
     return host_watch(d->host, &sd->socket, sp[0], EPOLLIN,
                       notify_listener_ready, sd);
 }
@@ -238,7 +238,7 @@ static void kill_process(struct domain *d)
     sd->dead = true;
     host_unwatch(d->host, &sd->socket);
     host_unwatch(d->host, &sd->listener);
-    d->pid = 0;
+    domain_set_pid(d, 0);
 }
 
 static void close_if_open(int fd)
@@ -278,9 +278,8 @@ static void report_end(struct domain *d, int status)
 }
 
 /* The engine's part of a domain whose process lives, as far as is known. */
-static struct sandbox_domain *alive(struct list *pos)
+static struct sandbox_domain *alive(struct domain *d)
 {
-    struct domain *d = container_of(pos, struct domain, link);
     struct sandbox_domain *sd = d->engine;
 
     return d->ops == &engine_sandbox && d->pid && sd && !sd->dead ? sd : NULL;
@@ -288,16 +287,12 @@ static struct sandbox_domain *alive(struct list *pos)
 
 void sandbox_process_ended(struct sandbox_host *s, pid_t pid, int status)
 {
-    struct list *pos;
+    struct domain *d = domain_of_pid(s->host, pid);
+    struct sandbox_domain *sd = d ? alive(d) : NULL;
 
-    list_for_each(pos, &s->host->domain_list) {
-        struct sandbox_domain *sd = alive(pos);
-
-        if (sd && sd->domain->pid == pid) {
-            sd->dead = true;
-            report_end(sd->domain, status);
-            return;
-        }
+    if (sd) {
+        sd->dead = true;
+        report_end(d, status);
     }
 }
 
@@ -306,7 +301,8 @@ void sandbox_zygote_ended(struct sandbox_host *s)
     struct list *pos;
 
     list_for_each(pos, &s->host->domain_list) {
-        struct sandbox_domain *sd = alive(pos);
+        struct sandbox_domain *sd =
+            alive(container_of(pos, struct domain, link));
 
         if (sd) {
             sd->dead = true;

@@ -14,13 +14,15 @@
 
 #include "../host.h"
 #include "../hypercall.h"
+#include "buckets.h"
 #include "connection.h"
 #include "list.h"
 
 #define MAP_BATCH 256u
 
 struct window {
-    struct list link;
+    struct list link; /* by granter */
+    struct list idle; /* while nothing is mapped in it */
     struct control_window id;
     uint8_t *base;
     size_t size;
@@ -28,13 +30,23 @@ struct window {
     uint32_t *pages;     /* mappings of each page */
 };
 
-static struct list windows = LIST_INIT(windows);
+static struct list idle = LIST_INIT(idle);
 
-static struct window *window_at(const void *addr)
+/* The windows of a granter, among others. */
+static struct list *windows_of(domid_t domid)
 {
-    struct list *pos;
+    static struct buckets windows;
 
-    list_for_each(pos, &windows) {
+    if (!windows.list[0].next)
+        buckets_init(&windows);
+    return bucket(&windows, domid);
+}
+
+static struct window *window_at(domid_t domid, const void *addr)
+{
+    struct list *pos, *windows = windows_of(domid);
+
+    list_for_each(pos, windows) {
         struct window *w = container_of(pos, struct window, link);
 
         if ((const uint8_t *)addr >= w->base &&
@@ -47,6 +59,7 @@ static struct window *window_at(const void *addr)
 static void window_free(struct window *w)
 {
     list_del(&w->link);
+    list_del(&w->idle);
     if (w->base)
         munmap(w->base, w->size);
     free(w->pages);
@@ -66,21 +79,18 @@ static void window_close(struct window *w)
 
 static void close_unused(void)
 {
-    struct list *pos, *next;
-
-    list_for_each_safe(pos, next, &windows)
-    {
-        struct window *w = container_of(pos, struct window, link);
-
-        if (!w->mapped)
-            window_close(w);
-    }
+    while (!list_empty(&idle))
+        window_close(container_of(idle.next, struct window, idle));
 }
 
 void windows_clear(void)
 {
-    while (!list_empty(&windows))
-        window_close(container_of(windows.next, struct window, link));
+    for (domid_t key = 0; key < BUCKETS; key++) {
+        struct list *windows = windows_of(key);
+
+        while (!list_empty(windows))
+            window_close(container_of(windows->next, struct window, link));
+    }
 }
 
 /* Maps the file with no access; nothing but the window keeps it. */
@@ -109,6 +119,7 @@ static int window_open(domid_t domid)
     if (!w)
         return -ENOMEM;
     list_init(&w->link);
+    list_init(&w->idle);
     w->id.domid = domid;
     struct control_message m = CONTROL_MESSAGE(&w->id, sizeof(w->id));
     struct control_reply file = CONTROL_REPLY(&w->id, sizeof(w->id));
@@ -126,7 +137,8 @@ static int window_open(domid_t domid)
         window_free(w);
         return err;
     }
-    list_add_head(&windows, &w->link);
+    list_add_head(windows_of(domid), &w->link);
+    list_add_head(&idle, &w->idle);
     return 0;
 }
 
@@ -189,8 +201,9 @@ static bool take_result(const struct gnttab_map_grant_ref *op,
         return false;
     /* The hypervisor chose the address; Xen's field for such answers. */
     out->addr = (void *)(uintptr_t)op->dev_bus_addr;
-    struct window *w = window_at(out->addr);
-    w->mapped++;
+    struct window *w = window_at(op->dom, out->addr);
+    if (w->mapped++ == 0)
+        list_del(&w->idle);
     w->pages[((uint8_t *)out->addr - w->base) / PAGE_SIZE]++;
     return true;
 }
@@ -242,12 +255,14 @@ static void drop_run(struct run *r)
 }
 
 /* The page of one mapping goes if no other mapping shows it. */
-static void drop_page(struct run *r, uint8_t *addr)
+static void drop_page(struct run *r, const struct grant_mapping *map)
 {
-    struct window *w = window_at(addr);
+    struct window *w = window_at(map->domid, map->addr);
+    uint8_t *addr = map->addr;
 
     assert(w); /* it is not closed while a page is mapped */
-    w->mapped--;
+    if (--w->mapped == 0)
+        list_add_head(&idle, &w->idle);
     if (--w->pages[(addr - w->base) / PAGE_SIZE])
         return;
     if (!r->start || addr != r->end) {
@@ -272,7 +287,7 @@ static int unmap_batch(struct grant_mapping *maps, unsigned int n)
         ops[count++] =
             (struct gnttab_unmap_grant_ref){ .host_addr = (uintptr_t)map->addr,
                                              .handle = map->handle };
-        drop_page(&run, map->addr);
+        drop_page(&run, map);
         map->addr = NULL;
         map->status = GNTST_bad_handle;
     }
