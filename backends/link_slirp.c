@@ -27,6 +27,12 @@
 #define GUEST_ADDRESS 0x0a00020f /* 10.0.2.15 */
 #define POLL_BATCH    64
 #define BACKLOG       128
+/*
+ * What libslirp says when it waits for no time in particular. It is asked some
+ * times more (for frames that wait for an ARP answer), and then left alone.
+ */
+#define NOTHING_MS  1000
+#define QUIET_TURNS 3
 
 /* What is known of one descriptor, by its number. */
 struct nat_fd {
@@ -42,6 +48,7 @@ struct nat {
     struct event *ready_event, *timer;
     int epoll;
     unsigned int turn;
+    unsigned int quiet; /* turns without anything to do */
     bool paused;
 
     struct nat_fd *fds;
@@ -294,7 +301,7 @@ static void nat_fill(struct nat *nat)
     nat_unwatch_rest(nat, before, n);
     free(before);
 
-    if (ms == UINT32_MAX) {
+    if (ms >= NOTHING_MS && nat->quiet >= QUIET_TURNS) {
         evtimer_del(nat->timer);
     } else {
         struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
@@ -323,6 +330,7 @@ static void nat_turn(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (!nat->paused)
         n = epoll_wait(nat->epoll, events, POLL_BATCH, 0);
+    nat->quiet = n > 0 ? 0 : nat->quiet + 1;
     for (int i = 0; i < n; i++) {
         const struct nat_fd *f = &nat->fds[events[i].data.fd];
 
@@ -452,7 +460,10 @@ close:
 
 static void nat_send(struct link *link, const void *frame, size_t len)
 {
-    slirp_input(nat_of(link)->slirp, frame, (int)len);
+    struct nat *nat = nat_of(link);
+
+    nat->quiet = 0;
+    slirp_input(nat->slirp, frame, (int)len);
 }
 
 static void nat_flush(struct link *link)

@@ -20,8 +20,8 @@ enum bench_form { BENCH_TEXT, BENCH_JSON, BENCH_CSV };
 struct bench_options {
     enum bench_form form;
     unsigned int runs;
-    const char *guest; /* the ELF of bench/guest.c */
-    const char *plot;  /* a file for the chart, or NULL */
+    const char *guest;   /* the ELF of bench/guest.c */
+    const char *plot;    /* a file for the chart, or NULL */
     unsigned int guests; /* scale: how many */
     const char *growth;  /* scale: a file for what each cost, or NULL */
 };

@@ -26,7 +26,8 @@
 #define PIECE       100u /* guests that make one figure */
 #define WARM        10u  /* before the piece that the last is compared with */
 #define ENDED       20u  /* are destroyed one by one */
-#define IDLE_NS     5000000000u
+#define QUIET_S     25   /* lwIP and libslirp look after tables for so long */
+#define IDLE_S      10
 
 struct cost {
     double main_us, connected_us;
@@ -209,13 +210,22 @@ static void report_one(const struct scale *sc, const char *name, double value,
 
 /* ---- all of them ---- */
 
+static void rest(time_t seconds)
+{
+    struct timespec t = { .tv_sec = seconds };
+
+    nanosleep(&t, NULL); /* Ctrl-C ends it */
+}
+
 static void measure_idle(const struct scale *sc)
 {
-    struct timespec t = { .tv_sec = IDLE_NS / 1000000000 };
-    double before = weigh_cpu_ns(sc->s.host.pid);
-    uint64_t from = bench_now();
+    double before;
+    uint64_t from;
 
-    nanosleep(&t, NULL);
+    rest(QUIET_S);
+    before = weigh_cpu_ns(sc->s.host.pid);
+    from = bench_now();
+    rest(IDLE_S);
     report_one(sc, "scale.idle_cpu_percent",
                (weigh_cpu_ns(sc->s.host.pid) - before) * 100 /
                    (double)(bench_now() - from),

@@ -3,8 +3,8 @@
  * runs here only while it is needed, so that an idle guest sleeps.
  *
  *   TCP             every 250 ms while a connection exists
- *   ARP, DNS, IP    every second until a while after the last frame; time
- *   reassembly      that was slept through is made up for
+ *   ARP, DNS, IP    every second until some seconds after the last frame, and
+ *   reassembly      once more; time that was slept through is made up for
  *   DHCP            every 500 ms while an answer is awaited, every minute
  *                   while there is a lease
  *
@@ -25,8 +25,9 @@
 #include "guest-kernel/net/timers.h"
 
 #define TICK_MS             1000
-#define TICKS_AFTER_TRAFFIC 20  /* reassembly gives up after 15 */
-#define TICKS_MAX           600 /* made up for: the longest age is 300 s */
+#define TICKS_AFTER_TRAFFIC 6     /* ARP asks for 5 s */
+#define LAST_TICK_MS        15000 /* after these: reassembly gives up then */
+#define TICKS_MAX           600   /* made up for: the longest age is 300 s */
 
 struct timeout {
     struct timeout *next;
@@ -151,9 +152,10 @@ static void tick(void *arg)
         dns_tmr();
         ip_reass_tmr();
     }
-    tick_running = ++quiet_ticks < TICKS_AFTER_TRAFFIC;
+    tick_running = ++quiet_ticks <= TICKS_AFTER_TRAFFIC;
     if (tick_running)
-        sys_timeout(TICK_MS, tick, arg);
+        sys_timeout(quiet_ticks < TICKS_AFTER_TRAFFIC ? TICK_MS : LAST_TICK_MS,
+                    tick, arg);
 }
 
 /*
