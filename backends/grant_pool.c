@@ -11,7 +11,7 @@
 #include "grant_pool.h"
 #include "host.h"
 
-#define BUCKETS 1024
+#define BUCKETS 256
 #define BATCH   256
 
 struct grant_pool {
@@ -21,8 +21,10 @@ struct grant_pool {
     uint64_t total;
     struct list idle;
     struct grant_page *bucket[BUCKETS];
-    struct grant_mapping maps[BATCH];
 };
+
+/* Of a batch under way. There is one thread. */
+static struct grant_mapping maps[BATCH];
 
 static struct grant_page **bucket_of(struct grant_pool *pool, grant_ref_t ref)
 {
@@ -64,7 +66,7 @@ static void shrink(struct grant_pool *pool, unsigned int keep)
             struct grant_page *page =
                 container_of(pool->idle.next, struct grant_page, link);
 
-            pool->maps[n++] = (struct grant_mapping){
+            maps[n++] = (struct grant_mapping){
                 .addr = page->addr,
                 .domid = pool->domid,
                 .ref = page->ref,
@@ -76,7 +78,7 @@ static void shrink(struct grant_pool *pool, unsigned int keep)
             free(page);
             pool->mapped--;
         }
-        grant_unmap_range(pool->maps, n);
+        grant_unmap_range(maps, n);
     }
 }
 
@@ -125,22 +127,22 @@ static int map_batch(struct grant_pool *pool, const grant_ref_t *refs,
 {
     unsigned int n_ok = 0;
     int err = grant_map_range(pool->domid, refs, n,
-                              read_only && !pool->persistent, pool->maps);
+                              read_only && !pool->persistent, maps);
 
     if (err < 0)
         return err;
     for (unsigned int i = 0; i < n; i++) {
-        if (pool->maps[i].status == GNTST_okay)
-            pool->maps[n_ok++] = pool->maps[i];
+        if (maps[i].status == GNTST_okay)
+            maps[n_ok++] = maps[i];
     }
     if (n_ok < n) {
-        grant_unmap_range(pool->maps, n_ok);
+        grant_unmap_range(maps, n_ok);
         return -EFAULT;
     }
     for (unsigned int i = 0; i < n; i++) {
-        out[i] = add(pool, &pool->maps[i]);
+        out[i] = add(pool, &maps[i]);
         if (!out[i]) {
-            grant_unmap_range(pool->maps + i, n - i);
+            grant_unmap_range(maps + i, n - i);
             return -ENOMEM; /* those before i are idle pages now */
         }
     }

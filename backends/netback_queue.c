@@ -138,6 +138,9 @@ static void tx_respond(struct vif_queue *q, const struct tx_frame *f,
     q->tx.req_cons += f->slots + f->extras;
 }
 
+/* Our copy of the frame that is being sent. There is one thread. */
+static char sent[LINK_FRAME_MAX];
+
 /* Copies the frame out of the guest; false if a page is not granted. */
 static bool tx_copy(struct vif_queue *q, const struct tx_frame *f)
 {
@@ -152,7 +155,7 @@ static bool tx_copy(struct vif_queue *q, const struct tx_frame *f)
     for (unsigned int i = 0; i < f->slots; i++) {
         const struct netif_tx_request *r = &f->slot[i];
 
-        memcpy(q->frame + at, (char *)pages[i]->addr + r->offset, r->size);
+        memcpy(sent + at, (char *)pages[i]->addr + r->offset, r->size);
         at += r->size;
     }
     grant_pool_put(q->pages, pages, f->slots);
@@ -169,7 +172,7 @@ static unsigned int tx_one(struct vif_queue *q, RING_IDX prod)
         queue_broken(q, why);
         return 0;
     }
-    if (f.extras || f.len < LINK_HEADER || f.len > sizeof(q->frame)) {
+    if (f.extras || f.len < LINK_HEADER || f.len > sizeof(sent)) {
         q->stats.tx_errors++;
         tx_respond(q, &f, NETIF_RSP_ERROR);
         return f.slots + f.extras;
@@ -179,11 +182,11 @@ static unsigned int tx_one(struct vif_queue *q, RING_IDX prod)
         return 0;
     }
     if (f.slot[0].flags & NETTXF_csum_blank)
-        vif_checksum_fill_(q->frame, f.len);
+        vif_checksum_fill_(sent, f.len);
     q->stats.tx_frames++;
     q->stats.tx_bytes += f.len;
     tx_respond(q, &f, NETIF_RSP_OKAY);
-    q->link->ops->send(q->link, q->frame, f.len);
+    q->link->ops->send(q->link, sent, f.len);
     return f.slots;
 }
 

@@ -47,8 +47,7 @@ struct vif_queue {
     struct grant_pool *pages; /* of the guest */
     struct list backlog;
     size_t backlog_bytes;
-    struct vif_stats stats;     /* go on when the guest connects again */
-    char frame[LINK_FRAME_MAX]; /* the frame being sent, our copy */
+    struct vif_stats stats; /* go on when the guest connects again */
 };
 
 /*

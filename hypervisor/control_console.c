@@ -25,7 +25,7 @@ struct control_sink {
     bool is_socket, is_dead;
     size_t start, used; /* of the ring below */
     size_t dropped;
-    char bytes[SINK_BYTES];
+    char *bytes; /* NULL: none had to wait yet */
 };
 
 static const char note[] = "\n(console output was dropped here)\n";
@@ -91,11 +91,16 @@ static bool drain(struct control_sink *s)
     return false;
 }
 
-static void keep(struct control_sink *s, const char *bytes, size_t n)
+static bool keep(struct control_sink *s, const char *bytes, size_t n)
 {
+    if (!s->bytes)
+        s->bytes = malloc(SINK_BYTES);
+    if (!s->bytes)
+        return false;
     for (size_t i = 0; i < n; i++)
         s->bytes[(s->start + s->used + i) % SINK_BYTES] = bytes[i];
     s->used += n;
+    return true;
 }
 
 static void sink_ready(void *data, uint32_t events)
@@ -112,18 +117,34 @@ static void sink_ready(void *data, uint32_t events)
     }
 }
 
+/* What is taken at once of bytes before which none wait. */
+static size_t put_at_once(struct control_sink *s, const char *bytes, size_t n)
+{
+    ssize_t done = put(s, bytes, n);
+
+    if (done <= 0 && done != -EAGAIN)
+        s->is_dead = true;
+    return done > 0 ? (size_t)done : 0;
+}
+
 void control_sink_write(void *data, const char *bytes, size_t n)
 {
     struct control_sink *s = data;
+    size_t done = 0;
 
     if (s->is_dead)
         return;
+    if (!s->used && !s->dropped)
+        done = put_at_once(s, bytes, n);
+    if (s->is_dead || done == n)
+        return;
+    bytes += done;
+    n -= done;
     /* After a gap nothing more until the reader has come up to it. */
-    if (s->dropped || n > SINK_BYTES - s->used) {
+    if (s->dropped || n > SINK_BYTES - s->used || !keep(s, bytes, n)) {
         s->dropped += n;
         return;
     }
-    keep(s, bytes, n);
     if (!s->writable.ready && drain(s) &&
         host_watch(s->host, &s->writable, s->fd, EPOLLOUT, sink_ready, s)) {
         s->writable.ready = NULL;
@@ -141,5 +162,6 @@ void control_sink_free(void *data)
     drain(s);
     if (s->fd >= 0)
         close(s->fd);
+    free(s->bytes);
     free(s);
 }

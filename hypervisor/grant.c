@@ -28,21 +28,27 @@ static uint32_t *head_of(grant_entry_v1_t *e)
 
 int grant_grow(struct domain *d, uint32_t nr)
 {
-    struct grant_table *t = &d->grants;
-    struct grant_active *active;
-    size_t old = t->nr_frames * GRANT_PER_FRAME, want = nr * GRANT_PER_FRAME;
-
-    if (nr <= t->nr_frames)
-        return 0;
     if (nr > GRANT_MAX_FRAMES)
         return -EINVAL;
-    active = realloc(t->active, want * sizeof(*active));
-    if (!active)
-        return -ENOMEM;
-    memset(active + old, 0, (want - old) * sizeof(*active));
-    t->active = active;
-    t->nr_frames = nr;
+    if (nr > d->grants.nr_frames)
+        d->grants.nr_frames = nr;
     return 0;
+}
+
+/* The use of an entry that is in use. */
+static struct grant_active *active_of(struct domain *d, grant_ref_t ref)
+{
+    return &d->grants.active[ref / GRANT_PER_FRAME][ref % GRANT_PER_FRAME];
+}
+
+/* The use of any entry, made if its frame was never used; NULL: no memory. */
+static struct grant_active *active_make(struct domain *d, grant_ref_t ref)
+{
+    struct grant_active **frame = &d->grants.active[ref / GRANT_PER_FRAME];
+
+    if (!*frame)
+        *frame = calloc(GRANT_PER_FRAME, sizeof(**frame));
+    return *frame ? active_of(d, ref) : NULL;
 }
 
 int grant_init(struct domain *d)
@@ -52,7 +58,8 @@ int grant_init(struct domain *d)
 
 void grant_destroy(struct domain *d)
 {
-    free(d->grants.active);
+    for (uint32_t i = 0; i < GRANT_MAX_FRAMES; i++)
+        free(d->grants.active[i]);
     free(d->grants.maps);
     memset(&d->grants, 0, sizeof(d->grants));
 }
@@ -155,7 +162,9 @@ int16_t grant_acquire(struct domain *g, grant_ref_t ref, domid_t user,
     if (ref >= g->grants.nr_frames * GRANT_PER_FRAME)
         return GNTST_bad_gntref;
     e = entry_of(g, ref);
-    a = &g->grants.active[ref];
+    a = active_make(g, ref);
+    if (!a)
+        return GNTST_no_space;
     /* The granter may not hand an entry on while it is used. */
     if (in_use(a) && a->domid != user)
         return GNTST_general_error;
@@ -179,7 +188,7 @@ int16_t grant_acquire(struct domain *g, grant_ref_t ref, domid_t user,
 
 void grant_release(struct domain *g, grant_ref_t ref, bool readonly)
 {
-    struct grant_active *a = &g->grants.active[ref];
+    struct grant_active *a = active_of(g, ref);
     uint16_t bits = 0;
 
     if (readonly)
@@ -242,13 +251,18 @@ int16_t grant_swap(struct domain *d, grant_ref_t ref_a, grant_ref_t ref_b)
 {
     const struct grant_table *t = &d->grants;
     uint32_t nr = t->nr_frames * GRANT_PER_FRAME;
+    struct grant_active *a_use, *b_use;
     grant_entry_v1_t *a, *b, old;
 
     if (ref_a >= nr || ref_b >= nr)
         return GNTST_bad_gntref;
     if (ref_a == ref_b)
         return GNTST_okay;
-    if (in_use(&t->active[ref_a]) || in_use(&t->active[ref_b]))
+    a_use = active_make(d, ref_a);
+    b_use = active_make(d, ref_b);
+    if (!a_use || !b_use)
+        return GNTST_no_space;
+    if (in_use(a_use) || in_use(b_use))
         return GNTST_eagain;
     a = entry_of(d, ref_a);
     b = entry_of(d, ref_b);

@@ -24,7 +24,7 @@ struct vcpu;
 /* The hypervisor's side of one grant entry in use. */
 struct grant_active {
     uint32_t readers, writers; /* mappings, read-only and writable */
-    xen_pfn_t gfn;             /* pinned while any */
+    uint32_t gfn;              /* pinned while any */
     domid_t domid;
 };
 
@@ -41,7 +41,8 @@ struct grant_map {
 
 struct grant_table {
     uint32_t nr_frames;
-    struct grant_active *active; /* nr_frames * GRANT_PER_FRAME */
+    /* GRANT_PER_FRAME for each frame; NULL: none of it was ever in use. */
+    struct grant_active *active[GRANT_MAX_FRAMES];
     struct grant_map *maps;
     uint32_t nr_maps, used_maps;
     uint32_t free_map; /* hint */

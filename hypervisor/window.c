@@ -10,6 +10,9 @@
 /* Pages opened by one system call. */
 #define RUN_MAX 512u
 
+/* Of a window few pages are ever shown: it knows of them in pieces. */
+#define PIECE 64u
+
 /* How often one page is shown; it is writable while writers are. */
 struct shown {
     uint32_t readers, writers;
@@ -21,7 +24,8 @@ struct window {
     uint64_t id; /* of the granter: a domid may be used again */
     uint64_t address, size;
     uint32_t pages_shown; /* showings, not pages */
-    struct shown *pages;
+    /* PIECE pages each; NULL: none of them was ever shown. */
+    struct shown *piece[];
 };
 
 /* A domid is never used twice within a nanosecond. */
@@ -48,6 +52,28 @@ bool windows_strict(const struct window_set *s)
     return view_is_open(&s->view);
 }
 
+static uint64_t pieces(uint64_t size)
+{
+    return ((size >> PAGE_SHIFT) + PIECE - 1) / PIECE;
+}
+
+/* How often a page is shown; NULL: never. */
+static struct shown *shown_of(struct window *w, uint64_t page)
+{
+    struct shown *piece = w->piece[page / PIECE];
+
+    return piece ? &piece[page % PIECE] : NULL;
+}
+
+static struct shown *shown_make(struct window *w, uint64_t page)
+{
+    struct shown **piece = &w->piece[page / PIECE];
+
+    if (!*piece)
+        *piece = calloc(PIECE, sizeof(**piece));
+    return shown_of(w, page);
+}
+
 static void window_free(struct window_set *s, struct window *w)
 {
     if (s->run.window == w)
@@ -55,7 +81,8 @@ static void window_free(struct window_set *s, struct window *w)
     if (!list_empty(&w->link))
         s->nr_windows--;
     list_del(&w->link);
-    free(w->pages);
+    for (uint64_t i = 0; i < pieces(w->size); i++)
+        free(w->piece[i]);
     free(w);
 }
 
@@ -108,7 +135,7 @@ int window_open(struct window_set *s, struct domain *granter,
                 const struct control_window *w)
 {
     struct window *n;
-    int err;
+    int err = 0;
 
     if (!granter || granter->dying)
         return -ESRCH;
@@ -119,7 +146,7 @@ int window_open(struct window_set *s, struct domain *granter,
         return -EINVAL;
     if (window_of(s, granter->domid, w->id))
         return -EEXIST;
-    n = calloc(1, sizeof(*n));
+    n = calloc(1, sizeof(*n) + pieces(w->size) * sizeof(n->piece[0]));
     if (!n)
         return -ENOMEM;
     list_init(&n->link);
@@ -127,9 +154,7 @@ int window_open(struct window_set *s, struct domain *granter,
     n->id = w->id;
     n->address = w->address;
     n->size = w->size;
-    n->pages = calloc(granter->memory.file_pages, sizeof(*n->pages));
-    err = n->pages ? 0 : -ENOMEM;
-    if (!err && windows_strict(s))
+    if (windows_strict(s))
         err = view_enclose(&s->view, n->address, n->size, granter->memory.fd);
     if (err) {
         window_free(s, n);
@@ -185,7 +210,9 @@ int window_show(struct window_set *s, struct domain *granter, xen_pfn_t gfn,
         s->due_id = identity(granter);
         return -ENXIO;
     }
-    p = &w->pages[gfn];
+    p = shown_make(w, gfn);
+    if (!p)
+        return -ENOMEM;
     *address = w->address + (gfn << PAGE_SHIFT);
     if (windows_strict(s) && !p->readers && !p->writers)
         queue_page(s, w, gfn, readonly);
@@ -209,7 +236,8 @@ int window_hide(struct window_set *s, struct domain *granter, xen_pfn_t gfn,
     uint64_t address;
 
     assert(w); /* it is not closed while a page is shown */
-    p = &w->pages[gfn];
+    p = shown_of(w, gfn);
+    assert(p);
     address = w->address + (gfn << PAGE_SHIFT);
     if (windows_strict(s) && p->readers + p->writers == 1 &&
         !view_is_absent(&s->view, address))
@@ -223,12 +251,13 @@ int window_hide(struct window_set *s, struct domain *granter, xen_pfn_t gfn,
     return 0;
 }
 
-static bool window_dropped(struct window_set *s, const struct window *w)
+static bool window_dropped(struct window_set *s, struct window *w)
 {
     uint64_t left = w->pages_shown;
 
     for (uint64_t i = 0; left && i < w->size >> PAGE_SHIFT; i++) {
-        uint64_t n = (uint64_t)w->pages[i].readers + w->pages[i].writers;
+        const struct shown *p = shown_of(w, i);
+        uint64_t n = p ? (uint64_t)p->readers + p->writers : 0;
 
         if (n && !view_is_absent(&s->view, w->address + (i << PAGE_SHIFT)))
             return false;

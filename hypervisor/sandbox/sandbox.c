@@ -172,7 +172,8 @@ static int spawn(struct sandbox_domain *sd)
 
 static int create(struct domain *d)
 {
-    struct sandbox_domain *sd = calloc(1, sizeof(*sd));
+    struct sandbox_domain *sd =
+        calloc(1, sizeof(*sd) + d->nr_vcpus * sizeof(sd->vcpu[0]));
     int err = 0;
 
     if (!sd)
@@ -181,7 +182,7 @@ static int create(struct domain *d)
     sd->domain = d;
     sd->host = d->host->engine_host;
     sd->pidfd = sd->socket.fd = sd->listener.fd = -1;
-    for (unsigned int i = 0; i < SANDBOX_MAX_VCPUS; i++)
+    for (unsigned int i = 0; i < d->nr_vcpus; i++)
         sd->vcpu[i].epfd = -1;
     d->evtchn.max = SANDBOX_PORTS;
     for (unsigned int i = 0; i < d->nr_vcpus && !err; i++)
@@ -253,7 +254,7 @@ static void free_engine(struct domain *d)
 
     close_if_open(sd->socket.fd);
     close_if_open(sd->listener.fd);
-    for (unsigned int i = 0; i < SANDBOX_MAX_VCPUS; i++)
+    for (unsigned int i = 0; i < d->nr_vcpus; i++)
         close_if_open(sd->vcpu[i].epfd);
     close_if_open(sd->pidfd);
     free(sd);

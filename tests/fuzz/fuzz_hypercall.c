@@ -104,12 +104,22 @@ static void check_ports(struct domain *d)
     must(used == d->evtchn.used);
 }
 
+/* NULL: its frame of the table was never in use. */
+static const struct grant_active *active_of(const struct domain *d,
+                                            grant_ref_t ref)
+{
+    const struct grant_active *frame = d->grants.active[ref / GRANT_PER_FRAME];
+
+    return frame ? &frame[ref % GRANT_PER_FRAME] : NULL;
+}
+
 static void check_maps(struct domain *d)
 {
     uint32_t used = 0;
 
     for (uint32_t i = 0; i < d->grants.nr_maps; i++) {
         const struct grant_map *m = &d->grants.maps[i];
+        const struct grant_active *a;
         struct domain *g;
 
         if (!m->used)
@@ -117,8 +127,8 @@ static void check_maps(struct domain *d)
         used++;
         g = host_domain(host, m->granter);
         must(g && g->memory.frames[m->owner_gfn].pins > 0);
-        must(m->readonly ? g->grants.active[m->ref].readers > 0
-                         : g->grants.active[m->ref].writers > 0);
+        a = active_of(g, m->ref);
+        must(a && (m->readonly ? a->readers > 0 : a->writers > 0));
     }
     must(used == d->grants.used_maps);
 }
@@ -147,8 +157,10 @@ static uint64_t check_pins(struct domain *d)
     }
     must(d->dying || holes == d->memory.max_pages - d->memory.tot_pages);
     for (uint32_t r = 0; r < d->grants.nr_frames * GRANT_PER_FRAME; r++) {
-        const struct grant_active *a = &d->grants.active[r];
+        const struct grant_active *a = active_of(d, r);
 
+        if (!a)
+            continue;
         active += a->readers || a->writers;
         maps += a->readers + a->writers;
     }
