@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -256,6 +257,17 @@ static void say_ready(const struct options *o)
     close(o->ready_fd);
 }
 
+/* Started by ringsided it has inherited this. */
+static void raise_descriptors(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r))
+        return;
+    r.rlim_cur = r.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &r);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { .ready_fd = -1, .disk_io = DISK_IO_AUTO };
@@ -272,6 +284,7 @@ int main(int argc, char **argv)
     if (!o.rundir)
         o.rundir = default_rundir();
     signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
     driver.rundir = o.rundir;
     driver.disk_io = o.disk_io;
     driver.base = event_base_new();

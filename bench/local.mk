@@ -19,4 +19,4 @@ bench_DATA = %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
 	examples/blkcheck/blkcheck.elf examples/blkcheck/blkcheck.native.elf \
 	examples/webserver/webserver.elf \
 	examples/webserver/webserver.native.elf
-system_tests += tests/system/bench.sh
+system_tests += tests/system/bench.sh tests/system/scale.sh

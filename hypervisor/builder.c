@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "console.h"
@@ -182,6 +183,26 @@ static void init_shared_info(struct domain *d)
     memory_set_own(d, d->memory.nr_pages, MEMORY_OWN_SHARED_INFO);
 }
 
+/*
+ * A guest that gets the last descriptors would leave none to those that are
+ * there: for ports, and for whoever wants to destroy one. The kernel gives the
+ * lowest that is free, so a new one tells how many there are.
+ */
+#define DESCRIPTORS_KEPT 64
+
+static int check_descriptors(struct rs_host *h, int newest)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) ||
+        r.rlim_cur >= (rlim_t)newest + DESCRIPTORS_KEPT)
+        return 0;
+    return host_error(h, -EMFILE,
+                      "the limit of open files, %llu, leaves no room for "
+                      "another guest ('ringside doctor' tells of it)",
+                      (unsigned long long)r.rlim_cur);
+}
+
 static int build(struct domain *d, const struct rs_domain_config *c,
                  const struct elf_image *e, const struct layout *l)
 {
@@ -197,6 +218,9 @@ static int build(struct domain *d, const struct rs_domain_config *c,
             (unsigned long long)c->memory_kib,
             (unsigned long long)(h->budget_pages - h->used_pages) *
                 (PAGE_SIZE / 1024));
+    err = check_descriptors(h, d->memory.fd);
+    if (err)
+        return err;
     err = console_open(d, c->console, c->data);
     if (!err && (c->flags & RS_DOMAIN_TRAP))
         err = emulate_open(&d->vcpu[0]);

@@ -20,7 +20,14 @@
 
 #define CPUID_INVARIANT_TSC (1U << 8) /* leaf 0x80000007, EDX */
 #define HWCAP2_FSGSBASE_BIT (1UL << 1)
-#define NOFILE_WANTED       4096
+
+/* What a guest with a disk and a network card takes; docs/scale.md counts. */
+#define GUESTS_WANTED         1000
+#define DESCRIPTORS_PER_GUEST 16
+#define DESCRIPTORS_BESIDES   200
+#define DESCRIPTORS_LEAST     1024 /* the sandbox gives them numbers */
+#define PORTS_PER_GUEST       3    /* of the 4,096 that the driver domain has */
+#define PORTS                 4096
 
 /* ---- the processor ---- */
 
@@ -87,13 +94,50 @@ static enum verdict check_pty(struct finding *f)
     return doctor_verdict(f, err, DOCTOR_MISSING);
 }
 
+/* The lesser, if the file has a number. */
+static unsigned long long lesser_of(const char *path, unsigned long long than)
+{
+    unsigned long long n = than;
+    FILE *file = fopen(path, "re");
+
+    if (file != NULL) {
+        if (fscanf(file, "%llu", &n) != 1)
+            n = than;
+        fclose(file);
+    }
+    return n < than ? n : than;
+}
+
 static enum verdict check_nofile(struct finding *f)
 {
     struct rlimit r = { 0 };
+    unsigned long long guests = 0;
 
     getrlimit(RLIMIT_NOFILE, &r);
-    DOCTOR_SAY(f, "%llu", (unsigned long long)r.rlim_max);
-    return r.rlim_max >= NOFILE_WANTED ? DOCTOR_OK : DOCTOR_WEAKER;
+    if (r.rlim_max > DESCRIPTORS_BESIDES)
+        guests = (r.rlim_max - DESCRIPTORS_BESIDES) / DESCRIPTORS_PER_GUEST;
+    if (guests > PORTS / PORTS_PER_GUEST)
+        guests = PORTS / PORTS_PER_GUEST;
+    DOCTOR_SAY(f, "%llu: for about %llu guests", (unsigned long long)r.rlim_max,
+               guests);
+    if (r.rlim_max < DESCRIPTORS_LEAST)
+        return DOCTOR_MISSING;
+    return guests >= GUESTS_WANTED ? DOCTOR_OK : DOCTOR_WEAKER;
+}
+
+/* A guest is a process, its console a pseudo terminal. */
+static enum verdict check_processes(struct finding *f)
+{
+    struct rlimit r = { .rlim_max = RLIM_INFINITY };
+    unsigned long long n;
+
+    getrlimit(RLIMIT_NPROC, &r);
+    n = lesser_of("/proc/sys/kernel/pid_max", r.rlim_max);
+    n = lesser_of("/proc/sys/kernel/threads-max", n);
+    n = lesser_of("/proc/sys/kernel/pty/max", n);
+    n = lesser_of("/sys/fs/cgroup/pids.max", n);
+    DOCTOR_SAY(f, "%llu, the least of several limits", n);
+    return n >= GUESTS_WANTED + 100 ? DOCTOR_OK : DOCTOR_WEAKER;
 }
 
 /* Can something be made in a directory? 0, or an errno. */
@@ -243,9 +287,15 @@ const struct check doctor_checks[] = {
       .remedy = "" },
     { .name = "descriptors",
       .look = check_nofile,
-      .consequence =
-          "Few guests fit: each event channel takes two descriptors.",
-      .remedy = "Raise the hard limit of open files (ulimit -Hn) above 4096." },
+      .consequence = "1,000 guests with disk and network card do not fit.",
+      .remedy = "Raise the hard limit of open files (ulimit -Hn) to 16,200 or "
+                "more." },
+    { .name = "processes",
+      .look = check_processes,
+      .consequence = "1,000 guests do not fit.",
+      .remedy =
+          "Raise ulimit -Hu, kernel.pid_max, kernel.threads-max, kernel.pty.max "
+          "or the control group's pids.max." },
     { .name = "TAP devices",
       .look = check_tun,
       .consequence = "vifs of type tap do not work; nat does.",
