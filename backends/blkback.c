@@ -62,7 +62,8 @@ static unsigned int vdisk_info(struct xenbus_device *dev,
     return info;
 }
 
-/* Everything that a frontend wants to know is there before InitWait. */
+/* Everything that a frontend wants to know is there before InitWait; what is
+ * not there has the default of <xen/io/blkif.h>. */
 static int publish(struct xenbus_device *dev, const struct disk *disk)
 {
     const struct {
@@ -78,10 +79,8 @@ static int publish(struct xenbus_device *dev, const struct disk *disk)
         { "feature-persistent", 1 },
         { "feature-discard", disk->can_discard },
         { "discard-granularity", 4096 },
-        { "discard-alignment", 0 },
         { "feature-max-indirect-segments", MAX_INDIRECT },
         { "max-ring-page-order", BLKBACK_MAX_RING_ORDER },
-        { "multi-queue-max-queues", 1 },
     };
     int err = 0;
 

@@ -180,32 +180,24 @@ static int vif_open_link(struct vif *vif)
     return 0;
 }
 
-/* What the frontend may use; <xen/io/netif.h> tells what each means. */
+/* What the frontend may use; <xen/io/netif.h> tells what each means, and that
+ * what is not there cannot be used. */
 static int vif_publish(struct vif *vif)
 {
-    static const struct {
-        const char *node;
-        int value;
-    } features[] = {
-        { "feature-rx-copy", 1 },
-        { "feature-rx-flip", 0 },
-        { "feature-sg", 1 },
-        { "feature-gso-tcpv4", 0 },
-        { "feature-persistent", 1 },
-        { "feature-split-event-channels", 1 },
-        { "multi-queue-max-queues", 1 },
+    static const char *const features[] = {
+        "feature-rx-copy",
+        "feature-sg",
+        "feature-persistent",
+        "feature-split-event-channels",
     };
     struct xenbus_device *dev = vif->dev;
     struct store *store = dev->driver->store;
     int err = 0;
 
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]) && !err; i++)
-        err = store_write(store, dev->path, features[i].node, "%d",
-                          features[i].value);
+        err = store_write(store, dev->path, features[i], "1");
     if (!err)
         err = store_write(store, dev->path, "mtu", "%u", vif->mtu);
-    if (!err)
-        err = store_write(store, dev->path, "hotplug-status", "connected");
     return err;
 }
 

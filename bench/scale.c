@@ -31,7 +31,7 @@
 
 struct cost {
     double main_us, connected_us;
-    double kib; /* of all guests so far, beyond their RAM */
+    double kib, cpu_us; /* of all guests so far; kib: beyond their RAM */
 };
 
 struct scale {
@@ -120,7 +120,18 @@ static double kib_now(const struct scale *sc)
            sc->kib_before;
 }
 
-/* Where pieces begin and end memory is weighed. */
+/* Of the host's processes and of ours, the toolstack. */
+static double cpu_now(const struct scale *sc)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (weigh_cpu_ns(sc->s.host.pid) + (double)t.tv_sec * 1e9 +
+            (double)t.tv_nsec) /
+           1e3;
+}
+
+/* Where pieces begin and end all is weighed. */
 static bool is_weighed(const struct scale *sc)
 {
     return sc->n == WARM || sc->n == WARM + PIECE ||
@@ -134,8 +145,10 @@ static int add_all(struct scale *sc)
     sc->kib_before = weigh_machine_kib();
     while (sc->n < sc->o->guests && !err && !interrupted) {
         err = add_guest(sc);
-        if (!err && is_weighed(sc))
+        if (!err && is_weighed(sc)) {
             sc->cost[sc->n - 1].kib = kib_now(sc);
+            sc->cost[sc->n - 1].cpu_us = cpu_now(sc);
+        }
     }
     return interrupted ? complain("interrupted") : err;
 }
@@ -159,6 +172,16 @@ static double connected_of(const struct cost *c)
     return c->connected_us;
 }
 
+static double cpu_of(const struct cost *c)
+{
+    return c->cpu_us;
+}
+
+static double kib_of(const struct cost *c)
+{
+    return c->kib;
+}
+
 static struct bench_series median_of(const struct cost *first,
                                      double (*value)(const struct cost *))
 {
@@ -172,11 +195,14 @@ static struct bench_series median_of(const struct cost *first,
     return s;
 }
 
-static struct bench_series kib_of(const struct scale *sc, unsigned int from)
+/* What each guest of the piece after `from` guests added. */
+static struct bench_series share_of(const struct scale *sc, unsigned int from,
+                                    double (*value)(const struct cost *))
 {
     struct bench_series s = { .n = 0 };
 
-    bench_add(&s, (sc->cost[from + PIECE - 1].kib - sc->cost[from - 1].kib) /
+    bench_add(&s, (value(&sc->cost[from + PIECE - 1]) -
+                   value(&sc->cost[from - 1])) /
                       PIECE);
     return s;
 }
@@ -194,8 +220,11 @@ static void report_pieces(const struct scale *sc)
     a = median_of(last, connected_of);
     b = median_of(early, connected_of);
     bench_report(sc->o, "scale.connected_us", &a, "us", &b, what);
-    a = kib_of(sc, sc->n - PIECE);
-    b = kib_of(sc, WARM);
+    a = share_of(sc, sc->n - PIECE, cpu_of);
+    b = share_of(sc, WARM, cpu_of);
+    bench_report(sc->o, "scale.cpu_us", &a, "us", &b, what);
+    a = share_of(sc, sc->n - PIECE, kib_of);
+    b = share_of(sc, WARM, kib_of);
     bench_report(sc->o, "scale.kib_per_guest", &a, "KiB", &b, what);
 }
 

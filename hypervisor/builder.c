@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "console.h"
@@ -110,19 +111,42 @@ static int plan(struct rs_host *h, const struct rs_domain_config *c,
 
 /* ---- filling ---- */
 
-static void load_image(struct domain *d, const struct elf_image *e)
+/*
+ * Writes into the guest's file: through our mapping of it each page would be a
+ * page fault, and an entry of our page table for good.
+ */
+static int fill(struct domain *d, uint64_t at, const void *bytes, size_t n)
 {
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t got = pwrite(d->memory.fd, (const char *)bytes + done, n - done,
+                             (off_t)(at + done));
+
+        if (got > 0)
+            done += (size_t)got;
+        else if (got == 0 || errno != EINTR)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int load_image(struct domain *d, const struct elf_image *e)
+{
+    int err = 0;
+
     d->image.hypercall_page = e->hypercall_page;
     d->image.nr_segments = e->nr_segments;
-    for (unsigned int i = 0; i < e->nr_segments; i++) {
+    for (unsigned int i = 0; i < e->nr_segments && !err; i++) {
         const struct elf_segment *s = &e->segment[i];
 
-        memcpy(d->memory.base + s->vaddr, s->bytes, s->filesz);
+        err = fill(d, s->vaddr, s->bytes, s->filesz);
         d->image.segment[i].start = s->vaddr & PAGE_MASK;
         d->image.segment[i].end = page_up(s->vaddr + s->memsz);
         d->image.segment[i].write = s->write;
         d->image.segment[i].execute = s->execute;
     }
+    return err;
 }
 
 static int make_ring(struct domain *d, uint64_t page, grant_ref_t ref,
@@ -167,7 +191,6 @@ static void write_start_info(struct domain *d, const struct rs_domain_config *c,
     if (c->module_size) {
         si->mod_start = l->module;
         si->mod_len = c->module_size;
-        memcpy(d->memory.base + l->module, c->module, c->module_size);
     }
     if (c->cmdline)
         snprintf((char *)si->cmd_line, sizeof(si->cmd_line), "%s", c->cmdline);
@@ -229,9 +252,12 @@ static int build(struct domain *d, const struct rs_domain_config *c,
         err = grant_init(d);
     if (!err)
         err = evtchn_init(d, EVTCHN_MAX_PORTS);
+    if (!err)
+        err = load_image(d, e);
+    if (!err && c->module_size)
+        err = fill(d, l->module, c->module, c->module_size);
     if (err)
         return host_error(h, err, "no memory for a domain");
-    load_image(d, e);
     init_shared_info(d);
     d->vcpu[0].entry.rip = e->entry;
     d->vcpu[0].entry.rsi = l->start_info;

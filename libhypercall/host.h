@@ -128,6 +128,13 @@ int hypercall_domain_create(const struct hypercall_create *c, int kernel_fd,
                             int module_fd, int console_fd,
                             struct hypercall_created *out, char *why, size_t n);
 
+/*
+ * The last kernel stays in memory for the next domain that has the same; this
+ * frees it.
+ */
+void hypercall_forget_kernel(void);
+
+
 enum hypercall_state {
     HYPERCALL_DOMAIN_PAUSED,
     HYPERCALL_DOMAIN_RUNNING, /* includes blocked */

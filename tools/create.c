@@ -25,7 +25,7 @@
 #include "summary.h"
 #include "verbs.h"
 
-#define LOOK_MS 1000 /* should the store's news be lost */
+#define LOOK_MS 60000 /* should the store's news be lost */
 
 /* ---- the child ---- */
 
@@ -94,6 +94,7 @@ static void supervise(struct guest *g, struct guest_config *c, int log)
     struct hypercall_info info = { 0 };
     enum guest_end end;
 
+    hypercall_forget_kernel(); /* there may be a thousand of us */
     do {
         end = wait_end(g, &info);
     } while (deal_with_end(g, c, end, &info, log));

@@ -73,7 +73,7 @@ struct sandbox_domain {
         uint64_t notif_id;       /* in which call it was lent */
         int file;
     } foreign[SANDBOX_FDS - SANDBOX_FD_FOREIGN]; /* descriptors lent */
-    struct sandbox_vcpu vcpu[]; /* as many as the domain has */
+    struct sandbox_vcpu vcpu[];                  /* as many as the domain has */
 };
 
 static inline struct sandbox_page *sandbox_page_of(struct vcpu *v)

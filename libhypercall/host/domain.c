@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -72,6 +73,36 @@ static int copy_file(int to, int from, off_t size)
 }
 
 /* A sealed copy of a file's bytes, or -errno. */
+static int seal_copy(int from, off_t size, const char *what)
+{
+    int to = memfd_create(what, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (to < 0)
+        return -errno;
+    int err = copy_file(to, from, useful_size(from, size));
+    if (!err && fcntl(to, F_ADD_SEALS, IMAGE_SEALS))
+        err = -errno;
+    if (err) {
+        close(to);
+        return err;
+    }
+    return to;
+}
+
+/* The last kernel of which there is a sealed copy: many guests have one. */
+static struct {
+    struct stat st; /* st_nlink 0: none */
+    int fd;
+} last;
+
+static bool is_last(const struct stat *st)
+{
+    return last.st.st_nlink && st->st_dev == last.st.st_dev &&
+           st->st_ino == last.st.st_ino && st->st_size == last.st.st_size &&
+           !memcmp(&st->st_mtim, &last.st.st_mtim, sizeof(st->st_mtim)) &&
+           !memcmp(&st->st_ctim, &last.st.st_ctim, sizeof(st->st_ctim));
+}
+
+/* A sealed copy as the caller's own descriptor, or -errno. */
 static int seal_image(int from, const char *what)
 {
     struct stat st;
@@ -80,17 +111,34 @@ static int seal_image(int from, const char *what)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-    int to = memfd_create(what, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (to < 0)
+    return seal_copy(from, st.st_size, what);
+}
+
+void hypercall_forget_kernel(void)
+{
+    if (last.st.st_nlink)
+        close(last.fd);
+    last.st.st_nlink = 0;
+}
+
+/* The same of a kernel, which is kept for the next domain. */
+static int seal_kernel(int from)
+{
+    struct stat st;
+
+    if (fstat(from, &st))
         return -errno;
-    int err = copy_file(to, from, useful_size(from, st.st_size));
-    if (!err && fcntl(to, F_ADD_SEALS, IMAGE_SEALS))
-        err = -errno;
-    if (err) {
-        close(to);
-        return err;
+    if (!is_last(&st)) {
+        int copy = seal_image(from, "ringside-kernel");
+
+        if (copy < 0)
+            return copy;
+        hypercall_forget_kernel();
+        last.st = st;
+        last.fd = copy;
     }
-    return to;
+    int fd = fcntl(last.fd, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
 }
 
 static int say_why(char *why, size_t n, const char *what, int err)
@@ -148,7 +196,7 @@ int hypercall_domain_create(const struct hypercall_create *c, int kernel_fd,
     int err;
 
     m.fds[2] = console_fd;
-    m.fds[0] = seal_image(kernel_fd, "ringside-kernel");
+    m.fds[0] = seal_kernel(kernel_fd);
     if (m.fds[0] < 0)
         return say_why(why, n, "kernel image", m.fds[0]);
     if (module_fd >= 0) {

@@ -151,7 +151,6 @@ static void test_offer(void **state)
     expect("feature-split-event-channels", "1");
     expect("feature-persistent", "1");
     expect("mtu", "65520");
-    expect("hotplug-status", "connected");
 }
 
 static void test_mtu(void **state)
