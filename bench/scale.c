@@ -201,9 +201,9 @@ static struct bench_series share_of(const struct scale *sc, unsigned int from,
 {
     struct bench_series s = { .n = 0 };
 
-    bench_add(&s, (value(&sc->cost[from + PIECE - 1]) -
-                   value(&sc->cost[from - 1])) /
-                      PIECE);
+    bench_add(
+        &s, (value(&sc->cost[from + PIECE - 1]) - value(&sc->cost[from - 1])) /
+                PIECE);
     return s;
 }
 

@@ -134,7 +134,6 @@ int hypercall_domain_create(const struct hypercall_create *c, int kernel_fd,
  */
 void hypercall_forget_kernel(void);
 
-
 enum hypercall_state {
     HYPERCALL_DOMAIN_PAUSED,
     HYPERCALL_DOMAIN_RUNNING, /* includes blocked */

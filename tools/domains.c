@@ -10,12 +10,14 @@
 #include "options.h"
 #include "say.h"
 
-#define FIRST_LIST 64
-#define MAX_LIST   65536
+#define MAX_LIST 65536
 
 int domain_list(struct hypercall_info **list)
 {
-    for (unsigned int max = FIRST_LIST;; max *= 4) {
+    struct hypercall_host_info host = { 0 };
+
+    hypercall_host_info(&host);
+    for (unsigned int max = host.domains + 8;; max *= 4) {
         int n;
 
         *list = calloc(max, sizeof(**list));

@@ -6,6 +6,10 @@
 number='[0-9.e+-]+'
 names="boot.create_to_main boot.create_to_connected boot.kib_per_guest
 blk.randread4k_qd1 blk.randread4k_qd32 net.tcp_nat"
+for name in create_us connected_us cpu_us kib_per_guest idle_cpu_percent \
+    list_ms destroy_ms host_end_ms; do
+    names="$names scale.$name"
+done
 for load in read write directory100 mkdir txn_private; do
     for clients in 1 8 64; do
         name=xenstore.${load}_$clients
@@ -64,7 +68,7 @@ lines() { grep -vc '^#' "$out"; }
 common="\"unit\": \"[^\"]+\", \"baseline\": ($number|null)"
 common="$common, \"ratio\": ($number|null), \"runs\": 1"
 
-timeout 300 "$ringside" bench --json --runs 1 >"$out"
+timeout 300 "$ringside" bench --json --runs 1 --guests 110 >"$out"
 point $? 'bench runs'
 ok 'the machine is the first line' \
     eval "head -n 1 '$out' | grep -q '^{\"machine\": {.*\"tsc_mhz\": [1-9].*}}$'"
@@ -121,6 +125,7 @@ refused 'an unknown bench' "no bench 'nonsense'" hypercall nonsense
 refused 'no runs' '--runs 0: a number' --runs 0
 refused 'runs that are none' '--runs x: a number' --runs x
 refused 'more than there may be' '--runs 1000: a number' --runs 1000
+refused 'too few guests' '--guests 109: a number' --guests 109
 refused 'a chart of something else' '--plot draws' boot --plot "$tmp/x.svg"
 search=/nowhere
 refused 'no gnuplot' 'needs gnuplot' hypercall --plot "$tmp/x.svg"
