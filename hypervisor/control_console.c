@@ -132,7 +132,7 @@ void control_sink_write(void *data, const char *bytes, size_t n)
     struct control_sink *s = data;
     size_t done = 0;
 
-    if (s->is_dead)
+    if (s->is_dead || n == 0)
         return;
     if (!s->used && !s->dropped)
         done = put_at_once(s, bytes, n);

@@ -19,7 +19,6 @@ static int raise_file(int fd)
     return write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN ? -errno : 0;
 }
 
-/* NULL: no memory, or no descriptor (errno). */
 static struct channel *channel_new(bool one_file)
 {
     struct channel *c = calloc(1, sizeof(*c));
@@ -134,7 +133,7 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
     struct channel *c = channel_new(false);
 
     if (!c)
-        return -errno;
+        return -ENOMEM;
     return install(d,
                    (struct evtchn){ .state = EVTCHNSTAT_unbound,
                                     .remote = remote,
@@ -185,7 +184,7 @@ static int install_single(struct domain *d, struct evtchn e,
                           evtchn_port_t *port)
 {
     e.channel = channel_new(true);
-    return e.channel ? install(d, e, port) : -errno;
+    return e.channel ? install(d, e, port) : -ENOMEM;
 }
 
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,

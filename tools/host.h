@@ -24,7 +24,7 @@ struct host {
     int lifeline; /* its end of life: closing this ends a private host */
     struct xs_handle *xs;
     /*
-     * For watches (host_news()); NULL while there are none. libxenstore starts
+     * For watches; NULL until host_watch_ends(). libxenstore starts
      * a thread for a connection with watches, through which every answer goes
      * then: requests have a connection of their own.
      */
