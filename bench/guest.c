@@ -196,11 +196,8 @@ static const struct {
     int words;
     int (*run)(char **argv);
 } jobs[] = {
-    { "devices", 0, devices },
-    { "idle", 0, idle },
-    { "member", 0, member },
-    { "randread", 1, randread },
-    { "serve", 1, serve },
+    { "devices", 0, devices },   { "idle", 0, idle },   { "member", 0, member },
+    { "randread", 1, randread }, { "serve", 1, serve },
 };
 
 int main(int argc, char **argv)

@@ -94,14 +94,16 @@ static const struct verb {
     { "bench", verb_bench, "[OPTION]... [boot|hypercall|blk|net|...]...",
       "measure this machine, with and without us",
       "Each figure stands beside a native baseline of the same run; medians.\n"
-      "Benches: boot hypercall event grant vchan blk net xenstore.\n"
+      "Benches: boot hypercall event grant vchan blk net xenstore scale.\n"
       "\n"
       "  -j, --json           one JSON object a line\n"
       "  -c, --csv            comma-separated values\n"
       "  -p, --plot FILE      a chart of hypercall's figures, as SVG\n"
       "  -r, --runs N         of each figure; default: 31 of hypercall and "
       "its\n"
-      "                       parts event, grant and vchan; of others 7\n" },
+      "                       parts event, grant and vchan; of others 7\n"
+      "  -g, --guests N       scale: so many guests; default: 1000\n"
+      "  -f, --growth FILE    scale: what each guest cost, as CSV, or as SVG\n" },
 };
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
