@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libtools.a
 	%D%/vif.c %D%/check.h %D%/check.c %D%/image.h %D%/image.c \
 	%D%/options.h %D%/options.c %D%/say.h %D%/say.c \
 	%D%/counters.h %D%/counters.c %D%/io_stats.h %D%/io_stats.c \
+	%D%/top.h %D%/top_rate.c %D%/top_table.c \
 	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c
 
 bin_PROGRAMS += ringside
@@ -21,7 +22,7 @@ ringside_SOURCES = \
 	%D%/guest.h %D%/guest.c %D%/domains.c %D%/summary.h %D%/summary.c \
 	%D%/host.h %D%/host.c %D%/launch.h %D%/launch.c \
 	%D%/relay.h %D%/relay.c %D%/terminal.h %D%/terminal.c \
-	%D%/top.h %D%/top.c %D%/top_sample.c %D%/top_table.c
+	%D%/top.c %D%/top_sample.c
 ringside_LDADD = %D%/libtools.a libhypercall/libhypercall-host.a \
 	$(XENSTORE_LIBS) $(XLU_LIBS)
 
@@ -37,6 +38,11 @@ unit_tests += tests/unit/test_tools_counters
 tests_unit_test_tools_counters_CPPFLAGS = $(tools_CPPFLAGS)
 tests_unit_test_tools_counters_SOURCES = tests/unit/test_tools_counters.c
 tests_unit_test_tools_counters_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
+
+unit_tests += tests/unit/test_tools_top
+tests_unit_test_tools_top_CPPFLAGS = $(tools_CPPFLAGS)
+tests_unit_test_tools_top_SOURCES = tests/unit/test_tools_top.c
+tests_unit_test_tools_top_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
 
 unit_tests += tests/unit/test_tools_layout
 tests_unit_test_tools_layout_CPPFLAGS = $(tools_CPPFLAGS)

@@ -2,7 +2,8 @@
  * ringside top: samples of what domains do, and tables of their differences.
  *
  *   top.c         the verb: options, keys, the loop
- *   top_sample.c  asks the hypervisor and the driver domain; rates
+ *   top_sample.c  asks the hypervisor and the driver domain
+ *   top_rate.c    compares two samples
  *   top_table.c   rows, columns, the details of one domain
  *   terminal.c    the screen (terminal.h)
  */
@@ -70,6 +71,10 @@ struct top_filter {
 int top_take(const char *rundir, const struct top_filter *filter,
              int details_of, struct top_sample *s);
 void top_free(struct top_sample *s);
+
+/* ---- top_rate.c ---- */
+
+struct top_domain *top_find(const struct top_sample *s, unsigned int domid);
 
 /*
  * Rates of `now` by what `before` had, and its rows by the processor time that

@@ -1,6 +1,7 @@
 /*
  * The toolstack's own parsers on arbitrary bytes. The first byte chooses:
- * an ELF image, a vif's specification, or the keys of an xl.cfg text.
+ * an ELF image, a vif's specification, a line of the driver domain's, or the
+ * keys of an xl.cfg text.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "tools/guest_config.h"
 #include "tools/image.h"
+#include "tools/io_stats.h"
 #include "tools/say.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,6 +51,18 @@ static void fuzz_vif(const char *spec)
     config_free(&c);
 }
 
+static void fuzz_io(const char *line)
+{
+    struct device_io d;
+
+    if (!io_parse_line(line, &d))
+        return;
+    assert(d.type[0] >= 'a' && memchr(d.type, '\0', sizeof(d.type)) != NULL);
+    assert(d.has < 1u << IO_VALUES);
+    for (unsigned int i = 0; i < IO_VALUES; i++)
+        assert(d.has & 1u << i || d.value[i] == 0);
+}
+
 static bool is_known(const char *key)
 {
     return key[0] == 'k';
@@ -81,6 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = strndup((const char *)data + 1, size - 1);
     if (data[0] == 'V')
         fuzz_vif(text);
+    else if (data[0] == 'I')
+        fuzz_io(text);
     else
         fuzz_keys(text);
     free(text);
