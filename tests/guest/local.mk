@@ -14,12 +14,20 @@ guest_tests += \
 
 # The same programs on the native twin of the kernel, in mode trap. (Those of
 # several vCPUs have none.)
-native_tests = abort argv balloon block boot events exit7 exit_blocked exit_thread \
-	fault_divide fault_handler fault_hole fault_no_stack fault_null \
-	fault_run_data fault_stack fault_stack_thread fault_ud2 \
-	fault_write_text grants halts heap hypercalls interrupted leaks \
-	panic_blocking poll registers runstate stdio store threads time vchan watchdog
-guest_tests += $(native_tests:%=%D%/%.native.elf)
+guest_tests += %D%/abort.native.elf %D%/argv.native.elf \
+	%D%/balloon.native.elf %D%/block.native.elf %D%/boot.native.elf \
+	%D%/events.native.elf %D%/exit7.native.elf %D%/exit_blocked.native.elf \
+	%D%/exit_thread.native.elf %D%/fault_divide.native.elf \
+	%D%/fault_handler.native.elf %D%/fault_hole.native.elf \
+	%D%/fault_no_stack.native.elf %D%/fault_null.native.elf \
+	%D%/fault_run_data.native.elf %D%/fault_stack.native.elf \
+	%D%/fault_stack_thread.native.elf %D%/fault_ud2.native.elf \
+	%D%/fault_write_text.native.elf %D%/grants.native.elf %D%/halts.native.elf \
+	%D%/heap.native.elf %D%/hypercalls.native.elf %D%/interrupted.native.elf \
+	%D%/leaks.native.elf %D%/panic_blocking.native.elf %D%/poll.native.elf \
+	%D%/registers.native.elf %D%/runstate.native.elf %D%/stdio.native.elf \
+	%D%/store.native.elf %D%/threads.native.elf %D%/time.native.elf \
+	%D%/vchan.native.elf %D%/watchdog.native.elf
 # And those of the instructions themselves.
 guest_tests += %D%/halted.native.elf %D%/instructions.native.elf \
 	%D%/unknown.native.elf
