@@ -20,3 +20,8 @@ bench_DATA = %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
 	examples/webserver/webserver.elf \
 	examples/webserver/webserver.native.elf
 system_tests += tests/system/bench.sh tests/system/scale.sh
+
+unit_tests += tests/unit/test_bench_figures
+tests_unit_test_bench_figures_SOURCES = tests/unit/test_bench_figures.c \
+	%D%/figures.c %D%/report.c
+tests_unit_test_bench_figures_LDADD = $(CMOCKA_LIBS)
