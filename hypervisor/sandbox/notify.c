@@ -134,7 +134,9 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
     if (!sd->in_call || sv->nr_pending == SANDBOX_MAX_CHANGES ||
         is_changing(sd, gfn << PAGE_SHIFT, (uint64_t)pages << PAGE_SHIFT))
         return -EBUSY;
-    if (file >= 0) {
+    if (file < 0) {
+        offset = of_ram ? gfn << PAGE_SHIFT : 0;
+    } else {
         fd = lend_file(sd, file);
         if (fd < 0)
             return fd;
@@ -142,7 +144,7 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
     p->change = (struct sandbox_change){
         .addr = gfn << PAGE_SHIFT,
         .size = (uint64_t)pages << PAGE_SHIFT,
-        .offset = file >= 0 ? offset : of_ram ? gfn << PAGE_SHIFT : 0,
+        .offset = offset,
         .fd = fd,
         .prot = file < 0   ? PROT_NONE
                 : writable ? PROT_READ | PROT_WRITE
