@@ -131,7 +131,7 @@ static void load_tables(void)
     gdt[3] = 103 | (TSS_AT & 0xffffff) << 16 | 0x89ull << 40 |
              (TSS_AT >> 24 & 0xff) << 56;
     gdt[4] = TSS_AT >> 32;
-    *(uint64_t *)core_at(fx.h, fx.id, TSS_AT + 36) = IST;
+    memcpy(core_at(fx.h, fx.id, TSS_AT + 36), &(uint64_t){ IST }, 8);
     memcpy(operand, &(uint16_t){ 39 }, 2);
     memcpy(operand + 2, &base, 8);
     fx.regs.rbx = DATA;
