@@ -14,8 +14,10 @@
 #define LINE_MAX_BYTES 256u
 /* One call copies at most this much; the caller comes again for the rest. */
 #define WRITE_MAX 4096u
-/* Bytes that a guest may put into the host's log in one second. */
-#define LOG_RATE 16384u
+/* Bytes that a guest may put into the host's log in one second; an empty line
+ * has some, too. */
+#define LOG_RATE    16384u
+#define LINE_PREFIX 24u
 
 struct domain_console {
     void (*sink)(void *, const char *, size_t);
@@ -43,6 +45,7 @@ static void log_line(struct domain *d)
 {
     struct domain_console *c = d->console;
     uint64_t now = host_now() / 1000000000u;
+    size_t bytes = LINE_PREFIX + c->len;
 
     if (now != c->second) {
         if (c->dropped)
@@ -52,12 +55,12 @@ static void log_line(struct domain *d)
         c->second = now;
         c->logged = c->dropped = 0;
     }
-    if (c->logged + c->len > LOG_RATE)
-        c->dropped += c->len;
+    if (c->logged + bytes > LOG_RATE)
+        c->dropped += bytes;
     else
         host_log(d->host, RS_LOG_INFO, "domain %u console: %.*s", d->domid,
                  (int)c->len, c->line);
-    c->logged += c->len;
+    c->logged += bytes;
     c->len = 0;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "console.h"
 #include "hypercall.h"
 
 static struct {
@@ -17,6 +18,7 @@ static struct {
     char console[200000];
     size_t console_n;
     int events;
+    unsigned int lines; /* of the log */
 } fx;
 
 static long call(unsigned int nr, uint64_t a0, uint64_t a1, uint64_t a2)
@@ -396,6 +398,27 @@ static void test_console(void **state)
     assert_int_equal(fx.console_n, 65536);
 }
 
+static void on_log(void *data, enum rs_log_level level, const char *line)
+{
+    (void)data;
+    (void)level;
+    (void)line;
+    fx.lines++;
+}
+
+/* A console that is the log does not fill it, be its lines ever so short. */
+static void test_console_flood(void **state)
+{
+    (void)state;
+    fx.h->log = on_log;
+    console_free(core_domain(fx.h, fx.d));
+    assert_int_equal(console_open(core_domain(fx.h, fx.d), NULL, NULL), 0);
+    memset(core_at(fx.h, fx.d, CORE_RAM), '\n', 4096);
+    for (int i = 0; i < 64; i++)
+        call(__HYPERVISOR_console_io, CONSOLEIO_write, 4096, CORE_RAM);
+    assert_in_range(fx.lines, 1, 64 * 4096 / 4);
+}
+
 /* ---- sched_op ---- */
 
 static struct rs_domain_info info_of(uint16_t d)
@@ -631,6 +654,7 @@ int main(void)
         CASE(test_multicall_ends_with_shutdown),
         CASE(test_numbers),
         CASE(test_console),
+        CASE(test_console_flood),
         CASE(test_shutdown),
         CASE(test_crash),
         CASE(test_sched_errors),
