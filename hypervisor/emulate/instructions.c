@@ -384,10 +384,10 @@ static enum outcome give_up(struct vcpu *v, const struct cpu_user_regs *r,
     char hex[3 * 8 + 1] = "";
 
     for (unsigned int k = 0; k < 8 && k < i->available; k++)
-        snprintf(hex + 3 * k, 4, "%02x ", i->bytes[k]);
+        snprintf(hex + 3 * k, 4, " %02x", i->bytes[k]);
     domain_crash(v->domain,
                  "%s, an instruction that is not emulated, at rip %#llx "
-                 "(bytes %s)",
+                 "(bytes%s)",
                  name, (unsigned long long)r->rip, hex);
     return MOVED;
 }
