@@ -255,7 +255,10 @@ static void finish_changes(struct sandbox_domain *sd, struct sandbox_vcpu *sv,
         struct pending_change p = sv->pending[i];
 
         if (p.state == CHANGE_LET_GO && was_refused(sd, &p)) {
-            domain_crash(sd->domain, "it kept a page that it had to give back");
+            domain_crash(sd->domain, "%s",
+                         p.done ? "it kept a page that it had to give back"
+                                : "its page tables need more mappings than "
+                                  "Linux allows (vm.max_map_count)");
             sv->pending[left++] = p; /* and its grant stays pinned */
         } else if (p.state == CHANGE_LET_GO) {
             if (p.done)
