@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,21 @@
 /* Linux 6.4: a page is put there write-protected in one step. */
 #ifndef UFFDIO_CONTINUE_MODE_WP
 #define UFFDIO_CONTINUE_MODE_WP ((__u64)1 << 1)
+#endif
+
+/* Linux 6.11: asks /proc/PID/maps for the mapping at an address. */
+#ifndef PROCMAP_QUERY
+struct procmap_query {
+    uint64_t size, query_flags, query_addr;
+    uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+    uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+    uint64_t vma_name_addr, build_id_addr;
+};
+#define PROCMAP_QUERY                _IOWR('f', 17, struct procmap_query)
+#define PROCMAP_QUERY_VMA_READABLE   0x01
+#define PROCMAP_QUERY_VMA_WRITABLE   0x02
+#define PROCMAP_QUERY_VMA_EXECUTABLE 0x04
+#define PROCMAP_QUERY_VMA_SHARED     0x08
 #endif
 
 #define FEATURES                                                        \
@@ -160,32 +176,61 @@ static bool is_mapping(const char *line, uint64_t address, uint64_t size,
            !strcmp(access, "---s");
 }
 
+/* The same, asked for. -ENOTTY: this kernel cannot be asked. */
+static int query_mapping(struct view *v, uint64_t address, uint64_t size,
+                         const struct stat *st)
+{
+    const uint64_t access =
+        PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_WRITABLE |
+        PROCMAP_QUERY_VMA_EXECUTABLE | PROCMAP_QUERY_VMA_SHARED;
+    struct procmap_query q = { .size = sizeof(q), .query_addr = address };
+
+    if (ioctl(v->maps, PROCMAP_QUERY, &q))
+        return errno == ENOTTY ? -ENOTTY : -EINVAL;
+    if (q.vma_start != address || q.vma_end - q.vma_start < size ||
+        q.vma_offset != 0 || q.inode != st->st_ino ||
+        makedev(q.dev_major, q.dev_minor) != st->st_dev ||
+        (q.vma_flags & access) != PROCMAP_QUERY_VMA_SHARED)
+        return -EINVAL;
+    return 0;
+}
+
 /* Looks for the mapping; the file is read anew from its beginning. */
-static int find_mapping(struct view *v, uint64_t address, uint64_t size,
-                        int file)
+static int read_mapping(struct view *v, uint64_t address, uint64_t size,
+                        const struct stat *st)
 {
     int fd = fcntl(v->maps, F_DUPFD_CLOEXEC, 0);
     FILE *maps = fd < 0 ? NULL : fdopen(fd, "r");
     char line[512];
-    struct stat st;
     int err = -EINVAL;
 
-    if (!maps || fstat(file, &st)) {
+    if (!maps) {
         err = -errno;
-        goto out;
+        if (fd >= 0)
+            close(fd);
+        return err;
     }
     rewind(maps);
     for (unsigned int i = 0; err && i < MAPS_MAX; i++)
         if (!fgets(line, sizeof(line), maps))
             break;
-        else if (is_mapping(line, address, size, &st))
+        else if (is_mapping(line, address, size, st))
             err = 0;
-out:
-    if (maps)
-        fclose(maps);
-    else if (fd >= 0)
-        close(fd);
+    fclose(maps);
     return err;
+}
+
+/* A process with a thousand windows has as many lines to read. */
+static int find_mapping(struct view *v, uint64_t address, uint64_t size,
+                        int file)
+{
+    struct stat st;
+    int err;
+
+    if (fstat(file, &st))
+        return -errno;
+    err = query_mapping(v, address, size, &st);
+    return err == -ENOTTY ? read_mapping(v, address, size, &st) : err;
 }
 
 /* A page that was there before we enclosed the range would stay reachable. */
