@@ -306,7 +306,7 @@ static void measure_destroy(struct scale *sc)
         bench_add(&s, (double)(bench_now() - from) / 1e6);
         *g = sc->guest[--sc->n];
     }
-    bench_report(sc->o, "scale.destroy_ms", &s, "ms", NULL, NULL);
+    report_one(sc, "scale.destroy_ms", bench_median(&s), "ms");
 }
 
 static int measure(struct scale *sc)
