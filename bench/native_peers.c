@@ -143,6 +143,9 @@ static int measure_word(int cpu)
     }
     if (pid < 0)
         return complain("no memory for a word that two processes watch");
+    __atomic_store_n(&w->there, 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&w->back, __ATOMIC_ACQUIRE) != 1)
+        usleep(100); /* it may need our processor to get to its own */
     samples_take(&samples, word_round_trip, w, 100);
     figure_add_samples("native.word_pingpong", &samples);
     end_child(pid);
