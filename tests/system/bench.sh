@@ -68,7 +68,7 @@ lines() { grep -vc '^#' "$out"; }
 common="\"unit\": \"[^\"]+\", \"baseline\": ($number|null)"
 common="$common, \"ratio\": ($number|null), \"runs\": 1"
 
-timeout 300 "$ringside" bench --json --runs 1 --guests 110 >"$out"
+timeout 600 "$ringside" bench --json --runs 1 --guests 110 >"$out"
 point $? 'bench runs'
 ok 'the machine is the first line' \
     eval "head -n 1 '$out' | grep -q '^{\"machine\": {.*\"tsc_mhz\": [1-9].*}}$'"
