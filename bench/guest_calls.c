@@ -244,12 +244,14 @@ static void pv_sti(void *arg)
     upcalls_unmask();
 }
 
-/* With an interrupt pending, so that it does not sleep. */
+/* With an interrupt pending, so that it does not sleep; masked, so that no
+ * tick takes that one before. */
 static void pv_hlt(void *arg)
 {
     (void)arg;
+    mask_only();
     WRITE_ONCE(this_vcpu_info()->evtchn_upcall_pending, 1);
-    hypercall_sched_op(SCHEDOP_block, NULL, 0);
+    arch_wait();
 }
 
 /* Reading the timer's counter. */

@@ -13,6 +13,7 @@
 #include <ringside/guest.h>
 
 #include "bench/guest_say.h"
+#include "guest-kernel/arch.h"
 #include "guest-kernel/arch/native/native.h"
 #include "guest-kernel/pages.h"
 #include "guest-kernel/upcall.h"
@@ -39,12 +40,14 @@ static void op_sti(void *arg)
     __asm__ __volatile__("sti" : : : "memory");
 }
 
-/* The interrupt is taken and returned from: iretq traps, too. */
+/* As in guest_calls.c. The interrupt is taken and returned from: iretq traps,
+ * as cli and sti do. */
 static void op_hlt(void *arg)
 {
     (void)arg;
+    mask_only();
     WRITE_ONCE(this_vcpu_info()->evtchn_upcall_pending, 1);
-    __asm__ __volatile__("hlt" : : : "memory");
+    arch_wait();
 }
 
 static void op_in(void *arg)

@@ -152,12 +152,12 @@ static int wait_line(struct bench_guest *g, const char *key, const char **line)
         if (g->len + 1 == sizeof(g->text))
             return complain("the bench guest says too much");
         if (poll(&p, 1, PATIENCE_MS) != 1)
-            return complain("the bench guest says no '%s' in %d s", key,
-                            PATIENCE_MS / 1000);
+            return complain("the bench guest '%s' says no '%s' in %d s",
+                            g->config.cmdline, key, PATIENCE_MS / 1000);
         n = read(g->console, g->text + g->len, sizeof(g->text) - 1 - g->len);
         if (n <= 0)
-            return complain("the bench guest ended without '%s': %s", key,
-                            g->text + g->taken);
+            return complain("the bench guest '%s' ended without '%s': %s",
+                            g->config.cmdline, key, g->text + g->taken);
         g->len += (size_t)n;
         g->text[g->len] = '\0';
     }
