@@ -157,7 +157,6 @@ static void put_bar_picture(FILE *f, unsigned int rows, double height)
 {
     double top = 1 - CAPTION_PX / height, bottom = BELOW_PX / height;
 
-    fprintf(f, "set lmargin at screen 0.25\nset rmargin at screen 0.91\n");
     fprintf(f, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", top,
             bottom);
     for (int i = 1; i <= 3; i++)
@@ -182,7 +181,6 @@ static void put_bar_picture(FILE *f, unsigned int rows, double height)
             ", $headings using (%g):1:3:2 with labels left offset 0.4,-0.1 "
             "noenhanced tc rgb variable notitle\n",
             LONGEST_NS, SHORTEST_NS, SHORTEST_NS);
-    fprintf(f, "unset label\nunset logscale x\nunset ytics\n");
 }
 
 static void put_batch_picture(FILE *f, double height)
@@ -193,7 +191,9 @@ static void put_batch_picture(FILE *f, double height)
             "set logscale xy\nset xrange [0.9:290]\nset yrange [*:*]\n"
             "set title '{/:Bold=13 Many at a time: what each costs}' "
             "offset 0,0.3\n"
-            "set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256) nomirror\n"
+            "set yrange [40:*]\n"
+            "set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256) nomirror "
+            "tc rgb '#5a6470'\n"
             "set xlabel 'calls in a multicall, pages in a hypercall' "
             "tc rgb '#5a6470'\n"
             "set ytics (%s) nomirror tc rgb '#5a6470'\n"
@@ -207,7 +207,7 @@ static void put_batch_picture(FILE *f, double height)
                "lc rgb '#7b5ea7' title 'grant map and unmap, a page'");
     put_level(f, "hypercall.native_syscall", "a system call");
     put_level(f, "native.mmap_page", "mmap, touch, munmap");
-    fprintf(f, "\n");
+    fprintf(f, "\nunset logscale\nunset title\nunset xlabel\nunset grid\n");
 }
 
 static void put_script(FILE *f)
@@ -229,12 +229,13 @@ static void put_script(FILE *f)
             "set encoding utf8\n"
             "set terminal svg size 1100,%.0f dynamic font 'Helvetica,12' "
             "background rgb 'white'\n"
-            "set border 3 lc rgb '#b8c0c8'\nset multiplot\n",
+            "set border 3 lc rgb '#b8c0c8'\nset multiplot\n"
+            "set lmargin at screen 0.25\nset rmargin at screen 0.91\n",
             height);
-    put_caption(f);
-    put_bar_picture(f, rows, height);
     if (batches)
         put_batch_picture(f, height);
+    put_caption(f);
+    put_bar_picture(f, rows, height);
     fprintf(f, "unset multiplot\n");
 }
 
