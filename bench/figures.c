@@ -239,7 +239,7 @@ static const char *why_not(const struct figure *f)
 {
     const char *why = figure_measured(f)->left_out;
 
-    return why ? why : "nothing here measures it yet";
+    return why ? why : "this build does not measure it";
 }
 
 static const char *number(char *buf, size_t n, const char *format, double value)
