@@ -105,8 +105,9 @@ _Static_assert(sizeof(struct control_domain) == 8, "wire");
 
 #define CONTROL_CREATE_STORE     1u
 #define CONTROL_CREATE_CONSOLE   2u
-#define CONTROL_CREATE_TRAP      4u /* a native kernel, by trap-and-emulate */
-#define CONTROL_CREATE_TRAP_STUB 8u /* RS_DOMAIN_TRAP_STUB */
+#define CONTROL_CREATE_TRAP      4u  /* a native kernel, by trap-and-emulate */
+#define CONTROL_CREATE_TRAP_STUB 8u  /* RS_DOMAIN_TRAP_STUB */
+#define CONTROL_CREATE_RING      16u /* hypercalls by shared memory, too */
 
 /* Slots: 0 kernel, 1 module, both memory files sealed against change; 2 the
  * console's output. */
@@ -134,16 +135,17 @@ struct control_domain_info {
     uint32_t shutdown_reason, exit_status;
     uint64_t memory_kib;
     uint64_t cpu_ns;
-    uint64_t hypercalls;
+    uint64_t hypercalls, ring_calls; /* in all; by shared memory */
     uint64_t traps;                  /* of a native kernel */
     uint64_t created_ns, started_ns; /* CLOCK_MONOTONIC */
     uint32_t ports, grants_mapped;
     uint32_t pid, vcpus;
-    uint32_t native, reserved;
+    uint32_t flags; /* CONTROL_CREATE_RING, CONTROL_CREATE_TRAP */
+    uint32_t reserved;
     char name[CONTROL_NAME_MAX];
     char crash[160];
 };
-_Static_assert(sizeof(struct control_domain_info) == 312, "wire");
+_Static_assert(sizeof(struct control_domain_info) == 320, "wire");
 
 struct control_vcpu {
     uint32_t id;

@@ -234,6 +234,7 @@ static int build(struct domain *d, const struct rs_domain_config *c,
     int err;
 
     d->nr_vcpus = c->vcpus ? c->vcpus : 1;
+    d->ring = c->flags & RS_DOMAIN_RING;
     err = memory_create(d, pages, MEMORY_OWN_PAGES(d->nr_vcpus));
     if (err)
         return host_error(

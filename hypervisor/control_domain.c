@@ -52,14 +52,16 @@ static void fill_info(struct domain *d, struct control_domain_info *out)
         .memory_kib = i.memory_kib,
         .cpu_ns = i.cpu_ns,
         .hypercalls = i.hypercalls,
+        .ring_calls = i.ring_calls,
         .traps = i.traps,
-        .native = (uint32_t)i.native,
         .created_ns = i.created_ns,
         .started_ns = i.started_ns,
         .ports = i.ports,
         .grants_mapped = i.grants_mapped,
         .pid = (uint32_t)i.pid,
         .vcpus = i.vcpus,
+        .flags = (i.flags & RS_DOMAIN_RING ? CONTROL_CREATE_RING : 0) |
+                 (i.flags & RS_DOMAIN_TRAP ? CONTROL_CREATE_TRAP : 0),
     };
     _Static_assert(sizeof(out->name) == sizeof(i.name), "name");
     _Static_assert(sizeof(out->crash) == sizeof(i.crash), "crash");
@@ -305,7 +307,8 @@ long control_create(struct request *rq)
             (c->flags & CONTROL_CREATE_STORE ? RS_DOMAIN_STORE : 0) |
             (c->flags & CONTROL_CREATE_CONSOLE ? RS_DOMAIN_CONSOLE : 0) |
             (c->flags & CONTROL_CREATE_TRAP ? RS_DOMAIN_TRAP : 0) |
-            (c->flags & CONTROL_CREATE_TRAP_STUB ? RS_DOMAIN_TRAP_STUB : 0),
+            (c->flags & CONTROL_CREATE_TRAP_STUB ? RS_DOMAIN_TRAP_STUB : 0) |
+            (c->flags & CONTROL_CREATE_RING ? RS_DOMAIN_RING : 0),
     };
     long ret;
 

@@ -297,8 +297,11 @@ void domain_fill_info(struct domain *d, struct rs_domain_info *info)
     if (d->ops->cpu_ns && !d->dying)
         info->cpu_ns = d->ops->cpu_ns(d);
     info->hypercalls = stats_total(d);
+    for (unsigned int i = 0; i < d->nr_vcpus; i++)
+        info->ring_calls += d->vcpu[i].ring_calls;
     info->traps = d->vcpu[0].traps;
-    info->native = d->vcpu[0].emulated != NULL;
+    info->flags = (d->ring ? RS_DOMAIN_RING : 0) |
+                  (d->vcpu[0].emulated ? RS_DOMAIN_TRAP : 0);
     info->created_ns = d->created_ns;
     info->started_ns = d->started_ns;
     info->ports = d->evtchn.used;

@@ -54,6 +54,7 @@ struct domain {
     bool privileged;      /* domain 0 */
     bool decode_in_guest; /* RS_DOMAIN_TRAP_STUB */
     bool started;         /* guest code may have run */
+    bool ring;            /* hypercalls may go by mailbox (engine) */
     bool shut_down;
     bool dying;
     unsigned int pause_count;

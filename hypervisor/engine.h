@@ -32,6 +32,13 @@ struct engine_ops {
     void (*host_close)(struct rs_host *h);
 
     /*
+     * Looks for what vCPUs ask without telling by a descriptor, for some
+     * microseconds; true: it should be called again soon. Called while
+     * h->polling is set, which the engine does. NULL: no such thing.
+     */
+    bool (*poll)(struct rs_host *h);
+
+    /*
      * Makes what runs the domain: memory is built, vCPU 0's entry state is in
      * v->entry. Nothing runs before domain_resume(). Returns 0 or -errno.
      */

@@ -27,6 +27,18 @@ const char *rs_version(void)
     return PACKAGE_VERSION;
 }
 
+/* ---- the lock ---- */
+
+/* Whoever waits ends a poll, which would take the lock again at once. */
+static void host_lock(struct rs_host *h)
+{
+    if (!pthread_mutex_trylock(&h->lock))
+        return;
+    __atomic_fetch_add(&h->waiting, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&h->lock);
+    __atomic_fetch_sub(&h->waiting, 1, __ATOMIC_RELAXED);
+}
+
 /* ---- watched descriptors ---- */
 
 /* What epoll told a thread that does not hold the lock is out of date. */
@@ -204,7 +216,7 @@ void rs_host_free(struct rs_host *h)
 
     if (!h)
         return;
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     h->domain_event = NULL;
     control_close(h);
     /* Each frees the dying granters whose last mapper it was: so from the
@@ -232,20 +244,38 @@ int rs_host_fd(const struct rs_host *h)
     return h->epfd;
 }
 
+/*
+ * Polling is a way to wait. True: not to be left for long, so do not sleep.
+ * Another thread that has the lock, or waits for it, comes first.
+ */
+static bool poll_engine(struct rs_host *h)
+{
+    bool more;
+
+    if (!__atomic_load_n(&h->polling, __ATOMIC_RELAXED) || host_is_wanted(h) ||
+        pthread_mutex_trylock(&h->lock))
+        return false;
+    more = h->engine->poll(h);
+    pthread_mutex_unlock(&h->lock);
+    return more;
+}
+
 int rs_host_dispatch(struct rs_host *h, int timeout_ms)
 {
+    bool polling = timeout_ms && poll_engine(h);
     uint64_t epoch = __atomic_load_n(&h->epoch, __ATOMIC_ACQUIRE);
     struct epoll_event ev[HOST_BATCH];
-    int n = epoll_wait(h->epfd, ev, HOST_BATCH, timeout_ms);
+    int n = epoll_wait(h->epfd, ev, HOST_BATCH, polling ? 0 : timeout_ms);
 
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     /* Another thread was here since: what we saw may be done already (a second
      * RECV would block), or its owner may be freed. So look again. */
     if (epoch != __atomic_load_n(&h->epoch, __ATOMIC_ACQUIRE))
         n = epoll_wait(h->epfd, ev, HOST_BATCH, 0);
     bump_epoch(h);
+    h->may_poll = timeout_ms != 0;
     memcpy(h->batch, ev, n > 0 ? (size_t)n * sizeof(ev[0]) : 0);
     h->batch_n = n;
     for (int i = 0; i < n; i++) {
@@ -284,7 +314,7 @@ int rs_domain_create(struct rs_host *h, const struct rs_domain_config *config)
 {
     int ret;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     h->error[0] = '\0';
     ret = builder_create(h, config);
     pthread_mutex_unlock(&h->lock);
@@ -298,7 +328,7 @@ static int with_domain(struct rs_host *h, uint16_t domid,
     struct domain *d;
     int err = 0;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     h->error[0] = '\0';
     d = host_domain(h, domid);
     if (!d || d->dying || d->is_process)
@@ -330,7 +360,7 @@ int rs_domain_info(struct rs_host *h, uint16_t domid,
     struct domain *d;
     int err = 0;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     h->error[0] = '\0';
     d = host_domain(h, domid);
     if (d)
@@ -346,7 +376,7 @@ int rs_domain_list(struct rs_host *h, struct rs_domain_info *info,
 {
     unsigned int n = 0;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     for (unsigned int id = 0, seen = 0;
          n < max && seen < h->nr_domains && id < DOMID_FIRST_RESERVED; id++)
         if (h->domains[id]) {
@@ -375,7 +405,7 @@ int rs_vcpu_list(struct rs_host *h, uint16_t domid, struct rs_vcpu_info *info,
     int n = -ESRCH;
     struct domain *d;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     d = guest_of(h, domid);
     if (d)
         for (n = 0; n < (int)d->nr_vcpus && n < (int)max; n++)
@@ -390,7 +420,7 @@ int rs_vcpu_pin(struct rs_host *h, uint16_t domid, unsigned int vcpu,
     struct domain *d;
     int err = -ESRCH;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     d = guest_of(h, domid);
     if (d && !vcpu_of(d, vcpu))
         err = host_error(h, -ENOENT, "domain %u has no vCPU %u", domid, vcpu);
@@ -430,7 +460,7 @@ int rs_guest_counts(struct rs_host *h, uint16_t domid,
 
 void rs_host_info(struct rs_host *h, struct rs_host_info *info)
 {
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     memset(info, 0, sizeof(*info));
     strncpy(info->engine, h->engine->name, sizeof(info->engine) - 1);
     info->domains = h->nr_domains;
@@ -445,7 +475,7 @@ int rs_host_listen(struct rs_host *h, const char *path)
 {
     int err;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     h->error[0] = '\0';
     err = control_listen(h, path);
     pthread_mutex_unlock(&h->lock);

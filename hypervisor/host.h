@@ -35,7 +35,10 @@ struct rs_host {
     struct control *control; /* control socket, NULL if none */
     unsigned int flags;      /* RS_HOST_... */
     int epfd;
-    uint64_t epoch; /* atomic: dispatches, and descriptors unwatched */
+    bool polling;         /* atomic: the engine has something to poll() */
+    bool may_poll;        /* the dispatch under way was to wait */
+    unsigned int waiting; /* atomic: threads that wait for the lock */
+    uint64_t epoch;       /* atomic: dispatches, and descriptors unwatched */
     struct epoll_event batch[HOST_BATCH]; /* being dispatched */
     int batch_n;
     struct watch wake;          /* an eventfd: rs_host_stop() */
@@ -58,6 +61,12 @@ struct rs_host {
     void *data;
     char error[256];
 };
+
+/* Does another thread wait for the lock? A poll should end then. */
+static inline bool host_is_wanted(const struct rs_host *h)
+{
+    return __atomic_load_n(&h->waiting, __ATOMIC_RELAXED) > 0;
+}
 
 /* Adds or removes a watched descriptor. Safe inside a callback. */
 int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,

@@ -37,7 +37,8 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/version.c \
 	%D%/view.c %D%/view.h \
 	%D%/window.c %D%/window.h \
-	%D%/sandbox/filter.c %D%/sandbox/layout.h %D%/sandbox/notify.c \
+	%D%/sandbox/filter.c %D%/sandbox/layout.h \
+	%D%/sandbox/mailbox.c %D%/sandbox/mailbox.h %D%/sandbox/notify.c \
 	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h %D%/sandbox/zygote.c \
 	%D%/sandbox/stub_blob.S %D%/sandbox/vcpu_thread.c \
 	%D%/test/engine_test.c %D%/test/engine_test.h
@@ -45,10 +46,12 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 # The stub: freestanding, position independent, no relocations, no vector
 # registers (a hypercall preserves them), none of the user's flags.
 stub_sources = %D%/sandbox/stub/start.c %D%/sandbox/stub/calls.c \
-	%D%/sandbox/stub/events.c %D%/sandbox/stub/native.c \
+	%D%/sandbox/stub/events.c %D%/sandbox/stub/mailbox.c \
+	%D%/sandbox/stub/native.c \
 	%D%/sandbox/stub/traps.c \
 	%D%/sandbox/stub/entry.S
-stub_headers = %D%/sandbox/stub/stub.h %D%/sandbox/layout.h
+stub_headers = %D%/sandbox/stub/stub.h %D%/sandbox/layout.h \
+	%D%/sandbox/mailbox.h
 EXTRA_DIST += $(stub_sources) %D%/sandbox/stub/stub.h
 
 stub_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -fpie -ffreestanding \

@@ -44,6 +44,7 @@ struct vcpu {
 
     uint64_t cpus; /* processors it may run on, as bits; 0: any */
     uint64_t offline_ns, offline_since; /* not up: in all, and since when */
+    uint64_t ring_calls;                /* hypercalls by mailbox */
     /* Of a native kernel (emulate/): its processor, and exits by trap; NULL:
      * the kernel is paravirtual. */
     struct emulated_cpu *emulated;

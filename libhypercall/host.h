@@ -111,6 +111,7 @@ struct hypercall_create {
 #define HYPERCALL_CREATE_CONSOLE   2 /* with a console ring (driver domain) */
 #define HYPERCALL_CREATE_TRAP      4 /* a native kernel, by trap-and-emulate */
 #define HYPERCALL_CREATE_TRAP_STUB 8 /* with it: RS_DOMAIN_TRAP_STUB */
+#define HYPERCALL_CREATE_RING      16 /* hypercalls by shared memory, too */
 
 struct hypercall_created {
     uint32_t domid;
@@ -148,14 +149,15 @@ struct hypercall_info {
     uint32_t exit_status;
     uint64_t memory_kib; /* reservation */
     uint64_t cpu_ns;     /* consumed by all vCPUs */
-    uint64_t hypercalls; /* carried by the hypervisor process */
+    uint64_t hypercalls; /* carried out by the hypervisor process */
+    uint64_t ring_calls; /* of these, asked for by shared memory */
     uint64_t traps;      /* of a native kernel */
-    uint32_t native;     /* created with HYPERCALL_CREATE_TRAP */
     uint64_t created_ns; /* CLOCK_MONOTONIC at creation */
     uint64_t main_ns;    /* first instruction of the guest, 0: not yet */
     uint32_t ports, grants_mapped; /* in use: event channels, foreign maps */
     uint32_t pid;                  /* of the domain's process, 0 if none */
     uint32_t vcpus;                /* that are up */
+    uint32_t flags;                /* of HYPERCALL_CREATE_...: TRAP, RING */
     char name[RINGSIDE_NAME_MAX];
     char crash[160]; /* why it crashed, or "" */
 };

@@ -205,6 +205,12 @@ static int read_mode(struct parser *p, struct guest_config *c, const char *s)
     return config_set_mode(c, p->file, s);
 }
 
+static int read_hypercall(struct parser *p, struct guest_config *c,
+                          const char *s)
+{
+    return config_set_hypercall(c, p->file, s);
+}
+
 static int read_kernel(struct parser *p, struct guest_config *c, const char *s)
 {
     (void)p;
@@ -278,6 +284,7 @@ static const struct {
     { "vcpus", read_vcpus, NULL },
     { "maxvcpus", read_maxvcpus, NULL },
     { "mode", read_mode, NULL },
+    { "hypercall", read_hypercall, NULL },
     { "kernel", read_kernel, NULL },
     { "ramdisk", read_ramdisk, NULL },
     { "cmdline", read_cmdline, NULL },

@@ -124,6 +124,16 @@ unsigned int config_max_vcpus(const struct guest_config *c)
     return c->max_vcpus ? c->max_vcpus : c->vcpus;
 }
 
+int config_set_hypercall(struct guest_config *c, const char *where,
+                         const char *s)
+{
+    c->ring = strcmp(s, "ring") == 0;
+    if (c->ring || strcmp(s, "trap") == 0)
+        return 0;
+    return complain("%s: hypercalls go by \"trap\" or \"ring\", not by '%s'",
+                    where, s);
+}
+
 int config_add_words(struct guest_config *c, const char *words)
 {
     char *both;

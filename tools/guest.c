@@ -257,7 +257,8 @@ static uint32_t creation_flags(const struct guest_config *c)
         [MODE_TRAP_STUB] = HYPERCALL_CREATE_TRAP | HYPERCALL_CREATE_TRAP_STUB,
     };
 
-    return HYPERCALL_CREATE_STORE | HYPERCALL_CREATE_CONSOLE | of_mode[c->mode];
+    return HYPERCALL_CREATE_STORE | HYPERCALL_CREATE_CONSOLE |
+           of_mode[c->mode] | (c->ring ? HYPERCALL_CREATE_RING : 0);
 }
 
 static int create_domain(struct guest *g, int kernel, int ramdisk,

@@ -62,6 +62,7 @@ struct guest_config {
     unsigned int memory_mib;
     unsigned int vcpus, max_vcpus; /* at the start, and ever; max 0: the same */
     enum guest_mode mode;
+    bool ring; /* hypercalls by shared memory while there are many */
     enum end_action on_poweroff, on_reboot, on_crash;
     struct disk_config disks[CONFIG_MAX_DISKS];
     unsigned int nr_disks;
@@ -99,6 +100,9 @@ int config_set_maxvcpus(struct guest_config *c, const char *where,
                         const char *s);
 /* "pv", "trap" or "trap-stub". */
 int config_set_mode(struct guest_config *c, const char *where, const char *s);
+/* "trap" or "ring". */
+int config_set_hypercall(struct guest_config *c, const char *where,
+                         const char *s);
 unsigned int config_max_vcpus(const struct guest_config *c);
 int config_set_memory(struct guest_config *c, const char *where, const char *s);
 

@@ -340,9 +340,13 @@ static int show_domain(const struct host *h, struct writer *w,
     put_number(w, "memory_kib", d.memory_kib);
     put_number(w, "vcpus", d.vcpus);
     put_number(w, "cpu_ns", d.cpu_ns);
-    put_string(w, "mode", d.native ? "trap" : "pv");
+    put_string(w, "mode", d.flags & HYPERCALL_CREATE_TRAP ? "trap" : "pv");
+    put_string(w, "hypercall",
+               d.flags & HYPERCALL_CREATE_RING ? "ring" : "trap");
     put_number(w, "hypercalls", d.hypercalls);
-    if (d.native)
+    if (d.flags & HYPERCALL_CREATE_RING)
+        put_number(w, "ring_calls", d.ring_calls);
+    if (d.flags & HYPERCALL_CREATE_TRAP)
         put_number(w, "traps", d.traps);
     show_counters(w, d.domid);
     put_number(w, "create_to_main_ns",

@@ -119,6 +119,8 @@ static int set_guest_option(void *arg, int letter, const char *value)
         return config_set_maxvcpus(c, "--maxvcpus", value);
     case 'M':
         return config_set_mode(c, "--mode", value);
+    case 'H':
+        return config_set_hypercall(c, "--hypercall", value);
     case 'e':
         return config_add_words(c, value);
     case 'd':
@@ -142,7 +144,7 @@ static int set_guest_option(void *arg, int letter, const char *value)
 
 #define GUEST_NAMES                                                     \
     "kernel", "ramdisk", "name", "memory", "vcpus", "maxvcpus", "mode", \
-        "extra", "disk", "vif", "quiet"
+        "hypercall", "extra", "disk", "vif", "quiet"
 
 static const char *const run_names[] = { GUEST_NAMES, "engine" };
 static const char *const create_names[] = { GUEST_NAMES, "paused", "console" };
@@ -168,8 +170,8 @@ int options_guest(int argc, char **argv, bool is_create,
                   struct guest_options *o)
 {
     struct option_spec spec = {
-        .letters =
-            is_create ? "k:r:n:m:u:U:M:e:d:v:qpc" : "k:r:n:m:u:U:M:e:d:v:qE:",
+        .letters = is_create ? "k:r:n:m:u:U:M:H:e:d:v:qpc"
+                             : "k:r:n:m:u:U:M:H:e:d:v:qE:",
         .names = is_create ? create_names : run_names,
         .set = set_nothing,
         .max = 1,

@@ -43,7 +43,9 @@ _Static_assert(SANDBOX_FD_EPOLL % SANDBOX_MAX_VCPUS == 0 &&
 /* An exit of a native kernel: enum emulate_cause, address, where its registers
  * are (struct cpu_user_regs); 1: it halts, 0: it runs. */
 #define SANDBOX_CALL_EXIT (SANDBOX_BASE + 68)
-#define SANDBOX_CALLS     69u
+/* Whatever is in this vCPU's mailbox is to be answered. */
+#define SANDBOX_CALL_MAIL (SANDBOX_BASE + 69)
+#define SANDBOX_CALLS     70u
 
 /* What the stub exits with when the first filter is refused: seccomp gives a
  * process one listener, which a sandbox around us may have. */
@@ -73,6 +75,26 @@ struct sandbox_counts {
     uint64_t sends, blocks, polls, unmasks, timers, upcalls, traps, ticks,
         changes;
 };
+
+/*
+ * A vCPU's mailbox: the other way for a hypercall to the hypervisor
+ * (mailbox.h). Each side writes a line of its own and only reads the other's,
+ * so that a call moves two lines once. A request has a number, `asked`, and is
+ * answered when `answered` is the same.
+ */
+struct sandbox_mailbox {
+    struct { /* the guest's */
+        uint32_t asked, nr;
+        uint64_t args[5];
+    } request __attribute__((aligned(64)));
+    struct { /* the hypervisor's */
+        uint32_t answered;
+        uint32_t refused; /* nothing was done: by notification, please */
+        int64_t value;    /* else: what the call returns */
+        uint32_t polled;  /* somebody looks at requests */
+    } answer __attribute__((aligned(64)));
+};
+_Static_assert(sizeof(struct sandbox_mailbox) == 128, "two lines");
 
 /*
  * One page per vCPU in every domain's file, written by the hypervisor before
@@ -105,6 +127,7 @@ struct sandbox_page {
 
     /* Written by the stub only, on a cache line of its own. */
     struct sandbox_counts counts __attribute__((aligned(64)));
+    struct sandbox_mailbox mailbox;
 };
 _Static_assert(sizeof(struct sandbox_page) <= 4096, "one page");
 

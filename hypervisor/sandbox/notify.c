@@ -334,7 +334,7 @@ static struct sandbox_vcpu *introduce(struct sandbox_domain *sd, pid_t tid,
 }
 
 /* What is left of a long call is the stub's to ask for. */
-static int64_t hypercall(struct vcpu *v, unsigned int nr, const uint64_t *args)
+int64_t notify_hypercall(struct vcpu *v, unsigned int nr, const uint64_t *args)
 {
     struct sandbox_page *page = sandbox_page_of(v);
     int64_t value = hypercall_dispatch(v, nr, args);
@@ -371,9 +371,13 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
         return ANSWER;
     case SANDBOX_CALL_START: /* a guest that calls it again gets nothing */
         return ANSWER;
+    case SANDBOX_CALL_MAIL:
+        mailbox_serve(sd->caller->vcpu);
+        return ANSWER;
     default:
-        *value =
-            hypercall(sd->caller->vcpu, (unsigned int)nr - SANDBOX_BASE, args);
+        nr -= (int)SANDBOX_BASE;
+        mailbox_missed(sd, (unsigned int)nr, args[0]);
+        *value = notify_hypercall(sd->caller->vcpu, (unsigned int)nr, args);
         return ANSWER;
     }
 }
@@ -383,6 +387,7 @@ static void answer(struct sandbox_domain *sd, uint64_t id, int64_t value,
 {
     struct seccomp_notif_resp *r = sd->host->resp;
 
+    mailbox_choose_wake(sd);
     memset(r, 0, sd->host->resp_size);
     r->id = id;
     if (let_go)
@@ -454,6 +459,7 @@ static void call_ready(void *data, uint32_t events)
     memset(q, 0, sd->host->notif_size);
     if (ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_RECV, q))
         return; /* it was killed, or interrupted, meanwhile */
+    mailbox_interrupted(sd->host);
     memcpy(args, q->data.args, sizeof(args));
     sv = by_thread(sd, (pid_t)q->pid);
     starts = !sv && q->data.nr == SANDBOX_CALL_START;
@@ -482,6 +488,12 @@ static void call_ready(void *data, uint32_t events)
 }
 
 /* ---- the listener ---- */
+
+int notify_set_sync(int listener, bool sync)
+{
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+                 sync ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0);
+}
 
 static int receive_listener(int sock)
 {
@@ -518,8 +530,7 @@ void notify_listener_ready(void *data, uint32_t events)
     sd->socket.fd = -1;
     if (fd < 0)
         return; /* the process ended: its status will say why */
-    if (ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-              SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP))
+    if (notify_set_sync(fd, true))
         sd->host->sync_wake = false;
     if (host_watch(h, &sd->listener, fd, EPOLLIN, call_ready, sd))
         domain_crash(sd->domain, "cannot watch its hypercalls");

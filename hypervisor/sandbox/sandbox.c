@@ -71,6 +71,8 @@ static int host_open_sandbox(struct rs_host *h)
     s->host = h;
     s->zygote_fd = s->dummy_fd = -1;
     s->sync_wake = true;
+    list_init(&s->ring_active);
+    list_init(&s->ring_async);
     s->boot_fd = filter_build();
     if (s->boot_fd < 0)
         return host_error(h, s->boot_fd,
@@ -237,6 +239,7 @@ static void kill_process(struct domain *d)
     if (sd->pidfd >= 0 && poll(&p, 1, 1000) != 1)
         host_log(d->host, RS_LOG_ERROR, "domain %u does not die", d->domid);
     sd->dead = true;
+    mailbox_close(sd);
     host_unwatch(d->host, &sd->socket);
     host_unwatch(d->host, &sd->listener);
     domain_set_pid(d, 0);
@@ -394,6 +397,7 @@ const struct engine_ops engine_sandbox = {
     .name = "sandbox",
     .host_open = host_open_sandbox,
     .host_close = host_close_sandbox,
+    .poll = mailbox_poll,
     .domain_create = create,
     .domain_resume = resume,
     .domain_pause = pause_process,

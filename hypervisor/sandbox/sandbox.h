@@ -4,6 +4,7 @@
  *   zygote.c  the process that spawns domain processes
  *   filter.c  what a guest may ask of Linux, as two seccomp filters
  *   notify.c  hypercalls and address-space changes, as notifications
+ *   mailbox.c hypercalls that a running vCPU asks for in memory
  *   vcpu_thread.c  a vCPU as a thread: raised, lowered, looked at
  *   sandbox.c struct engine_ops: create, pause, resume, kill, ports
  *   stub/     what runs inside the guest's process
@@ -29,7 +30,11 @@ struct sandbox_host {
     size_t notif_size, resp_size;
     struct seccomp_notif *notif; /* buffers of that size */
     struct seccomp_notif_resp *resp;
-    bool sync_wake; /* the kernel has synchronous wake-up (6.6) */
+    bool sync_wake;          /* the kernel has synchronous wake-up (6.6) */
+    struct list ring_active; /* domains whose mailboxes are looked at */
+    int ring_credit;         /* calls by mailbox against notifications */
+    struct list *ring_next;  /* whom next; kept right by removals */
+    struct list ring_async;  /* domains without synchronous wake-up */
 };
 
 /* A change that the vCPU was told to make. */
@@ -52,6 +57,7 @@ struct sandbox_vcpu {
     } held;
     struct pending_change pending[SANDBOX_MAX_CHANGES];
     unsigned int nr_pending;
+    uint32_t asked;      /* number of the last request in its mailbox */
     uint64_t protecting; /* page whose mprotect() may not have run; 0: none */
 };
 
@@ -73,7 +79,18 @@ struct sandbox_domain {
         uint64_t notif_id;       /* in which call it was lent */
         int file;
     } foreign[SANDBOX_FDS - SANDBOX_FD_FOREIGN]; /* descriptors lent */
-    struct sandbox_vcpu vcpu[];                  /* as many as the domain has */
+    struct {                                     /* mailbox.c */
+        struct list link;
+        bool active;          /* its mailboxes are looked at */
+        uint64_t served;      /* calls, since it is active */
+        unsigned int useless; /* how often in a row looking was in vain */
+        bool async;           /* in ring_async, by link_async */
+        struct list link_async;
+        uint64_t last_ns;       /* its last call that a mailbox may carry */
+        uint64_t bound_ns;      /* how long to look at empty mailboxes */
+        uint64_t not_before_ns; /* not to be active before */
+    } ring;
+    struct sandbox_vcpu vcpu[]; /* as many as the domain has */
 };
 
 static inline struct sandbox_page *sandbox_page_of(struct vcpu *v)
@@ -111,6 +128,28 @@ void notify_release(struct sandbox_vcpu *sv);
 int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
                        uint64_t offset, int writable,
                        void (*done)(struct vcpu *, uint64_t), uint64_t arg);
+
+/* Should a call run the hypervisor, and an answer its caller, at once on the
+ * processor of the other, which is about to sleep? Not 0: it cannot be had. */
+int notify_set_sync(int listener, bool sync);
+/* A hypercall; what is left of a long one is the stub's to ask for. */
+int64_t notify_hypercall(struct vcpu *v, unsigned int nr, const uint64_t *args);
+
+/* ---- mailbox.c ---- */
+
+/* Member of struct engine_ops. */
+bool mailbox_poll(struct rs_host *h);
+/* A hypercall came by notification: should mailboxes be looked at? */
+void mailbox_missed(struct sandbox_domain *sd, unsigned int nr, uint64_t cmd);
+/* A notification came: it waited for us, or was more than we were looking for.
+ */
+void mailbox_interrupted(struct sandbox_host *s);
+/* Its listener and its process are gone: looks at it no more. */
+void mailbox_close(struct sandbox_domain *sd);
+/* Before an answer to sd: how to wake it. */
+void mailbox_choose_wake(struct sandbox_domain *sd);
+/* Does what v asks for in its mailbox, or refuses it; false: nothing new. */
+bool mailbox_serve(struct vcpu *v);
 
 /* ---- vcpu_thread.c: members of struct engine_ops, and: ---- */
 

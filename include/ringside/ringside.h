@@ -88,6 +88,7 @@ struct rs_domain_config {
 #define RS_DOMAIN_TRAP    4u /* a native kernel, by trap-and-emulate; 1 vCPU */
 /* With it, for measuring: cli and sti are decoded on the guest's side. */
 #define RS_DOMAIN_TRAP_STUB 8u
+#define RS_DOMAIN_RING      16u /* hypercalls by shared memory, while often */
 
 /* Creates a paused domain and returns its domid (> 0) or -errno:
  * -EEXIST name in use, -ENOEXEC not a bootable image, -ENOMEM over budget or
@@ -118,8 +119,9 @@ struct rs_domain_info {
     uint64_t memory_kib;          /* as configured, without what it gave back */
     uint64_t cpu_ns;              /* consumed by all vCPUs */
     uint64_t hypercalls;          /* that reached the hypervisor */
+    uint64_t ring_calls;          /* of these, by shared memory */
     uint64_t traps;      /* of a native kernel, emulated or reflected */
-    int native;          /* it was created with RS_DOMAIN_TRAP */
+    unsigned int flags;  /* RS_DOMAIN_RING, RS_DOMAIN_TRAP, if it has that */
     uint64_t created_ns; /* CLOCK_MONOTONIC when creation began */
     uint64_t started_ns; /* when the guest's first instruction could run */
     unsigned int ports;  /* event channels in use */

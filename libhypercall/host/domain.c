@@ -160,7 +160,8 @@ static int send_create(const struct hypercall_create *c,
             (c->flags & HYPERCALL_CREATE_CONSOLE ? CONTROL_CREATE_CONSOLE : 0) |
             (c->flags & HYPERCALL_CREATE_TRAP ? CONTROL_CREATE_TRAP : 0) |
             (c->flags & HYPERCALL_CREATE_TRAP_STUB ? CONTROL_CREATE_TRAP_STUB
-                                                   : 0),
+                                                   : 0) |
+            (c->flags & HYPERCALL_CREATE_RING ? CONTROL_CREATE_RING : 0),
     };
     struct control_created created = { 0 };
     struct control_reply r = CONTROL_REPLY(&created, sizeof(created));
@@ -225,14 +226,16 @@ static void take_info(struct hypercall_info *out,
         .memory_kib = i->memory_kib,
         .cpu_ns = i->cpu_ns,
         .hypercalls = i->hypercalls,
+        .ring_calls = i->ring_calls,
         .traps = i->traps,
-        .native = i->native,
         .created_ns = i->created_ns,
         .main_ns = i->started_ns,
         .ports = i->ports,
         .grants_mapped = i->grants_mapped,
         .pid = i->pid,
         .vcpus = i->vcpus,
+        .flags = (i->flags & CONTROL_CREATE_RING ? HYPERCALL_CREATE_RING : 0) |
+                 (i->flags & CONTROL_CREATE_TRAP ? HYPERCALL_CREATE_TRAP : 0),
     };
     _Static_assert(sizeof(out->name) == sizeof(i->name), "name");
     _Static_assert(sizeof(out->crash) == sizeof(i->crash), "crash");

@@ -15,6 +15,10 @@
 static long forward(unsigned long nr, unsigned long a1, unsigned long a2,
                     unsigned long a3, unsigned long a4, unsigned long a5)
 {
+    long ret;
+
+    if (stub_ask(nr, a1, a2, a3, a4, a5, &ret))
+        return ret;
     return sys6((long)(SANDBOX_BASE + nr), (long)a1, (long)a2, (long)a3,
                 (long)a4, (long)a5, 0);
 }

@@ -35,7 +35,7 @@ struct stub_vcpu {
     uint64_t looked_ns;       /* when a call's end last looked for events */
     bool ticking;             /* the tick timer is armed */
     bool sleeping;            /* in block or poll: the tick must not harvest */
-    bool changing;            /* in a call that may change mappings */
+    bool changing;            /* in a call that no other may interrupt */
     bool has_runstate;        /* it is written down for the guest */
     bool trapped;             /* a trap handler of the guest is running */
     uint64_t board_deadline;  /* native: the same of its board's timer, */
@@ -142,6 +142,13 @@ void stub_native_trap(unsigned long address, struct cpu_user_regs *regs);
 void stub_native_interrupt(struct cpu_user_regs *regs);
 /* Faults (entry.S), so that an interrupt can come there. */
 void stub_gate(void);
+
+/* ---- mailbox.c ---- */
+
+/* True: the hypervisor carried the call out, *ret is its result. Else nothing
+ * was done, and it is to be notified. */
+bool stub_ask(unsigned long nr, unsigned long a1, unsigned long a2,
+              unsigned long a3, unsigned long a4, unsigned long a5, long *ret);
 
 /* ---- traps.c ---- */
 
