@@ -192,7 +192,7 @@ static bool may_ask(const struct vcpu *v)
 {
     const struct domain *d = v->domain;
 
-    return v->up && !d->pause_count && !d->shut_down && !d->dying;
+    return d->ring && v->up && !d->pause_count && !d->shut_down;
 }
 
 /* False: refused, nothing was done. */

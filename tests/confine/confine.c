@@ -17,6 +17,7 @@
 unsigned int confine_flags;
 unsigned int confine_vcpus = 1;
 bool confine_native;
+unsigned int confine_domain_flags;
 
 /* ---- hosts ---- */
 
@@ -85,9 +86,9 @@ static uint16_t create(struct confined *c, uint64_t kib, const char *fmt,
         .cmdline = cmdline,
         .memory_kib = kib,
         .vcpus = confine_vcpus,
+        .flags = confine_domain_flags | (native ? RS_DOMAIN_TRAP : 0),
         .kernel = native ? native : probe_image,
         .kernel_size = n,
-        .flags = native ? RS_DOMAIN_TRAP : 0,
         .console = on_console,
         .data = c,
     };

@@ -32,8 +32,8 @@ extern const uint8_t probe_image[], probe_image_end[];
 
 /* RS_HOST_... of the hosts to make. */
 extern unsigned int confine_flags;
-/* vCPUs of the probes to boot. */
-extern unsigned int confine_vcpus;
+/* vCPUs of the probes to boot, and RS_DOMAIN_... */
+extern unsigned int confine_vcpus, confine_domain_flags;
 /* They are native kernels (RS_DOMAIN_TRAP). */
 extern bool confine_native;
 

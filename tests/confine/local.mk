@@ -5,16 +5,19 @@ probe_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -ffreestanding -fno-pic \
 	-fno-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
 	-fcf-protection=none -fno-asynchronous-unwind-tables -U_FORTIFY_SOURCE \
 	-I$(top_srcdir)/common -I$(top_srcdir)/libhypercall \
-	-I$(top_srcdir)/libhypercall/guest -I$(top_srcdir)/%D%
+	-I$(top_srcdir)/libhypercall/guest -I$(top_srcdir)/hypervisor \
+	-I$(top_srcdir)/%D%
 
-%D%/probe.elf: %D%/probe.c %D%/probe_race.c %D%/probe.h %D%/probe.lds
+%D%/probe.elf: %D%/probe.c %D%/probe_mail.c %D%/probe_race.c %D%/probe.h \
+		%D%/probe.lds $(stub_headers)
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) $(probe_flags) -static -nostdlib \
 	    -Wl,-T,$(top_srcdir)/%D%/probe.lds -Wl,--build-id=none \
 	    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -o $@ \
-	    $(top_srcdir)/%D%/probe.c $(top_srcdir)/%D%/probe_race.c
+	    $(top_srcdir)/%D%/probe.c $(top_srcdir)/%D%/probe_mail.c \
+	    $(top_srcdir)/%D%/probe_race.c
 CLEANFILES += %D%/probe.elf
-EXTRA_DIST += %D%/probe.c %D%/probe_race.c %D%/probe.lds
+EXTRA_DIST += %D%/probe.c %D%/probe_mail.c %D%/probe_race.c %D%/probe.lds
 
 confine_cppflags = $(core_test_cppflags) -I$(top_srcdir)/%D%
 
@@ -47,3 +50,7 @@ unit_tests += %D%/test_confine_process
 unit_tests += %D%/test_confine_stop
 %C%_test_confine_stop_CPPFLAGS = $(confine_cppflags)
 %C%_test_confine_stop_LDADD = $(confine_ldadd)
+
+unit_tests += %D%/test_confine_mailbox
+%C%_test_confine_mailbox_CPPFLAGS = $(confine_cppflags)
+%C%_test_confine_mailbox_LDADD = $(confine_ldadd)

@@ -7,6 +7,8 @@
  *   spin | hypercalls | sleep        until it is stopped
  *   many                             all vCPUs, half spin, half do hypercalls
  *   timer N                          N hypercalls under a 1 kHz timer
+ *   carried                          such as a mailbox may carry, likewise,
+ *                                    until it may go
  *   grant DOMID                      grants pages from PROBE_GRANTED on
  *   map DOMID N | map-raw DOMID | map-and-keep DOMID | crowd DOMID MIB
  *   hole                             gives a page back, in its own way
@@ -14,6 +16,7 @@
  *                                    a hole that it takes (0); writes to it
  *   reset N                          makes N ports, and resets them
  *   race DOMID N                     two vCPUs and pages (probe_race.c)
+ *   mail-same | mail-sweep 0|1 | mail-storm  (probe_mail.c)
  *   fault WHAT                       ends in a fault
  *   scribble                         over what the host names, then spins
  *   block-signals                    by a forged sigreturn, then spins
@@ -251,17 +254,23 @@ static _Noreturn void one_of_many(unsigned long id)
     }
 }
 
-static void many(void)
+/* All other vCPUs run this, with their number. */
+static void start_others(void (*entry)(unsigned long))
 {
     struct vcpu_hvm_context c = { .mode = VCPU_HVM_MODE_64B };
 
     for (unsigned int i = 1; hypercall_vcpu_op(VCPUOP_is_up, i, 0) == 0; i++) {
-        c.cpu_regs.x86_64.rip = (unsigned long)one_of_many;
+        c.cpu_regs.x86_64.rip = (unsigned long)entry;
         c.cpu_regs.x86_64.rsp = 0x1b0000 + i * 8192 - 8;
         c.cpu_regs.x86_64.rdi = i;
         check(hypercall_vcpu_op(VCPUOP_initialise, i, &c) == 0);
         check(hypercall_vcpu_op(VCPUOP_up, i, 0) == 0);
     }
+}
+
+static void many(void)
+{
+    start_others(one_of_many);
     one_of_many(0);
 }
 
@@ -308,10 +317,8 @@ static void on_event(struct cpu_user_regs *regs)
     }
 }
 
-/* Prints how many rounds were right; the host compares counts. */
-static void timer(void)
+static evtchn_port_t start_timer(void)
 {
-    unsigned long n = number();
     evtchn_port_t port;
 
     check(hypercall_evtchn_bind_virq(VIRQ_TIMER, 0, &port) == 0);
@@ -319,8 +326,36 @@ static void timer(void)
     check(hypercall_set_event_callback(on_event) == 0);
     shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
     hypercall_set_timer(now(shared_info) + 1000000);
+    return port;
+}
+
+/* The host compares counts. */
+static void timer(void)
+{
+    unsigned long n = number();
+    evtchn_port_t port = start_timer();
+
     while (SHARED->count < n)
         one_round(port + 1);
+    quit(SHARED->wrong != 0);
+}
+
+/* Three calls a round: a result, and structs that come back filled in. */
+static void carried(void)
+{
+    evtchn_port_t port = start_timer();
+
+    while (!SHARED->go) {
+        struct evtchn_status status = { .dom = DOMID_SELF, .port = port };
+        struct gnttab_query_size size = { .dom = DOMID_SELF, .status = 9 };
+
+        check(hypercall_xen_version(XENVER_pagesize, 0, 0) == 4096);
+        check(hypercall_evtchn_status(&status) == 0);
+        check(status.status == EVTCHNSTAT_virq && status.u.virq == VIRQ_TIMER);
+        check(hypercall_grant_query_size(&size) == 0);
+        check(size.status == GNTST_okay && size.max_nr_frames > 0);
+        SHARED->count++;
+    }
     quit(SHARED->wrong != 0);
 }
 
@@ -570,6 +605,28 @@ static void race(void)
     probe_race(self, number(), aperture);
 }
 
+static void mail_same(void)
+{
+    probe_mail_same();
+    quit(SHARED->wrong != 0);
+}
+
+static void mail_sweep(void)
+{
+    probe_mail_sweep(number() != 0);
+    quit(SHARED->wrong != 0);
+}
+
+/* The others spoil vCPU 0's mailbox; what it gets to hear is nobody's harm. */
+static void mail_storm(void)
+{
+    start_others(probe_mail_vandal);
+    for (;; SHARED->count++) {
+        hypercall_xen_version(XENVER_pagesize, 0, 0);
+        hypercall_memory_op(XENMEM_maximum_ram_page, 0, 0);
+    }
+}
+
 /* ---- faults ---- */
 
 /* The compiler need not see where to. */
@@ -701,6 +758,7 @@ static const struct {
     { "hypercalls", hypercalls },
     { "sleep", sleeper },
     { "timer", timer },
+    { "carried", carried },
     { "grant", granter },
     { "map", mapper },
     { "map-and-keep", map_and_keep },
@@ -709,6 +767,9 @@ static const struct {
     { "own-page", own_page },
     { "reset", reset },
     { "race", race },
+    { "mail-same", mail_same },
+    { "mail-sweep", mail_sweep },
+    { "mail-storm", mail_storm },
     { "crowd", crowd },
     { "fault", fault },
     { "scribble", scribble },

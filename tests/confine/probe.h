@@ -5,6 +5,7 @@
 #ifndef TESTS_CONFINE_PROBE_H
 #define TESTS_CONFINE_PROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PROBE_KIB     2048u
@@ -27,5 +28,10 @@ struct probe_shared {
 /* probe_race.c, in the guest. */
 _Noreturn void probe_race(uint16_t self, unsigned long rounds,
                           unsigned long aperture);
+
+/* probe_mail.c, in the guest. What is wrong is counted in `wrong`. */
+void probe_mail_same(void);
+void probe_mail_sweep(bool carries);
+_Noreturn void probe_mail_vandal(unsigned long vcpu);
 
 #endif

@@ -1,5 +1,6 @@
 /*
  * Our grant table: references given, taken back, and mapped by ourselves.
+ * run-guest-hypercall: trap ring
  */
 #include <errno.h>
 #include <string.h>

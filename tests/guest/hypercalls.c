@@ -1,5 +1,6 @@
 /*
  * Hypercalls as such: versions, features, and refusals.
+ * run-guest-hypercall: trap ring
  */
 #include <string.h>
 
