@@ -33,8 +33,11 @@ static const struct job {
     bool across;      /* the first is on the other processor */
     const char *says; /* left out if there is no other */
     enum guest_mode mode;
+    bool ring; /* hypercalls by mailbox */
 } jobs[] = {
     { "hypercall", CALLS, "calls" },
+    { "hypercall", CALLS, "ring", NULL, NULL, true, "hypercall.ring",
+      .ring = true },
     { "hypercall", CALLS, "pv" },
     { "hypercall", EMULATED, "emulated", .mode = MODE_TRAP },
     { "hypercall", EMULATED, "stub", .mode = MODE_TRAP_STUB },
@@ -114,6 +117,8 @@ static bool wanted(const struct bench *b, const char *group)
 
 static int run_job(struct bench *b, const struct job *j)
 {
+    int err;
+
     if (!wanted(b, j->group))
         return 0;
     if (j->across && b->away < 0) {
@@ -121,7 +126,10 @@ static int run_job(struct bench *b, const struct job *j)
         return 0;
     }
     b->session.guest_mode = j->mode;
-    return j->second ? run_pair(b, j) : run_single(b, j);
+    b->session.guest_ring = j->ring;
+    err = j->second ? run_pair(b, j) : run_single(b, j);
+    b->session.guest_ring = false;
+    return err;
 }
 
 static int run_round(struct bench *b)

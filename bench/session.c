@@ -76,6 +76,7 @@ static int configure(const struct bench_session *s,
 
     config_init(c);
     c->mode = s->guest_mode;
+    c->ring = s->guest_ring;
     snprintf(name, sizeof(name), "bench-%u", ++serial);
     err = config_set(&c->name, name);
     if (!err)

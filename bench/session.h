@@ -18,6 +18,7 @@ struct bench_session {
     /* Of the guests to come: */
     int guest_cpu; /* where they are pinned; -1: placed as all */
     enum guest_mode guest_mode;
+    bool guest_ring; /* hypercalls by mailbox */
 };
 
 struct bench_guest {

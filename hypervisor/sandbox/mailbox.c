@@ -6,8 +6,8 @@
  * Looking takes a processor, so it must pay: a domain is looked at while it
  * calls often. The bound for an empty mailbox grows and shrinks as KVM's halt
  * polling does, from how long the domain took to its next call. Who does not
- * call costs nothing. Looking is not tried again for a while if it was in vain,
- * if somebody else needed the processor meanwhile, or if too many notifications
+ * call costs nothing. Looking is not tried again for a while if it found few
+ * calls, if somebody else needed the processor, or if too many notifications
  * came: while we do not sleep, their callers are woken across processors, and
  * each costs what some sixteen calls by mailbox save.
  *
@@ -30,8 +30,10 @@
 #define LOOKS          8      /* at all mailboxes, per look at the clock */
 
 #define PAUSE_NS      1000000ull /* before we look again, the first time; */
-#define PAUSE_DOUBLED 10         /* at last a second */
-#define WORTH_A_PAUSE 256        /* calls */
+#define PAUSE_DOUBLED 6          /* at last 64 ms */
+
+/* To begin costs two wake-ups across processors. */
+#define CALLS_THAT_PAY 32
 
 #define CREDIT_FIRST 64
 #define CREDIT_MAX   256
@@ -112,12 +114,17 @@ void mailbox_close(struct sandbox_domain *sd)
     set_async(sd, false);
 }
 
-/* The next time is not soon, unless it paid. */
-static void retire_in_vain(struct sandbox_domain *sd, uint64_t now)
+/* The next time is not soon if it did not pay, or if it was in the way. */
+static void retire_and_pause(struct sandbox_domain *sd, uint64_t now,
+                             bool in_the_way)
 {
+    bool paid = sd->ring.served >= CALLS_THAT_PAY;
+
     retire(sd);
-    if (sd->ring.served >= WORTH_A_PAUSE)
+    if (paid)
         sd->ring.useless = 0;
+    if (paid && !in_the_way)
+        return;
     sd->ring.not_before_ns = now + (PAUSE_NS << sd->ring.useless);
     if (sd->ring.useless < PAUSE_DOUBLED)
         sd->ring.useless++;
@@ -134,9 +141,9 @@ void mailbox_interrupted(struct sandbox_host *s)
         return;
     now = host_now();
     while (!list_empty(&s->ring_active))
-        retire_in_vain(
+        retire_and_pause(
             container_of(s->ring_active.next, struct sandbox_domain, ring.link),
-            now);
+            now, true);
 }
 
 /* Where the guest can run only while we do not, it must not wait for us. A
@@ -230,23 +237,6 @@ bool mailbox_serve(struct vcpu *v)
     return true;
 }
 
-/* There was nothing in them: for how long now? */
-static void found_nothing(struct sandbox_domain *sd, uint64_t now,
-                          bool preempted)
-{
-    if (preempted) {
-        sd->ring.bound_ns = 0;
-        retire_in_vain(sd, now);
-    } else if (now - sd->ring.last_ns >= sd->ring.bound_ns) {
-        if (sd->ring.served) {
-            retire(sd);
-            sd->ring.useless = 0;
-        } else {
-            retire_in_vain(sd, now);
-        }
-    }
-}
-
 /* A look at one domain; how many calls it made. */
 static unsigned int look(struct sandbox_domain *sd, uint64_t now,
                          bool preempted)
@@ -261,8 +251,8 @@ static unsigned int look(struct sandbox_domain *sd, uint64_t now,
         sd->ring.served += n;
     } else if (d->pause_count || d->shut_down) {
         retire(sd);
-    } else {
-        found_nothing(sd, now, preempted);
+    } else if (preempted || now - sd->ring.last_ns >= sd->ring.bound_ns) {
+        retire_and_pause(sd, now, preempted);
     }
     return n;
 }

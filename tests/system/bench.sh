@@ -47,11 +47,11 @@ hypercall.in_stub_cli hypercall.in_stub_sti"
 # What needs a second processor, or what is not there on every host.
 across="native.pipe_pingpong_across native.eventfd_pingpong_across
 native.socket_pingpong_across native.word_pingpong
-event.pingpong_block_across event.pingpong_poll vchan.rtt"
+event.pingpong_block_across event.pingpong_poll vchan.rtt hypercall.ring"
 rates="program.blkcheck program.blkcheck_trap program.webserver
 program.webserver_trap"
 across_rates="native.socket_stream vchan.throughput"
-optional="hypercall.ring"
+optional=
 if [ "$(nproc)" -gt 1 ]; then
     timed="$timed $across" rates="$rates $across_rates"
 else
