@@ -9,27 +9,21 @@
 #include <x86intrin.h>
 
 #include "domain.h"
+#include "tsc.h"
 
 #define NS 1000000000ull
 
-/* A moment on both clocks, taken as close together as we can. */
-struct moment {
-    uint64_t tsc, ns;
-};
-
 struct clock_scale {
-    struct moment start, last;
-    uint32_t mul; /* ns = ((tsc << shift) * mul) >> 32 */
-    int8_t shift;
+    struct tsc_clock tsc;
     uint64_t next_ns; /* until the next measurement */
 };
 
 /* ---- measuring the TSC ---- */
 
 /* The best of a few tries: the one that was interrupted least. */
-static struct moment now_on_both(void)
+static struct tsc_moment now_on_both(void)
 {
-    struct moment best = { 0, 0 };
+    struct tsc_moment best = { 0, 0 };
     uint64_t width = UINT64_MAX;
 
     for (int i = 0; i < 5; i++) {
@@ -37,34 +31,10 @@ static struct moment now_on_both(void)
 
         if (b - a < width) {
             width = b - a;
-            best = (struct moment){ a + (b - a) / 2, ns };
+            best = (struct tsc_moment){ a + (b - a) / 2, ns };
         }
     }
     return best;
-}
-
-/* Scale so that mul has its top bit set: all precision 32 bits can hold. */
-static void scale_from(struct clock_scale *c, uint64_t tsc, uint64_t ns)
-{
-    double per_tick = (double)ns / (double)tsc;
-
-    c->shift = 0;
-    while (per_tick >= 1.0) {
-        per_tick /= 2;
-        c->shift++;
-    }
-    while (per_tick < 0.5) {
-        per_tick *= 2;
-        c->shift--;
-    }
-    c->mul = (uint32_t)(per_tick * 4294967296.0);
-}
-
-/* The longer the run, the better the scale: from 2 ms it grows by doubling. */
-static void measure(struct clock_scale *c)
-{
-    c->last = now_on_both();
-    scale_from(c, c->last.tsc - c->start.tsc, c->last.ns - c->start.ns);
 }
 
 uint64_t time_system(const struct rs_host *h)
@@ -74,10 +44,7 @@ uint64_t time_system(const struct rs_host *h)
 
 uint64_t time_from_ticks(const struct rs_host *h, uint64_t ticks)
 {
-    const struct clock_scale *c = h->clock;
-
-    ticks = c->shift >= 0 ? ticks << c->shift : ticks >> -c->shift;
-    return (uint64_t)((unsigned __int128)ticks * c->mul >> 32);
+    return tsc_ticks_ns(&h->clock->tsc, ticks);
 }
 
 /* ---- telling guests ---- */
@@ -90,12 +57,12 @@ static void write_version(uint32_t *version)
 /* Readers (the guest) retry while the version is odd or has changed. */
 static void fill_time(const struct rs_host *h, struct vcpu_time_info *t)
 {
-    const struct clock_scale *c = h->clock;
+    const struct tsc_clock *c = &h->clock->tsc;
 
     t->version |= 1;
     xen_wmb();
-    t->tsc_timestamp = c->last.tsc;
-    t->system_time = c->last.ns - h->boot_ns;
+    t->tsc_timestamp = c->base.tsc;
+    t->system_time = c->base.ns - h->boot_ns;
     t->tsc_to_system_mul = c->mul;
     t->tsc_shift = c->shift;
     t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
@@ -166,15 +133,15 @@ static void recalibrate(void *data, uint32_t events)
     (void)events;
     if (read(h->recalibrate.fd, &n, sizeof(n)) < 0)
         return;
-    measure(h->clock);
+    if (h->clock->next_ns < RECALIBRATE_MAX)
+        h->clock->next_ns *= 2;
+    tsc_follow(&h->clock->tsc, now_on_both(), h->clock->next_ns);
     list_for_each(pos, &h->domain_list) {
         struct domain *d = container_of(pos, struct domain, link);
 
         if (!d->is_process && !d->dying && d->memory.base)
             time_publish(d);
     }
-    if (h->clock->next_ns < RECALIBRATE_MAX)
-        h->clock->next_ns *= 2;
     arm(h->recalibrate.fd, h->clock->next_ns);
 }
 
@@ -266,15 +233,16 @@ static int open_timer(struct rs_host *h, struct watch *w,
 int time_open(struct rs_host *h)
 {
     struct clock_scale *c = calloc(1, sizeof(*c));
+    struct tsc_moment start;
     int err;
 
     if (!c)
         return host_error(h, -ENOMEM, "no memory");
     h->clock = c;
-    c->start = now_on_both();
-    while (host_now() - c->start.ns < 2000000)
+    start = now_on_both();
+    while (host_now() - start.ns < 2000000)
         ;
-    measure(c);
+    tsc_begin(&c->tsc, start, now_on_both());
     c->next_ns = 20000000;
     err = open_timer(h, &h->timer, expired);
     if (!err)

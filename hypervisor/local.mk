@@ -33,6 +33,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/log.c \
 	%D%/memory.c %D%/memory.h %D%/memory_op.c \
 	%D%/sched.c %D%/stats.c %D%/stats.h %D%/toolstack_op.c \
+	%D%/tsc.c %D%/tsc.h \
 	%D%/vcpu.c %D%/vcpu.h \
 	%D%/version.c \
 	%D%/view.c %D%/view.h \

@@ -47,6 +47,10 @@ unit_tests += %D%/test_core_builder
 %C%_test_core_builder_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_builder_LDADD = $(core_test_ldadd)
 
+unit_tests += %D%/test_tsc
+%C%_test_tsc_CPPFLAGS = $(core_test_cppflags)
+%C%_test_tsc_LDADD = hypervisor/libringside.a $(CMOCKA_LIBS)
+
 unit_tests += %D%/test_emulate
 %C%_test_emulate_CPPFLAGS = $(core_test_cppflags)
 %C%_test_emulate_LDADD = $(core_test_ldadd)
