@@ -176,6 +176,28 @@ void confine_dispatch(struct confined *c, int ms)
         rs_host_dispatch(c->h, (int)((end - now) / 1000000u) + 1);
 }
 
+static void *dispatch(void *arg)
+{
+    struct confine_loop *l = arg;
+
+    while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED))
+        rs_host_dispatch(l->c->h, 5);
+    return NULL;
+}
+
+void confine_loop_start(struct confine_loop *l, struct confined *c)
+{
+    l->c = c;
+    l->stop = 0;
+    assert_int_equal(pthread_create(&l->thread, NULL, dispatch, l), 0);
+}
+
+void confine_loop_end(struct confine_loop *l)
+{
+    __atomic_store_n(&l->stop, 1, __ATOMIC_RELAXED);
+    pthread_join(l->thread, NULL);
+}
+
 struct rs_domain_info confine_run(struct confined *c, const char *fmt, ...)
 {
     struct rs_domain_info info;

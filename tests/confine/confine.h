@@ -7,6 +7,7 @@
 #ifndef TESTS_CONFINE_H
 #define TESTS_CONFINE_H
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,6 +60,15 @@ void confine_wait_for(struct confined *c, volatile uint64_t *word,
 
 /* Dispatches for so many ms. */
 void confine_dispatch(struct confined *c, int ms);
+
+/* A thread that dispatches, from start to end. */
+struct confine_loop {
+    struct confined *c;
+    pthread_t thread;
+    int stop; /* atomic */
+};
+void confine_loop_start(struct confine_loop *l, struct confined *c);
+void confine_loop_end(struct confine_loop *l);
 
 /* Boots, waits for the end, destroys; what it was is returned. The console's
  * text is in c->console, ended by NUL. */

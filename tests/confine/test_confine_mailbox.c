@@ -162,34 +162,6 @@ static void test_no_waiting(void **state)
 
 /* ---- stopped in between ---- */
 
-struct loop {
-    struct confined *c;
-    pthread_t thread;
-    int stop; /* atomic */
-};
-
-static void *dispatch(void *arg)
-{
-    struct loop *l = arg;
-
-    while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED))
-        rs_host_dispatch(l->c->h, 5);
-    return NULL;
-}
-
-static void loop_start(struct loop *l, struct confined *c)
-{
-    l->c = c;
-    l->stop = 0;
-    assert_int_equal(pthread_create(&l->thread, NULL, dispatch, l), 0);
-}
-
-static void loop_end(struct loop *l)
-{
-    __atomic_store_n(&l->stop, 1, __ATOMIC_RELAXED);
-    pthread_join(l->thread, NULL);
-}
-
 static void random_nap(void)
 {
     struct timespec t = { 0, rand() % 700 * 1000L };
@@ -203,9 +175,9 @@ static void test_pauses(void **state)
     struct confined *c = *state;
     uint16_t d = boot(c, "carried");
     struct probe_shared *s = confine_shared(c, d);
-    struct loop l;
+    struct confine_loop l;
 
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     for (int i = 0; i < 300; i++) {
         uint64_t count, calls;
 
@@ -218,16 +190,16 @@ static void test_pauses(void **state)
         assert_int_equal(__atomic_load_n(&s->count, __ATOMIC_SEQ_CST), count);
         assert_int_equal(rs_domain_unpause(c->h, d), 0);
     }
-    loop_end(&l);
+    confine_loop_end(&l);
     check_counts(c, d);
 }
 
 static void test_destroyed_at_any_moment(void **state)
 {
     struct confined *c = *state;
-    struct loop l;
+    struct confine_loop l;
 
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     for (int i = 0; i < 60; i++) {
         uint16_t d = boot(c, "carried"), e = boot(c, "carried");
 
@@ -238,7 +210,7 @@ static void test_destroyed_at_any_moment(void **state)
             random_nap();
         assert_int_equal(rs_domain_destroy(c->h, e), 0);
     }
-    loop_end(&l);
+    confine_loop_end(&l);
     assert_int_equal(c->h->used_pages, 0);
     assert_int_equal(confine_count_processes(c), 0);
     assert_false(c->h->polling);
@@ -320,7 +292,7 @@ static void test_others_get_on(void **state)
 {
     struct confined *c = *state;
     uint16_t flood = boot(c, "carried"), d;
-    struct loop l;
+    struct confine_loop l;
 
     need_two_cpus();
     wait_for_calls(c, flood, 1000);
@@ -328,10 +300,10 @@ static void test_others_get_on(void **state)
     confine_wait_for(c, &confine_shared(c, d)->count, 500);
     assert_int_equal(confine_shared(c, d)->wrong, 0);
     assert_int_equal(rs_domain_destroy(c->h, d), 0);
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     for (int i = 0; i < 2000; i++)
         assert_int_equal(confine_info(c, flood).state, RS_DOMAIN_RUNNING);
-    loop_end(&l);
+    confine_loop_end(&l);
     check_counts(c, flood);
 }
 

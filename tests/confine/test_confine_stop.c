@@ -31,35 +31,7 @@ static void check_stopped_since(uint64_t start)
     assert_true(late <= 2 + stops / 50);
 }
 
-/* ---- the loop in a thread of its own ---- */
-
-struct loop {
-    struct confined *c;
-    pthread_t thread;
-    int stop; /* atomic */
-};
-
-static void *dispatch(void *arg)
-{
-    struct loop *l = arg;
-
-    while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED))
-        rs_host_dispatch(l->c->h, 5);
-    return NULL;
-}
-
-static void loop_start(struct loop *l, struct confined *c)
-{
-    l->c = c;
-    l->stop = 0;
-    assert_int_equal(pthread_create(&l->thread, NULL, dispatch, l), 0);
-}
-
-static void loop_end(struct loop *l)
-{
-    __atomic_store_n(&l->stop, 1, __ATOMIC_RELAXED);
-    pthread_join(l->thread, NULL);
-}
+/* ---- while the loop runs in a thread of its own ---- */
 
 static void nap(unsigned int us)
 {
@@ -97,9 +69,9 @@ static void pause_rounds(struct confined *c, const char *mode, int rounds)
 {
     uint16_t d = confine_boot(c, "%s", mode);
     struct probe_shared *s = confine_shared(c, d);
-    struct loop l;
+    struct confine_loop l;
 
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     wait_until(s, 1);
     for (int i = 0; i < rounds; i++) {
         uint64_t start, count;
@@ -118,7 +90,7 @@ static void pause_rounds(struct confined *c, const char *mode, int rounds)
             wait_until(s, count + 1);
     }
     assert_int_equal(s->wrong, 0);
-    loop_end(&l);
+    confine_loop_end(&l);
     assert_int_equal(confine_info(c, d).state, RS_DOMAIN_RUNNING);
     assert_int_equal(rs_domain_destroy(c->h, d), 0);
 }
@@ -163,14 +135,14 @@ static void test_pause_many(void **state)
 {
     struct confined *c = *state;
     struct probe_shared *s;
-    struct loop l;
+    struct confine_loop l;
     uint16_t d;
 
     confine_vcpus = 4;
     d = confine_boot(c, "many");
     confine_vcpus = 1;
     s = confine_shared(c, d);
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     for (int i = 0; i < 60; i++) {
         uint64_t words[4], again[4], end = host_now() + LIMIT_NS;
 
@@ -187,7 +159,7 @@ static void test_pause_many(void **state)
         assert_int_equal(rs_domain_unpause(c->h, d), 0);
     }
     assert_int_equal(s->wrong, 0);
-    loop_end(&l);
+    confine_loop_end(&l);
     assert_int_equal(confine_info(c, d).state, RS_DOMAIN_RUNNING);
     assert_int_equal(rs_domain_destroy(c->h, d), 0);
 }
@@ -222,12 +194,12 @@ static void test_pause_in_maps(void **state)
     uint16_t next = c->h->next_domid;
     uint16_t g = confine_boot(c, "grant %x", next + 1), m;
     struct probe_shared *s;
-    struct loop l;
+    struct confine_loop l;
 
     confine_wait_for(c, &confine_shared(c, g)->count, 1);
     m = confine_boot(c, "map %x 0", g);
     s = confine_shared(c, m);
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     for (int i = 0; i < 200; i++) {
         uint64_t start, count;
 
@@ -240,7 +212,7 @@ static void test_pause_in_maps(void **state)
         wait_until(s, count + 1);
     }
     assert_int_equal(s->wrong, 0);
-    loop_end(&l);
+    confine_loop_end(&l);
     assert_int_equal(rs_domain_destroy(c->h, m), 0);
     assert_int_equal(host_domain(c->h, g)->memory.pins, 0);
 }
@@ -254,9 +226,9 @@ static void test_pause_at_birth(void **state)
         uint16_t d = confine_create(c, PROBE_KIB, "spin");
         struct probe_shared *s = confine_shared(c, d);
         uint64_t count;
-        struct loop l;
+        struct confine_loop l;
 
-        loop_start(&l, c);
+        confine_loop_start(&l, c);
         if (i % 3 == 0)
             random_nap();
         for (int k = 0; k < 3; k++) {
@@ -270,7 +242,7 @@ static void test_pause_at_birth(void **state)
         assert_int_equal(count_of(s), count);
         assert_int_equal(rs_domain_unpause(c->h, d), 0);
         wait_until(s, count + 1);
-        loop_end(&l);
+        confine_loop_end(&l);
         assert_int_equal(rs_domain_destroy(c->h, d), 0);
     }
 }
@@ -280,9 +252,9 @@ static void test_pause_at_birth(void **state)
 static void destroy_rounds(struct confined *c, const char *mode, int rounds)
 {
     unsigned int fds = confine_count_fds();
-    struct loop l;
+    struct confine_loop l;
 
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     for (int i = 0; i < rounds; i++) {
         uint16_t d = confine_boot(c, "%s", mode);
         struct probe_shared *s = confine_shared(c, d);
@@ -298,7 +270,7 @@ static void destroy_rounds(struct confined *c, const char *mode, int rounds)
         assert_int_equal(rs_domain_destroy(c->h, d), 0);
         check_stopped_since(start);
     }
-    loop_end(&l);
+    confine_loop_end(&l);
     confine_dispatch(c, 10);
     assert_int_equal(confine_count_fds(), fds);
     assert_int_equal(confine_count_processes(c), 0);
@@ -335,9 +307,9 @@ static void test_kill_at_any_moment(void **state)
 static void test_destroy_in_maps(void **state)
 {
     struct confined *c = *state;
-    struct loop l;
+    struct confine_loop l;
 
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     for (int i = 0; i < 40; i++) {
         uint16_t g = confine_boot(c, "grant %x", c->h->next_domid + 1), m;
 
@@ -349,7 +321,7 @@ static void test_destroy_in_maps(void **state)
         assert_int_equal(rs_domain_destroy(c->h, i % 2 ? m : g), 0);
         assert_int_equal(c->h->used_pages, 0);
     }
-    loop_end(&l);
+    confine_loop_end(&l);
     assert_int_equal(c->h->nr_domains, 0);
 }
 
@@ -360,11 +332,11 @@ static void test_destroy_in_maps(void **state)
 static void test_two_loops(void **state)
 {
     struct confined *c = *state;
-    struct loop l, m;
+    struct confine_loop l, m;
 
     alarm(60); /* a hang holds the host's lock */
-    loop_start(&l, c);
-    loop_start(&m, c);
+    confine_loop_start(&l, c);
+    confine_loop_start(&m, c);
     for (int i = 0; i < 100; i++) {
         uint16_t d = confine_boot(c, "call 5011 0 / 5011 0 / 5011 0");
 
@@ -372,8 +344,8 @@ static void test_two_loops(void **state)
             nap(50);
         assert_int_equal(rs_domain_destroy(c->h, d), 0);
     }
-    loop_end(&l);
-    loop_end(&m);
+    confine_loop_end(&l);
+    confine_loop_end(&m);
     alarm(0);
 }
 
@@ -412,9 +384,9 @@ static void test_hypercalls_under_timer_and_pauses(void **state)
     uint16_t d = confine_boot(c, "timer %llx", (unsigned long long)rounds);
     struct probe_shared *s = confine_shared(c, d);
     struct rs_domain_info info;
-    struct loop l;
+    struct confine_loop l;
 
-    loop_start(&l, c);
+    confine_loop_start(&l, c);
     do {
         random_nap();
         assert_int_equal(rs_domain_pause(c->h, d), 0);
@@ -422,7 +394,7 @@ static void test_hypercalls_under_timer_and_pauses(void **state)
         assert_int_equal(rs_domain_unpause(c->h, d), 0);
         info = confine_info(c, d);
     } while (info.state != RS_DOMAIN_SHUTDOWN);
-    loop_end(&l);
+    confine_loop_end(&l);
     assert_int_equal(s->wrong, 0);
     assert_int_equal(s->count, rounds);
     assert_int_equal(info.hypercalls, calls + 2);
