@@ -58,6 +58,7 @@ int session_open(struct bench_session *s, enum bench_placement placement)
     s->boot_ns = bench_now() - info.uptime_ns;
     s->guest_cpu = -1;
     s->guest_mode = MODE_PV;
+    s->guest_ring = false;
     return 0;
 }
 
