@@ -30,7 +30,7 @@ const char *rs_version(void)
 /* ---- the lock ---- */
 
 /* Whoever waits ends a poll, which would take the lock again at once. */
-static void host_lock(struct rs_host *h)
+void host_lock(struct rs_host *h)
 {
     if (!pthread_mutex_trylock(&h->lock))
         return;
@@ -39,13 +39,14 @@ static void host_lock(struct rs_host *h)
     __atomic_fetch_sub(&h->waiting, 1, __ATOMIC_RELAXED);
 }
 
-/* ---- watched descriptors ---- */
-
-/* What epoll told a thread that does not hold the lock is out of date. */
-static void bump_epoch(struct rs_host *h)
+/* From here on, what epoll told a thread before is out of date. */
+void host_unlock(struct rs_host *h)
 {
     __atomic_fetch_add(&h->epoch, 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&h->lock);
 }
+
+/* ---- watched descriptors ---- */
 
 int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,
                void (*ready)(void *, uint32_t), void *data)
@@ -71,7 +72,6 @@ void host_unwatch(struct rs_host *h, struct watch *w)
         return;
     epoll_ctl(h->epfd, EPOLL_CTL_DEL, w->fd, NULL);
     w->ready = NULL;
-    bump_epoch(h);
     /* Its owner may free it now: forget what this batch still holds. */
     for (int i = 0; i < h->batch_n; i++)
         if (h->batch[i].data.ptr == w)
@@ -226,7 +226,7 @@ void rs_host_free(struct rs_host *h)
     if (h->engine && h->engine_host)
         h->engine->host_close(h);
     time_close(h);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     if (h->wake.fd >= 0)
         close(h->wake.fd);
     if (h->epfd >= 0)
@@ -256,7 +256,7 @@ static bool poll_engine(struct rs_host *h)
         pthread_mutex_trylock(&h->lock))
         return false;
     more = h->engine->poll(h);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return more;
 }
 
@@ -270,11 +270,11 @@ int rs_host_dispatch(struct rs_host *h, int timeout_ms)
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
     host_lock(h);
-    /* Another thread was here since: what we saw may be done already (a second
-     * RECV would block), or its owner may be freed. So look again. */
+    /* Another thread had the lock since, or still as we looked: what we saw may
+     * be done already (a second RECV would block, and the host with it), or its
+     * owner may be freed. So look again. */
     if (epoch != __atomic_load_n(&h->epoch, __ATOMIC_ACQUIRE))
         n = epoll_wait(h->epfd, ev, HOST_BATCH, 0);
-    bump_epoch(h);
     h->may_poll = timeout_ms != 0;
     memcpy(h->batch, ev, n > 0 ? (size_t)n * sizeof(ev[0]) : 0);
     h->batch_n = n;
@@ -285,7 +285,7 @@ int rs_host_dispatch(struct rs_host *h, int timeout_ms)
             w->ready(w->data, h->batch[i].events);
     }
     h->batch_n = 0;
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return 0;
 }
 
@@ -317,7 +317,7 @@ int rs_domain_create(struct rs_host *h, const struct rs_domain_config *config)
     host_lock(h);
     h->error[0] = '\0';
     ret = builder_create(h, config);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return ret;
 }
 
@@ -335,7 +335,7 @@ static int with_domain(struct rs_host *h, uint16_t domid,
         err = host_error(h, -ESRCH, "no domain %u", domid);
     else
         act(d);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return err;
 }
 
@@ -367,7 +367,7 @@ int rs_domain_info(struct rs_host *h, uint16_t domid,
         domain_fill_info(d, info);
     else
         err = host_error(h, -ESRCH, "no domain %u", domid);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return err;
 }
 
@@ -383,7 +383,7 @@ int rs_domain_list(struct rs_host *h, struct rs_domain_info *info,
             domain_fill_info(h->domains[id], &info[n++]);
             seen++;
         }
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return (int)n;
 }
 
@@ -410,7 +410,7 @@ int rs_vcpu_list(struct rs_host *h, uint16_t domid, struct rs_vcpu_info *info,
     if (d)
         for (n = 0; n < (int)d->nr_vcpus && n < (int)max; n++)
             vcpu_fill_info(&d->vcpu[n], &info[n]);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return n;
 }
 
@@ -426,7 +426,7 @@ int rs_vcpu_pin(struct rs_host *h, uint16_t domid, unsigned int vcpu,
         err = host_error(h, -ENOENT, "domain %u has no vCPU %u", domid, vcpu);
     else if (d)
         err = vcpu_pin(&d->vcpu[vcpu], cpus);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return err;
 }
 
@@ -436,12 +436,12 @@ int rs_hypercall_stats(struct rs_host *h, uint16_t domid,
     struct domain *d;
     int n;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     h->error[0] = '\0';
     d = host_domain(h, domid);
     n = d ? (int)stats_fill(d, stats, max)
           : host_error(h, -ESRCH, "no domain %u", domid);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return n;
 }
 
@@ -450,11 +450,11 @@ int rs_guest_counts(struct rs_host *h, uint16_t domid,
 {
     struct domain *d;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     d = guest_of(h, domid);
     if (d)
         stats_guest_counts(d, counts);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return d ? 0 : -ESRCH;
 }
 
@@ -468,7 +468,7 @@ void rs_host_info(struct rs_host *h, struct rs_host_info *info)
     info->memory_free_kib =
         (h->budget_pages - h->used_pages) * (PAGE_SIZE / 1024);
     info->uptime_ns = host_now() - h->boot_ns;
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
 }
 
 int rs_host_listen(struct rs_host *h, const char *path)
@@ -478,6 +478,6 @@ int rs_host_listen(struct rs_host *h, const char *path)
     host_lock(h);
     h->error[0] = '\0';
     err = control_listen(h, path);
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return err;
 }

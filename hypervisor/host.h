@@ -38,7 +38,7 @@ struct rs_host {
     bool polling;         /* atomic: the engine has something to poll() */
     bool may_poll;        /* the dispatch under way was to wait */
     unsigned int waiting; /* atomic: threads that wait for the lock */
-    uint64_t epoch;       /* atomic: dispatches, and descriptors unwatched */
+    uint64_t epoch;       /* atomic: how often the lock was given back */
     struct epoll_event batch[HOST_BATCH]; /* being dispatched */
     int batch_n;
     struct watch wake;          /* an eventfd: rs_host_stop() */
@@ -61,6 +61,9 @@ struct rs_host {
     void *data;
     char error[256];
 };
+
+void host_lock(struct rs_host *h);
+void host_unlock(struct rs_host *h);
 
 /* Does another thread wait for the lock? A poll should end then. */
 static inline bool host_is_wanted(const struct rs_host *h)

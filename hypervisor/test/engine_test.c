@@ -162,14 +162,14 @@ long rs_test_vcpu_hypercall(struct rs_host *h, uint16_t domid,
     struct domain *d;
     struct vcpu *v;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     d = host_domain(h, domid);
     v = d && !d->dying && d->ops == &engine_test ? vcpu_of(d, vcpu) : NULL;
     if (v) {
         ret = d->shut_down || !v->up ? -EPERM : call(v, nr, args);
         harvest(v);
     }
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return ret;
 }
 
@@ -185,13 +185,13 @@ void *rs_test_memory(struct rs_host *h, uint16_t domid, uint64_t addr)
     void *p = NULL;
     bool writable;
 
-    pthread_mutex_lock(&h->lock);
+    host_lock(h);
     d = host_domain(h, domid);
     if (d && d->memory.base) {
         p = memory_frame(d, addr >> PAGE_SHIFT, &writable);
         if (p)
             p = (uint8_t *)p + (addr & (PAGE_SIZE - 1));
     }
-    pthread_mutex_unlock(&h->lock);
+    host_unlock(h);
     return p;
 }

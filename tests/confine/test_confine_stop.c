@@ -349,6 +349,33 @@ static void test_two_loops(void **state)
     alarm(0);
 }
 
+/*
+ * The same where one thread is told of a call while the other is at work on
+ * the calls of several guests, this one among them.
+ */
+static void test_two_loops_many_guests(void **state)
+{
+    struct confined *c = *state;
+    struct confine_loop l, m;
+    uint16_t d[8];
+
+    alarm(60);
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 8; i++)
+            d[i] = confine_boot(c, "call 5011 0 / 5011 0 / 5011 0");
+        confine_loop_start(&l, c);
+        confine_loop_start(&m, c);
+        for (int i = 0; i < 8; i++)
+            while (confine_info(c, d[i]).state != RS_DOMAIN_SHUTDOWN)
+                nap(50);
+        confine_loop_end(&l);
+        confine_loop_end(&m);
+        for (int i = 0; i < 8; i++)
+            assert_int_equal(rs_domain_destroy(c->h, d[i]), 0);
+    }
+    alarm(0);
+}
+
 /* ---- hypercalls under a timer ---- */
 
 /*
@@ -417,6 +444,7 @@ static int run(void)
         CASE(test_kill_at_any_moment),
         CASE(test_destroy_in_maps),
         CASE(test_two_loops),
+        CASE(test_two_loops_many_guests),
         CASE(test_hypercalls_under_a_timer),
         CASE(test_hypercalls_under_timer_and_pauses),
     };
