@@ -9,9 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xenstore.h>
-
 #include "tools/check.h"
+#include "tools/layout.h"
 #include "tools/say.h"
 
 #define PATIENCE_MS 60000
@@ -235,10 +234,10 @@ static int tell_peer(struct bench_session *s, unsigned int domid,
                      unsigned int peer)
 {
     char path[64], value[16];
-    int n = snprintf(value, sizeof(value), "%u", peer);
 
+    snprintf(value, sizeof(value), "%u", peer);
     snprintf(path, sizeof(path), "/local/domain/%u/data/peer", domid);
-    if (!xs_write(s->host.xs, XBT_NULL, path, value, (unsigned int)n))
+    if (!layout_write(s->host.store, path, value))
         return complain("the store takes no data/peer: %s", strerror(errno));
     return 0;
 }

@@ -17,9 +17,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <xenstore.h>
-
 #include "xen_compat.h"
+#include "xs_pipeline.h"
 
 #include "session.h"
 #include "tools/say.h"
@@ -202,13 +201,10 @@ static void place_all(const struct field *f)
 }
 
 /* A directory in which every guest may write. */
-static int share(struct xs_handle *xs)
+static int share(struct xs_pipeline *store)
 {
-    struct xs_permissions all = { .id = 0,
-                                  .perms = XS_PERM_READ | XS_PERM_WRITE };
-
-    if (xs_mkdir(xs, XBT_NULL, SHARED) &&
-        xs_set_permissions(xs, XBT_NULL, SHARED, &all, 1))
+    xs_pipeline_add(store, XS_MKDIR, 0, SHARED, NULL, 0);
+    if (xs_pipeline_ask(store, XS_SET_PERMS, SHARED, "b0", sizeof("b0")))
         return 0;
     return complain("%s in the store: %s", SHARED, strerror(errno));
 }
@@ -223,7 +219,7 @@ static int open_field(struct field *f, const struct bench_options *o)
     bench_guest_beside(o, "hostile.elf", f->hostile, sizeof(f->hostile));
     f->options.guest = f->hostile;
     f->fd = store_connect(f->session.host.rundir);
-    err = f->fd < 0 ? f->fd : share(f->session.host.xs);
+    err = f->fd < 0 ? f->fd : share(f->session.host.store);
     if (err)
         session_close(&f->session);
     else

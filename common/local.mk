@@ -2,3 +2,6 @@
 noinst_HEADERS += %D%/barrier.h %D%/list.h %D%/buckets.h %D%/xen_compat.h \
 	%D%/control_wire.h
 noinst_HEADERS += %D%/inet_checksum.h
+
+# What the toolstack and the driver domain have in common.
+xs_pipeline = %D%/xs_pipeline.h %D%/xs_pipeline.c

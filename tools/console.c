@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <xenstore.h>
 
 #include "guest.h"
 #include "layout.h"
@@ -53,7 +52,7 @@ static int attach(struct host *h, const char *domain)
 
     if (domain_find(domain, &info) != 0)
         return EXIT_FAILURE;
-    if (!layout_console(h->xs, info.domid, tty, sizeof(tty))) {
+    if (!layout_console(h->store, info.domid, tty, sizeof(tty))) {
         complain("%s has no console", info.name);
         return EXIT_FAILURE;
     }

@@ -110,7 +110,7 @@ static int complain_device(const struct guest *g, const char *dir,
     char name[40], why[400];
 
     device_name(g, type, devid, name, sizeof(name));
-    if (!layout_read(g->host->xs, dir, "hotplug-error", why, sizeof(why)) ||
+    if (!layout_read(g->host->store, dir, "hotplug-error", why, sizeof(why)) ||
         why[0] == '\0')
         snprintf(why, sizeof(why), "the driver domain refuses it");
     return complain("%s: %s", name, why);
@@ -147,7 +147,7 @@ static int each_backend(const struct guest *g,
 static int backend_ready(const struct guest *g, const char *dir,
                          const char *type, unsigned int devid)
 {
-    unsigned int state = layout_state(g->host->xs, dir);
+    unsigned int state = layout_state(g->host->store, dir);
 
     if (state == XenbusStateClosing || state == XenbusStateClosed)
         return complain_device(g, dir, type, devid);
@@ -170,7 +170,7 @@ static int wait_backends(struct guest *g)
         if (ret < 0)
             return ret;
         if (ret == 0 &&
-            layout_console(g->host->xs, g->d.domid, g->tty, sizeof(g->tty)))
+            layout_console(g->host->store, g->d.domid, g->tty, sizeof(g->tty)))
             return 0;
         if (now_ms() >= until)
             return complain("the driver domain did not make the devices ready "
@@ -190,7 +190,7 @@ static int not_connected(const struct guest *g, const char *dir,
 {
     (void)type;
     (void)devid;
-    return layout_state(g->host->xs, dir) != XenbusStateConnected;
+    return layout_state(g->host->store, dir) != XenbusStateConnected;
 }
 
 bool guest_connected(const struct guest *g)
@@ -327,7 +327,7 @@ static int create(struct guest *g, struct host *h, struct guest_config *c,
     if (start)
         err = unpause(g);
     if (err == 0)
-        err = layout_create(h->xs, c, &g->d);
+        err = layout_create(h->store, c, &g->d);
     if (err != 0) {
         hypercall_domain_destroy((domid_t)g->d.domid);
         return err;
@@ -366,8 +366,8 @@ void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg)
     uint64_t until = now_ms() + BACKENDS_CLOSE_MS;
 
     hypercall_domain_pause((domid_t)g->d.domid);
-    layout_close_backends(g->host->xs, g->d.domid);
-    while (!layout_backends_closed(g->host->xs, g->d.domid) &&
+    layout_close_backends(g->host->store, g->d.domid);
+    while (!layout_backends_closed(g->host->store, g->d.domid) &&
            now_ms() < until) {
         guest_wait(g, 10);
         if (pump != NULL)
@@ -377,7 +377,7 @@ void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg)
         pump(arg);
     hypercall_domain_destroy((domid_t)g->d.domid);
     guest_unwatch(g);
-    layout_remove(g->host->xs, g->d.domid);
+    layout_remove(g->host->store, g->d.domid);
 }
 
 enum guest_end guest_look(const struct guest *g, struct hypercall_info *info)
@@ -431,13 +431,13 @@ enum end_action guest_action(const struct guest_config *c, enum guest_end end,
     return END_DESTROY;
 }
 
-int guest_ask_shutdown(struct xs_handle *xs, unsigned int domid,
+int guest_ask_shutdown(struct xs_pipeline *store, unsigned int domid,
                        const char *what)
 {
     char path[64];
 
     snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
-    if (xs_write(xs, XBT_NULL, path, what, (unsigned int)strlen(what)))
+    if (layout_write(store, path, what))
         return 0;
     return complain("cannot ask domain %u to shut down: %s", domid,
                     strerror(errno));

@@ -83,7 +83,7 @@ void guest_drain(struct guest *g);
 void guest_wait(struct guest *g, int ms);
 
 /* Writes control/shutdown. */
-int guest_ask_shutdown(struct xs_handle *xs, unsigned int domid,
+int guest_ask_shutdown(struct xs_pipeline *store, unsigned int domid,
                        const char *what);
 
 /* Does `text` name this domain, by name or id? */

@@ -11,6 +11,7 @@
 #include <xenstore.h>
 
 #include "libhypercall/host.h"
+#include "xs_pipeline.h"
 
 #include "launch.h"
 #include "say.h"
@@ -49,19 +50,20 @@ static int open_store(struct host *h)
 {
     struct hypercall_host_info info;
     char path[HOST_RUNDIR_MAX + 32];
+    int err = -ENOENT;
 
     snprintf(path, sizeof(path), "%s/xenstored.sock", h->rundir);
     setenv("XENSTORED_PATH", path, 1);
     for (int i = 0; i < TRIES; i++) {
-        h->xs = xs_open(0);
-        if (h->xs != NULL)
+        err = xs_pipeline_open(&h->store);
+        if (err == 0)
             return 0;
         if (hypercall_host_info(&info) != 0)
             break;
         wait_a_moment();
     }
     return complain("the host in %s has no store: %s", h->rundir,
-                    strerror(errno));
+                    strerror(-err));
 }
 
 /* A host that is about to end accepts a connection and then drops it. */
@@ -196,9 +198,8 @@ void host_close(struct host *h)
     if (h->news != NULL)
         xs_close(h->news);
     h->news = NULL;
-    if (h->xs != NULL)
-        xs_close(h->xs);
-    h->xs = NULL;
+    xs_pipeline_close(h->store);
+    h->store = NULL;
     hypercall_disconnect();
     if (h->private)
         launch_end(h->rundir, h->pid, h->lifeline);

@@ -4,7 +4,7 @@
  *
  * A host is a runtime directory in which ringsided(8) serves. After one of the
  * host_open functions hypercalls and control operations work (host.h of
- * libhypercall), and h->xs is a connection to its store. They return 0, or
+ * libhypercall), and h->store is a connection to its store. They return 0, or
  * -EINVAL after a complaint.
  */
 #ifndef RINGSIDE_TOOLS_HOST_H
@@ -16,19 +16,15 @@
 #define HOST_RUNDIR_MAX 80 /* socket names must fit behind it */
 
 struct xs_handle;
+struct xs_pipeline;
 
 struct host {
     char rundir[HOST_RUNDIR_MAX];
     bool private;
     pid_t pid;    /* of a private host's ringsided */
     int lifeline; /* its end of life: closing this ends a private host */
-    struct xs_handle *xs;
-    /*
-     * For watches; NULL until host_watch_ends(). libxenstore starts
-     * a thread for a connection with watches, through which every answer goes
-     * then: requests have a connection of their own.
-     */
-    struct xs_handle *news;
+    struct xs_pipeline *store;
+    struct xs_handle *news; /* for watches; NULL until host_watch_ends() */
 };
 
 /* The user's host, which must be running. */
@@ -43,10 +39,10 @@ int host_open_or_private(struct host *h);
 /* A private one in any case; engine: see ringsided(8), NULL: its default. */
 int host_open_private(struct host *h, const char *engine);
 
-/* Takes a private host down and removes its directory. */
 /* Opens h->news, and watches for the end of domains over it. */
 int host_watch_ends(struct host *h);
 
+/* Takes a private host down and removes its directory. */
 void host_close(struct host *h);
 
 /* The user's runtime directory, as ringsided(8) says; -EINVAL: too long. */

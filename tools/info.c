@@ -115,7 +115,7 @@ static const char *xenbus_name(unsigned int state)
 
 struct device_list {
     struct writer *w;
-    struct xs_handle *xs;
+    struct xs_pipeline *store;
     unsigned int domid;
     const struct device_io *io; /* of all domains' devices */
     unsigned int nr_io;
@@ -154,12 +154,12 @@ static int show_device(void *arg, const char *dir, const char *type,
 {
     struct device_list *l = arg;
     const struct device_io *io = find_io(l, type, devid);
-    const char *state = xenbus_name(layout_state(l->xs, dir));
+    const char *state = xenbus_name(layout_state(l->store, dir));
     char what[400] = "";
 
-    if (!layout_read(l->xs, dir, "params", what, sizeof(what)) &&
-        !layout_read(l->xs, dir, "forward", what, sizeof(what)))
-        layout_read(l->xs, dir, "type", what, sizeof(what));
+    if (!layout_read(l->store, dir, "params", what, sizeof(what)) &&
+        !layout_read(l->store, dir, "forward", what, sizeof(what)))
+        layout_read(l->store, dir, "type", what, sizeof(what));
     if (!l->w->json) {
         printf("device %-15s : %u, %s%s%s\n", type, devid, state,
                what[0] != '\0' ? ", " : "", what);
@@ -187,7 +187,7 @@ static void show_devices(const struct host *h, struct writer *w,
                          unsigned int domid)
 {
     struct device_list l = {
-        .w = w, .xs = h->xs, .domid = domid, .first = true
+        .w = w, .store = h->store, .domid = domid, .first = true
     };
     struct device_io *io;
 
@@ -197,7 +197,7 @@ static void show_devices(const struct host *h, struct writer *w,
         put_name(w, "devices");
         printf("[");
     }
-    layout_each_backend(h->xs, domid, show_device, &l);
+    layout_each_backend(h->store, domid, show_device, &l);
     if (w->json)
         printf("]");
     free(io);
@@ -354,7 +354,7 @@ static int show_domain(const struct host *h, struct writer *w,
     put_number(w, "event_channels", d.ports);
     put_number(w, "grants_mapped", d.grants_mapped);
     put_number(w, "pid", d.pid);
-    if (layout_console(h->xs, d.domid, tty, sizeof(tty)))
+    if (layout_console(h->store, d.domid, tty, sizeof(tty)))
         put_string(w, "console", tty);
     show_devices(h, w, d.domid);
     close_object(w);

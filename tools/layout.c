@@ -9,9 +9,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include <xenstore.h>
-
 #include "libhypercall/host.h"
+#include "xen_compat.h"
+#include "xs_pipeline.h"
 
 #include "say.h"
 
@@ -20,9 +20,9 @@
 
 /* A transaction under way; the first error sticks and skips the rest. */
 struct writer {
-    struct xs_handle *xs;
-    xs_transaction_t t;
-    int error; /* errno */
+    struct xs_pipeline *store;
+    uint32_t t;
+    int error; /* -errno */
     unsigned int domid;
     char uuid[40], dir[128]; /* dir: where put() writes */
 };
@@ -42,25 +42,24 @@ put(struct writer *w, const char *node, const char *fmt, ...)
         return;
     snprintf(path, sizeof(path), "%s/%s", w->dir, node);
     if (n >= (int)sizeof(value))
-        w->error = ENAMETOOLONG;
-    else if (!xs_write(w->xs, w->t, path, value, (unsigned int)n))
-        w->error = errno;
+        w->error = -ENAMETOOLONG;
+    else
+        xs_pipeline_add(w->store, XS_WRITE, w->t, path, value, (size_t)n);
 }
 
 /* Makes a directory with an owner, and a domain that may read it too. */
 static void make_dir(struct writer *w, const char *path, unsigned int owner,
                      unsigned int reader)
 {
-    struct xs_permissions perms[2] = {
-        { .id = owner, .perms = XS_PERM_NONE },
-        { .id = reader, .perms = XS_PERM_READ },
-    };
+    char perms[32];
+    int n = snprintf(perms, sizeof(perms), "n%u%cr%u", owner, '\0', reader);
 
-    if (w->error == 0 && !xs_mkdir(w->xs, w->t, path))
-        w->error = errno;
-    if (w->error == 0 &&
-        !xs_set_permissions(w->xs, w->t, path, perms, owner == reader ? 1 : 2))
-        w->error = errno;
+    if (owner == reader)
+        n = (int)strlen(perms);
+    if (w->error != 0)
+        return;
+    xs_pipeline_add(w->store, XS_MKDIR, w->t, path, NULL, 0);
+    xs_pipeline_add(w->store, XS_SET_PERMS, w->t, path, perms, (size_t)n + 1);
 }
 
 __attribute__((format(printf, 4, 5))) static void
@@ -285,37 +284,56 @@ static void write_all(struct writer *w, const struct guest_config *c,
         put_vif(w, &c->vifs[i], i);
 }
 
-/* One attempt; EAGAIN: somebody else changed what we touched. */
+/* One attempt. 0 or -errno; -EAGAIN: somebody else changed what we touched. */
 static int attempt(struct writer *w, const struct guest_config *c,
                    const struct hypercall_created *d)
 {
+    const char *id =
+        xs_pipeline_ask(w->store, XS_TRANSACTION_START, "", NULL, 0);
+    int err, ended;
+
+    if (id == NULL)
+        return -errno;
+    w->t = (uint32_t)strtoul(id, NULL, 10);
     w->error = 0;
-    w->t = xs_transaction_start(w->xs);
-    if (w->t == XBT_NULL)
-        return errno;
     write_all(w, c, d);
-    if (!xs_transaction_end(w->xs, w->t, w->error != 0) && w->error == 0)
-        return errno;
-    return w->error;
+    err = xs_pipeline_run(w->store);
+    if (w->error != 0)
+        err = w->error;
+    xs_pipeline_add(w->store, XS_TRANSACTION_END, w->t, err != 0 ? "F" : "T",
+                    NULL, 0);
+    ended = xs_pipeline_run(w->store);
+    return err != 0 ? err : ended;
 }
 
-int layout_create(struct xs_handle *xs, const struct guest_config *c,
+static bool introduce(struct xs_pipeline *store,
+                      const struct hypercall_created *d)
+{
+    char domid[12], rest[32];
+    int n;
+
+    snprintf(domid, sizeof(domid), "%u", d->domid);
+    n = snprintf(rest, sizeof(rest), "%u%c%u", d->store_gfn, '\0',
+                 d->store_port);
+    return xs_pipeline_ask(store, XS_INTRODUCE, domid, rest, (size_t)n + 1);
+}
+
+int layout_create(struct xs_pipeline *store, const struct guest_config *c,
                   const struct hypercall_created *d)
 {
-    struct writer w = { .xs = xs, .domid = d->domid };
-    int error = EAGAIN;
+    struct writer w = { .store = store, .domid = d->domid };
+    int err = -EAGAIN;
 
     if (random_uuid(w.uuid) != 0)
         return -EINVAL;
-    for (int i = 0; i < MAX_ATTEMPTS && error == EAGAIN; i++)
-        error = attempt(&w, c, d);
-    if (error != 0)
+    for (int i = 0; i < MAX_ATTEMPTS && err == -EAGAIN; i++)
+        err = attempt(&w, c, d);
+    if (err != 0)
         return complain("cannot write the domain's nodes into the store: %s",
-                        strerror(error));
-    if (d->store_port == 0 ||
-        xs_introduce_domain(xs, d->domid, d->store_gfn, d->store_port))
+                        strerror(-err));
+    if (d->store_port == 0 || introduce(store, d))
         return 0;
     complain("the store cannot reach the new domain: %s", strerror(errno));
-    layout_remove(xs, d->domid);
+    layout_remove(store, d->domid);
     return -EINVAL;
 }

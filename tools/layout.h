@@ -13,54 +13,58 @@
 
 #include "guest_config.h"
 
-struct xs_handle;
+struct xs_pipeline;
 struct hypercall_created;
 
 /*
  * Writes all nodes of a new domain in one transaction and introduces it.
  * 0, or -EINVAL after a complaint; nothing is left behind then.
  */
-int layout_create(struct xs_handle *xs, const struct guest_config *c,
+int layout_create(struct xs_pipeline *store, const struct guest_config *c,
                   const struct hypercall_created *d);
 
 /*
  * Removes all that layout_create() and the domain's devices wrote. What is not
  * there is fine, so that two may do it.
  */
-void layout_remove(struct xs_handle *xs, unsigned int domid);
+void layout_remove(struct xs_pipeline *store, unsigned int domid);
 
 /* The directory of a backend: "/local/domain/1/backend/vbd/2/51712". */
 void layout_backend(char *path, size_t n, const char *type, unsigned int domid,
                     unsigned int devid);
 
 /* The state node's number (enum xenbus_state) in a directory; 0: none. */
-unsigned int layout_state(struct xs_handle *xs, const char *dir);
+unsigned int layout_state(struct xs_pipeline *store, const char *dir);
+
+/* Writes a node; false: errno. */
+bool layout_write(struct xs_pipeline *store, const char *path,
+                  const char *value);
 
 /* The decimal in a node, or `missing`. */
-unsigned long layout_number(struct xs_handle *xs, const char *dir,
+unsigned long layout_number(struct xs_pipeline *store, const char *dir,
                             const char *node, unsigned long missing);
 
 /* Copies a node's text to value[n] (cut, printable); false if it is absent. */
-bool layout_read(struct xs_handle *xs, const char *dir, const char *node,
+bool layout_read(struct xs_pipeline *store, const char *dir, const char *node,
                  char *value, size_t n);
 
 /*
  * Calls fn for each backend directory of the domain, with its type and devid;
  * stops when fn returns non-zero, which is returned.
  */
-int layout_each_backend(struct xs_handle *xs, unsigned int domid,
+int layout_each_backend(struct xs_pipeline *store, unsigned int domid,
                         int (*fn)(void *arg, const char *dir, const char *type,
                                   unsigned int devid),
                         void *arg);
 
 /* Asks all backends of the domain to close: online = 0, state = Closing. */
-void layout_close_backends(struct xs_handle *xs, unsigned int domid);
+void layout_close_backends(struct xs_pipeline *store, unsigned int domid);
 
 /* Have all backends of the domain come to state Closed, or gone? */
-bool layout_backends_closed(struct xs_handle *xs, unsigned int domid);
+bool layout_backends_closed(struct xs_pipeline *store, unsigned int domid);
 
 /* The name of the console's pty; false while there is none. */
-bool layout_console(struct xs_handle *xs, unsigned int domid, char *tty,
+bool layout_console(struct xs_pipeline *store, unsigned int domid, char *tty,
                     size_t n);
 
 #endif

@@ -6,25 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xenstore.h>
-
 #include "libhypercall/host.h"
+#include "xen_compat.h"
+#include "xs_pipeline.h"
 
 #define STATE_CLOSING "5" /* XenbusStateClosing */
 #define STATE_CLOSED  6
 
-bool layout_read(struct xs_handle *xs, const char *dir, const char *node,
+bool layout_read(struct xs_pipeline *store, const char *dir, const char *node,
                  char *value, size_t n)
 {
-    char path[300], *text;
-    unsigned int len;
+    const char *text;
+    char path[300];
 
     snprintf(path, sizeof(path), "%s/%s", dir, node);
-    text = xs_read(xs, XBT_NULL, path, &len);
+    text = xs_pipeline_ask(store, XS_READ, path, NULL, 0);
     if (text == NULL)
         return false;
     snprintf(value, n, "%s", text);
-    free(text);
     for (char *p = value; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || *p == 127)
             *p = '?';
@@ -32,13 +31,19 @@ bool layout_read(struct xs_handle *xs, const char *dir, const char *node,
     return true;
 }
 
-unsigned long layout_number(struct xs_handle *xs, const char *dir,
+bool layout_write(struct xs_pipeline *store, const char *path,
+                  const char *value)
+{
+    return xs_pipeline_ask(store, XS_WRITE, path, value, strlen(value));
+}
+
+unsigned long layout_number(struct xs_pipeline *store, const char *dir,
                             const char *node, unsigned long missing)
 {
     char value[32], *end;
     unsigned long n;
 
-    if (!layout_read(xs, dir, node, value, sizeof(value)))
+    if (!layout_read(store, dir, node, value, sizeof(value)))
         return missing;
     errno = 0;
     n = strtoul(value, &end, 10);
@@ -47,9 +52,9 @@ unsigned long layout_number(struct xs_handle *xs, const char *dir,
     return n;
 }
 
-unsigned int layout_state(struct xs_handle *xs, const char *dir)
+unsigned int layout_state(struct xs_pipeline *store, const char *dir)
 {
-    unsigned long n = layout_number(xs, dir, "state", 0);
+    unsigned long n = layout_number(store, dir, "state", 0);
 
     return n <= 8 ? (unsigned int)n : 0;
 }
@@ -57,33 +62,39 @@ unsigned int layout_state(struct xs_handle *xs, const char *dir)
 /* ---- each backend ---- */
 
 static int
-each_of_type(struct xs_handle *xs, unsigned int domid, const char *type,
+each_of_type(struct xs_pipeline *store, unsigned int domid, const char *type,
              int (*fn)(void *, const char *, const char *, unsigned int),
              void *arg)
 {
-    char path[128], dir[160], **names;
-    unsigned int n;
+    char path[128], dir[160], *copy;
+    const char *names;
+    size_t len, at = 0;
     int ret = 0;
 
     snprintf(path, sizeof(path), "/local/domain/%u/backend/%s/%u",
              RINGSIDE_DRIVER_DOMID, type, domid);
-    names = xs_directory(xs, XBT_NULL, path, &n);
-    if (names == NULL)
+    xs_pipeline_add(store, XS_DIRECTORY, 0, path, NULL, 0);
+    xs_pipeline_run(store);
+    names = xs_pipeline_answer(store, 0, &len);
+    copy = names != NULL && len > 0 ? malloc(len + 1) : NULL;
+    if (copy == NULL)
         return 0;
-    for (unsigned int i = 0; i < n && ret == 0; i++) {
-        unsigned int devid = (unsigned int)strtoul(names[i], NULL, 10);
+    memcpy(copy, names, len + 1); /* fn asks, too */
+    while (at < len && ret == 0) {
+        unsigned int devid = (unsigned int)strtoul(copy + at, NULL, 10);
 
         layout_backend(dir, sizeof(dir), type, domid, devid);
         ret = fn(arg, dir, type, devid);
+        at += strlen(copy + at) + 1;
     }
-    free(names);
+    free(copy);
     return ret;
 }
 
 static const char *const device_types[] = { "console", "vbd", "vif" };
 #define NR_TYPES (sizeof(device_types) / sizeof(device_types[0]))
 
-int layout_each_backend(struct xs_handle *xs, unsigned int domid,
+int layout_each_backend(struct xs_pipeline *store, unsigned int domid,
                         int (*fn)(void *arg, const char *dir, const char *type,
                                   unsigned int devid),
                         void *arg)
@@ -91,30 +102,30 @@ int layout_each_backend(struct xs_handle *xs, unsigned int domid,
     int ret = 0;
 
     for (size_t i = 0; i < NR_TYPES && ret == 0; i++)
-        ret = each_of_type(xs, domid, device_types[i], fn, arg);
+        ret = each_of_type(store, domid, device_types[i], fn, arg);
     return ret;
 }
 
 static int close_one(void *arg, const char *dir, const char *type,
                      unsigned int devid)
 {
-    struct xs_handle *xs = arg;
+    struct xs_pipeline *store = arg;
     char path[200];
 
     (void)type;
     (void)devid;
-    if (layout_state(xs, dir) == STATE_CLOSED)
+    if (layout_state(store, dir) == STATE_CLOSED)
         return 0;
     snprintf(path, sizeof(path), "%s/online", dir);
-    xs_write(xs, XBT_NULL, path, "0", 1);
+    layout_write(store, path, "0");
     snprintf(path, sizeof(path), "%s/state", dir);
-    xs_write(xs, XBT_NULL, path, STATE_CLOSING, 1);
+    layout_write(store, path, STATE_CLOSING);
     return 0;
 }
 
-void layout_close_backends(struct xs_handle *xs, unsigned int domid)
+void layout_close_backends(struct xs_pipeline *store, unsigned int domid)
 {
-    layout_each_backend(xs, domid, close_one, xs);
+    layout_each_backend(store, domid, close_one, store);
 }
 
 static int is_open(void *arg, const char *dir, const char *type,
@@ -127,35 +138,37 @@ static int is_open(void *arg, const char *dir, const char *type,
     return state != STATE_CLOSED && state != 0;
 }
 
-bool layout_backends_closed(struct xs_handle *xs, unsigned int domid)
+bool layout_backends_closed(struct xs_pipeline *store, unsigned int domid)
 {
-    return layout_each_backend(xs, domid, is_open, xs) == 0;
+    return layout_each_backend(store, domid, is_open, store) == 0;
 }
 
 /* ---- removal and the console ---- */
 
-void layout_remove(struct xs_handle *xs, unsigned int domid)
+void layout_remove(struct xs_pipeline *store, unsigned int domid)
 {
     char path[128], home[64], vm[80];
 
     snprintf(home, sizeof(home), "/local/domain/%u", domid);
+    if (layout_read(store, home, "vm", vm, sizeof(vm)) &&
+        strncmp(vm, "/vm/", 4) == 0 && strlen(vm) > 4)
+        xs_pipeline_add(store, XS_RM, 0, vm, NULL, 0);
     for (size_t i = 0; i < NR_TYPES; i++) {
         snprintf(path, sizeof(path), "/local/domain/%u/backend/%s/%u",
                  RINGSIDE_DRIVER_DOMID, device_types[i], domid);
-        xs_rm(xs, XBT_NULL, path);
+        xs_pipeline_add(store, XS_RM, 0, path, NULL, 0);
     }
-    if (layout_read(xs, home, "vm", vm, sizeof(vm)) &&
-        strncmp(vm, "/vm/", 4) == 0 && strlen(vm) > 4)
-        xs_rm(xs, XBT_NULL, vm);
-    xs_rm(xs, XBT_NULL, home);
-    xs_release_domain(xs, domid);
+    xs_pipeline_add(store, XS_RM, 0, home, NULL, 0);
+    snprintf(path, sizeof(path), "%u", domid);
+    xs_pipeline_add(store, XS_RELEASE, 0, path, NULL, 0);
+    xs_pipeline_run(store);
 }
 
-bool layout_console(struct xs_handle *xs, unsigned int domid, char *tty,
+bool layout_console(struct xs_pipeline *store, unsigned int domid, char *tty,
                     size_t n)
 {
     char dir[64];
 
     snprintf(dir, sizeof(dir), "/local/domain/%u/console", domid);
-    return layout_read(xs, dir, "tty", tty, n) && tty[0] != '\0';
+    return layout_read(store, dir, "tty", tty, n) && tty[0] != '\0';
 }

@@ -61,7 +61,7 @@ static int do_shutdown(struct host *h, const struct hypercall_info *info)
 {
     if (info->state == HYPERCALL_DOMAIN_SHUTDOWN)
         return complain("%s has shut down already", info->name);
-    return guest_ask_shutdown(h->xs, info->domid, "poweroff");
+    return guest_ask_shutdown(h->store, info->domid, "poweroff");
 }
 
 /* One domain, one deed. */

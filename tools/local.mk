@@ -11,7 +11,8 @@ noinst_LIBRARIES += %D%/libtools.a
 	%D%/options.h %D%/options.c %D%/say.h %D%/say.c \
 	%D%/counters.h %D%/counters.c %D%/io_stats.h %D%/io_stats.c \
 	%D%/top.h %D%/top_rate.c %D%/top_table.c \
-	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c
+	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c \
+	$(xs_pipeline)
 
 bin_PROGRAMS += ringside
 ringside_CPPFLAGS = $(tools_CPPFLAGS)

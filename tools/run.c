@@ -80,7 +80,7 @@ static void interrupt(struct session *s, int sig)
     note_about(s->guest.config->name,
                "is asked to shut down; once more destroys it");
     s->deadline = now_ms() + GRACE_MS;
-    guest_ask_shutdown(s->host->xs, s->guest.d.domid, "poweroff");
+    guest_ask_shutdown(s->host->store, s->guest.d.domid, "poweroff");
 }
 
 static void read_signals(struct session *s)
@@ -99,7 +99,7 @@ static void find_console(struct session *s)
     char tty[64];
 
     if (s->relay.tty < 0 &&
-        layout_console(s->host->xs, s->guest.d.domid, tty, sizeof(tty)) &&
+        layout_console(s->host->store, s->guest.d.domid, tty, sizeof(tty)) &&
         access(tty, R_OK | W_OK) == 0)
         relay_open(&s->relay, tty);
 }

@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xenstore.h>
-
 #include "cpus.h"
 #include "guest.h"
+#include "layout.h"
 #include "options.h"
 #include "say.h"
 #include "verbs.h"
@@ -80,7 +79,7 @@ static int make_available(struct host *h, unsigned int domid, unsigned int vcpu,
 
     snprintf(path, sizeof(path), "/local/domain/%u/cpu/%u/availability", domid,
              vcpu);
-    if (xs_write(h->xs, XBT_NULL, path, value, (unsigned int)strlen(value)))
+    if (layout_write(h->store, path, value))
         return 0;
     return complain("cannot write %s: %s", path, strerror(errno));
 }

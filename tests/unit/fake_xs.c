@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xenstore.h>
+#include "xen_compat.h"
+#include "xs_pipeline.h"
 
 #define MAX_NODES 512
 
@@ -15,22 +16,25 @@ struct node {
     char perms[40];
 };
 
-struct xs_handle {
+struct xs_pipeline {
     struct node nodes[MAX_NODES], saved[MAX_NODES];
     unsigned int n, saved_n;
     int writes;
+    int error; /* the first since the last run */
+    char answer[4097];
+    size_t answer_len;
 };
 
 int fake_xs_conflicts, fake_xs_failing_write;
 unsigned int fake_xs_introduced;
 bool fake_xs_refuse_introduction;
 
-struct xs_handle *fake_xs_new(void)
+struct xs_pipeline *fake_xs_new(void)
 {
     fake_xs_conflicts = fake_xs_failing_write = 0;
     fake_xs_introduced = 0;
     fake_xs_refuse_introduction = false;
-    return calloc(1, sizeof(struct xs_handle));
+    return calloc(1, sizeof(struct xs_pipeline));
 }
 
 static void free_nodes(struct node *nodes, unsigned int n)
@@ -41,13 +45,13 @@ static void free_nodes(struct node *nodes, unsigned int n)
     }
 }
 
-void fake_xs_free(struct xs_handle *xs)
+void fake_xs_free(struct xs_pipeline *xs)
 {
     free_nodes(xs->nodes, xs->n);
     free(xs);
 }
 
-static struct node *find(struct xs_handle *xs, const char *path)
+static struct node *find(struct xs_pipeline *xs, const char *path)
 {
     for (unsigned int i = 0; i < xs->n; i++) {
         if (strcmp(xs->nodes[i].path, path) == 0)
@@ -57,7 +61,7 @@ static struct node *find(struct xs_handle *xs, const char *path)
 }
 
 /* The node, made with its parents if it is not there. */
-static struct node *touch(struct xs_handle *xs, const char *path)
+static struct node *touch(struct xs_pipeline *xs, const char *path)
 {
     struct node *node = find(xs, path);
     const char *perms = "n0";
@@ -76,166 +80,208 @@ static struct node *touch(struct xs_handle *xs, const char *path)
     return node;
 }
 
-const char *fake_xs_value(struct xs_handle *xs, const char *path)
+const char *fake_xs_value(struct xs_pipeline *xs, const char *path)
 {
     struct node *node = find(xs, path);
 
     return node != NULL ? node->value : NULL;
 }
 
-const char *fake_xs_perms(struct xs_handle *xs, const char *path)
+const char *fake_xs_perms(struct xs_pipeline *xs, const char *path)
 {
     struct node *node = find(xs, path);
 
     return node != NULL ? node->perms : NULL;
 }
 
-unsigned int fake_xs_count(struct xs_handle *xs)
+unsigned int fake_xs_count(struct xs_pipeline *xs)
 {
     return xs->n;
 }
 
-/* ---- <xenstore.h> ---- */
-
-bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
-              const void *data, unsigned int len)
+void fake_xs_write(struct xs_pipeline *xs, const char *path, const char *value)
 {
-    struct node *node;
+    struct node *node = touch(xs, path);
 
-    (void)t;
-    if (++h->writes == fake_xs_failing_write) {
-        errno = ENOSPC;
-        return false;
-    }
-    node = touch(h, path);
     free(node->value);
-    node->value = strndup(data, len);
-    return true;
+    node->value = strdup(value);
 }
 
-bool xs_mkdir(struct xs_handle *h, xs_transaction_t t, const char *path)
+/* ---- requests ---- */
+
+static int serve_write(struct xs_pipeline *p, const char *path,
+                       const char *value, size_t len)
 {
-    (void)t;
-    return touch(h, path) != NULL;
+    char copy[4097];
+
+    if (++p->writes == fake_xs_failing_write)
+        return -ENOSPC;
+    memcpy(copy, value, len);
+    copy[len] = '\0';
+    fake_xs_write(p, path, copy);
+    return 0;
 }
 
-bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t,
-                        const char *path, struct xs_permissions *perms,
-                        unsigned int num_perms)
+static int serve_perms(struct xs_pipeline *p, const char *path,
+                       const char *perms, size_t len)
 {
-    struct node *node = find(h, path);
-    size_t at = 0;
+    struct node *node = find(p, path);
 
-    (void)t;
-    for (unsigned int i = 0; i < num_perms; i++)
-        at += (size_t)snprintf(node->perms + at, sizeof(node->perms) - at,
-                               "%s%c%u", i > 0 ? " " : "",
-                               perms[i].perms == XS_PERM_READ ? 'r' : 'n',
-                               perms[i].id);
-    return true;
+    if (node == NULL)
+        return -ENOENT;
+    memcpy(node->perms, perms, len);
+    for (size_t i = 0; i + 1 < len; i++)
+        if (node->perms[i] == '\0')
+            node->perms[i] = ' ';
+    return 0;
 }
 
-xs_transaction_t xs_transaction_start(struct xs_handle *h)
+static void start_transaction(struct xs_pipeline *p)
 {
-    for (unsigned int i = 0; i < h->n; i++) {
-        h->saved[i] = h->nodes[i];
-        h->saved[i].path = strdup(h->nodes[i].path);
-        h->saved[i].value = strdup(h->nodes[i].value);
+    for (unsigned int i = 0; i < p->n; i++) {
+        p->saved[i] = p->nodes[i];
+        p->saved[i].path = strdup(p->nodes[i].path);
+        p->saved[i].value = strdup(p->nodes[i].value);
     }
-    h->saved_n = h->n;
-    return 1;
+    p->saved_n = p->n;
+    strcpy(p->answer, "1");
 }
 
-bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
+static int end_transaction(struct xs_pipeline *p, bool commit)
 {
-    bool conflict = !abort && fake_xs_conflicts > 0;
+    bool conflict = commit && fake_xs_conflicts > 0;
 
-    (void)t;
-    if (!abort && !conflict) {
-        free_nodes(h->saved, h->saved_n);
-        return true;
+    if (commit && !conflict) {
+        free_nodes(p->saved, p->saved_n);
+        return 0;
     }
-    free_nodes(h->nodes, h->n);
-    memcpy(h->nodes, h->saved, sizeof(h->nodes));
-    h->n = h->saved_n;
-    if (conflict) {
-        fake_xs_conflicts--;
-        errno = EAGAIN;
-    }
-    return !conflict;
+    free_nodes(p->nodes, p->n);
+    memcpy(p->nodes, p->saved, sizeof(p->nodes));
+    p->n = p->saved_n;
+    fake_xs_conflicts -= conflict;
+    return conflict ? -EAGAIN : 0;
 }
 
-bool xs_introduce_domain(struct xs_handle *h, unsigned int domid,
-                         unsigned long mfn, unsigned int eventchn)
-{
-    (void)h;
-    (void)mfn;
-    (void)eventchn;
-    if (fake_xs_refuse_introduction) {
-        errno = EINVAL;
-        return false;
-    }
-    fake_xs_introduced = domid;
-    return true;
-}
-
-bool xs_release_domain(struct xs_handle *h, unsigned int domid)
-{
-    (void)h;
-    if (domid == fake_xs_introduced)
-        fake_xs_introduced = 0;
-    return true;
-}
-
-bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
+static void serve_rm(struct xs_pipeline *p, const char *path)
 {
     size_t len = strlen(path);
     unsigned int kept = 0;
 
-    (void)t;
-    for (unsigned int i = 0; i < h->n; i++) {
-        const char *p = h->nodes[i].path;
+    for (unsigned int i = 0; i < p->n; i++) {
+        const char *at = p->nodes[i].path;
 
-        if (strncmp(p, path, len) == 0 && (p[len] == '\0' || p[len] == '/'))
-            free_nodes(&h->nodes[i], 1);
+        if (strncmp(at, path, len) == 0 && (at[len] == '\0' || at[len] == '/'))
+            free_nodes(&p->nodes[i], 1);
         else
-            h->nodes[kept++] = h->nodes[i];
+            p->nodes[kept++] = p->nodes[i];
     }
-    h->n = kept;
-    return true;
+    p->n = kept;
 }
 
-void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
-              unsigned int *len)
+static int serve_read(struct xs_pipeline *p, const char *path)
 {
-    struct node *node = find(h, path);
+    struct node *node = find(p, path);
 
-    (void)t;
-    if (node == NULL) {
-        errno = ENOENT;
-        return NULL;
-    }
-    *len = (unsigned int)strlen(node->value);
-    return strdup(node->value);
+    if (node == NULL)
+        return -ENOENT;
+    p->answer_len = strlen(strcpy(p->answer, node->value));
+    return 0;
 }
 
-char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
-                    unsigned int *num)
+static void serve_directory(struct xs_pipeline *p, const char *path)
 {
     size_t len = strlen(path);
-    char **names = malloc(MAX_NODES * (sizeof(*names) + 64)), *at;
+    char *at = p->answer;
 
-    (void)t;
-    at = (char *)(names + MAX_NODES);
-    *num = 0;
-    for (unsigned int i = 0; i < h->n; i++) {
-        const char *p = h->nodes[i].path;
+    for (unsigned int i = 0; i < p->n; i++) {
+        const char *name = p->nodes[i].path;
 
-        if (strncmp(p, path, len) != 0 || p[len] != '/' ||
-            strchr(p + len + 1, '/') != NULL)
-            continue;
-        names[(*num)++] = at;
-        at = stpcpy(at, p + len + 1) + 1;
+        if (strncmp(name, path, len) == 0 && name[len] == '/' &&
+            strchr(name + len + 1, '/') == NULL)
+            at = stpcpy(at, name + len + 1) + 1;
     }
-    return names;
+    p->answer_len = (size_t)(at - p->answer);
+}
+
+static int introduce(const char *domid)
+{
+    if (fake_xs_refuse_introduction)
+        return -EINVAL;
+    fake_xs_introduced = (unsigned int)atoi(domid);
+    return 0;
+}
+
+static int serve(struct xs_pipeline *p, uint32_t type, const char *path,
+                 const void *data, size_t len)
+{
+    switch (type) {
+    case XS_WRITE:
+        return serve_write(p, path, data, len);
+    case XS_MKDIR:
+        touch(p, path);
+        return 0;
+    case XS_SET_PERMS:
+        return serve_perms(p, path, data, len);
+    case XS_TRANSACTION_START:
+        start_transaction(p);
+        return 0;
+    case XS_TRANSACTION_END:
+        return end_transaction(p, path[0] == 'T');
+    case XS_RM:
+        serve_rm(p, path);
+        return 0;
+    case XS_READ:
+        return serve_read(p, path);
+    case XS_DIRECTORY:
+        serve_directory(p, path);
+        return 0;
+    case XS_INTRODUCE:
+        return introduce(path);
+    case XS_RELEASE:
+        if ((unsigned int)atoi(path) == fake_xs_introduced)
+            fake_xs_introduced = 0;
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* ---- xs_pipeline.h ---- */
+
+void xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
+                     const char *path, const void *data, size_t len)
+{
+    int err;
+
+    (void)tx;
+    p->answer[0] = '\0';
+    p->answer_len = 0;
+    err = serve(p, type, path, data, len);
+    if (p->error == 0)
+        p->error = err;
+}
+
+int xs_pipeline_run(struct xs_pipeline *p)
+{
+    int err = p->error;
+
+    p->error = 0;
+    errno = -err;
+    return err;
+}
+
+/* Only the last one's is kept. */
+const char *xs_pipeline_answer(struct xs_pipeline *p, unsigned int i,
+                               size_t *len)
+{
+    (void)i;
+    *len = p->answer_len;
+    return errno == 0 ? p->answer : NULL;
+}
+
+const char *xs_pipeline_ask(struct xs_pipeline *p, uint32_t type,
+                            const char *path, const void *data, size_t len)
+{
+    xs_pipeline_add(p, type, 0, path, data, len);
+    return xs_pipeline_run(p) == 0 ? p->answer : NULL;
 }

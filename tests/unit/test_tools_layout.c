@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <xenstore.h>
 
 #include "fake_xs.h"
 #include "libhypercall/host.h"
@@ -44,7 +43,7 @@ static void make_config(struct guest_config *c)
                      0);
 }
 
-static void is(struct xs_handle *xs, const char *path, const char *value)
+static void is(struct xs_pipeline *xs, const char *path, const char *value)
 {
     const char *found = fake_xs_value(xs, path);
 
@@ -53,7 +52,7 @@ static void is(struct xs_handle *xs, const char *path, const char *value)
                  value);
 }
 
-static void allows(struct xs_handle *xs, const char *path, const char *perms)
+static void allows(struct xs_pipeline *xs, const char *path, const char *perms)
 {
     const char *found = fake_xs_perms(xs, path);
 
@@ -62,7 +61,7 @@ static void allows(struct xs_handle *xs, const char *path, const char *perms)
                  perms);
 }
 
-static void domain_nodes(struct xs_handle *xs)
+static void domain_nodes(struct xs_pipeline *xs)
 {
     char vm[80];
 
@@ -84,7 +83,7 @@ static void domain_nodes(struct xs_handle *xs)
     is(xs, BACKEND "console/7/0/frontend", HOME "console");
 }
 
-static void disk_nodes(struct xs_handle *xs)
+static void disk_nodes(struct xs_pipeline *xs)
 {
     is(xs, HOME "device/vbd/51712/backend", BACKEND "vbd/7/51712");
     is(xs, HOME "device/vbd/51712/backend-id", "1");
@@ -101,7 +100,7 @@ static void disk_nodes(struct xs_handle *xs)
     allows(xs, BACKEND "vbd/7/51712/state", "n1 r7");
 }
 
-static void vif_nodes(struct xs_handle *xs)
+static void vif_nodes(struct xs_pipeline *xs)
 {
     is(xs, HOME "device/vif/0/mac", "00:16:3e:01:02:03");
     is(xs, BACKEND "vif/7/0/type", "nat");
@@ -117,7 +116,7 @@ static void vif_nodes(struct xs_handle *xs)
 
 static void all_nodes(void **state)
 {
-    struct xs_handle *xs = fake_xs_new();
+    struct xs_pipeline *xs = fake_xs_new();
     struct guest_config c;
 
     (void)state;
@@ -132,7 +131,7 @@ static void all_nodes(void **state)
 }
 
 /* Only the directories that all domains share may stay. */
-static void is_clean(struct xs_handle *xs)
+static void is_clean(struct xs_pipeline *xs)
 {
     assert_null(fake_xs_value(xs, "/local/domain/7"));
     assert_null(fake_xs_value(xs, BACKEND "vbd/7"));
@@ -145,7 +144,7 @@ static void is_clean(struct xs_handle *xs)
 
 static void removal(void **state)
 {
-    struct xs_handle *xs = fake_xs_new();
+    struct xs_pipeline *xs = fake_xs_new();
     struct guest_config c;
 
     (void)state;
@@ -160,7 +159,7 @@ static void removal(void **state)
 
 static void conflicts_are_retried(void **state)
 {
-    struct xs_handle *xs = fake_xs_new();
+    struct xs_pipeline *xs = fake_xs_new();
     struct guest_config c;
 
     (void)state;
@@ -183,7 +182,7 @@ static void failures_undo(void **state)
     (void)state;
     make_config(&c);
     for (int i = 1; i < 60; i += 7) {
-        struct xs_handle *xs = fake_xs_new();
+        struct xs_pipeline *xs = fake_xs_new();
 
         fake_xs_failing_write = i;
         assert_int_not_equal(layout_create(xs, &c, &created), 0);
@@ -196,7 +195,7 @@ static void failures_undo(void **state)
 
 static void refused_introduction(void **state)
 {
-    struct xs_handle *xs = fake_xs_new();
+    struct xs_pipeline *xs = fake_xs_new();
     struct guest_config c;
 
     (void)state;
@@ -211,23 +210,23 @@ static void refused_introduction(void **state)
 
 static void closing(void **state)
 {
-    struct xs_handle *xs = fake_xs_new();
+    struct xs_pipeline *xs = fake_xs_new();
     struct guest_config c;
 
     (void)state;
     make_config(&c);
     assert_int_equal(layout_create(xs, &c, &created), 0);
-    xs_write(xs, 0, BACKEND "vif/7/0/state", "6", 1);
+    fake_xs_write(xs, BACKEND "vif/7/0/state", "6");
     assert_false(layout_backends_closed(xs, 7));
     layout_close_backends(xs, 7);
     is(xs, BACKEND "vbd/7/51712/state", "5");
     is(xs, BACKEND "vbd/7/51712/online", "0");
     is(xs, BACKEND "vif/7/0/state", "6");
     assert_false(layout_backends_closed(xs, 7));
-    xs_write(xs, 0, BACKEND "vbd/7/51712/state", "6", 1);
-    xs_write(xs, 0, BACKEND "vbd/7/51728/state", "6", 1);
-    xs_write(xs, 0, BACKEND "vif/7/1/state", "6", 1);
-    xs_write(xs, 0, BACKEND "console/7/0/state", "6", 1);
+    fake_xs_write(xs, BACKEND "vbd/7/51712/state", "6");
+    fake_xs_write(xs, BACKEND "vbd/7/51728/state", "6");
+    fake_xs_write(xs, BACKEND "vif/7/1/state", "6");
+    fake_xs_write(xs, BACKEND "console/7/0/state", "6");
     assert_true(layout_backends_closed(xs, 7));
     config_free(&c);
     fake_xs_free(xs);
@@ -236,17 +235,17 @@ static void closing(void **state)
 /* A backend has no privilege: what it wrote is not trusted. */
 static void strange_values(void **state)
 {
-    struct xs_handle *xs = fake_xs_new();
+    struct xs_pipeline *xs = fake_xs_new();
     char text[16];
 
     (void)state;
-    xs_write(xs, 0, "/x/state", "99", 2);
+    fake_xs_write(xs, "/x/state", "99");
     assert_int_equal(layout_state(xs, "/x"), 0);
-    xs_write(xs, 0, "/x/state", "-1", 2);
+    fake_xs_write(xs, "/x/state", "-1");
     assert_int_equal(layout_state(xs, "/x"), 0);
-    xs_write(xs, 0, "/x/state", "4 ", 2);
+    fake_xs_write(xs, "/x/state", "4 ");
     assert_int_equal(layout_state(xs, "/x"), 0);
-    xs_write(xs, 0, "/x/t", "a\033[2Jb, and very long", 21);
+    fake_xs_write(xs, "/x/t", "a\033[2Jb, and very long");
     assert_true(layout_read(xs, "/x", "t", text, sizeof(text)));
     assert_string_equal(text, "a?[2Jb, and ver");
     assert_false(layout_read(xs, "/x", "u", text, sizeof(text)));
