@@ -64,7 +64,7 @@ static unsigned int vdisk_info(struct xenbus_device *dev,
 
 /* Everything that a frontend wants to know is there before InitWait; what is
  * not there has the default of <xen/io/blkif.h>. */
-static int publish(struct xenbus_device *dev, const struct disk *disk)
+static void publish(struct xenbus_device *dev, const struct disk *disk)
 {
     const struct {
         const char *node;
@@ -82,16 +82,13 @@ static int publish(struct xenbus_device *dev, const struct disk *disk)
         { "feature-max-indirect-segments", MAX_INDIRECT },
         { "max-ring-page-order", BLKBACK_MAX_RING_ORDER },
     };
-    int err = 0;
 
-    for (unsigned int i = 0; !err && i < sizeof(nodes) / sizeof(nodes[0]);
-         i++) {
+    for (unsigned int i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
         if (!strncmp(nodes[i].node, "discard", 7) && !disk->can_discard)
             continue;
-        err = store_write(dev->driver->store, dev->path, nodes[i].node, "%llu",
-                          nodes[i].value);
+        store_write_soon(dev->driver->store, dev->path, nodes[i].node, "%llu",
+                         nodes[i].value);
     }
-    return err;
 }
 
 static int blkback_create(struct xenbus_device *dev)
@@ -110,12 +107,7 @@ static int blkback_create(struct xenbus_device *dev)
     store_read_u64(dev->driver->store, dev->path, "discard-enable", 1,
                    &discard);
     b->disk->can_discard &= discard != 0;
-    err = publish(dev, b->disk);
-    if (err) {
-        b->disk->ops->close(b->disk);
-        free(b);
-        return err;
-    }
+    publish(dev, b->disk);
     dev->priv = b;
     dev_log(dev, "%llu sectors%s", (unsigned long long)b->disk->sectors,
             b->disk->read_only ? ", read-only" : "");
@@ -224,8 +216,25 @@ static void blkback_tell(struct xenbus_device *dev, struct evbuffer *out)
                         s->flushes, s->discards, s->errors);
 }
 
+static const char *const own_nodes[] = {
+    XENBUS_OWN_NODES, "params",    "mode",           "type",
+    "device-type",    "removable", "discard-enable", NULL,
+};
+
+static const char *const frontend_nodes[] = {
+    "protocol",
+    "multi-queue-num-queues",
+    "event-channel",
+    "feature-persistent",
+    "ring-page-order",
+    "ring-ref",
+    NULL,
+};
+
 const struct backend_ops blkback_ops = {
     .type = "vbd",
+    .own_nodes = own_nodes,
+    .frontend_nodes = frontend_nodes,
     .create = blkback_create,
     .connect = blkback_connect,
     .disconnect = blkback_disconnect,

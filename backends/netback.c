@@ -182,7 +182,7 @@ static int vif_open_link(struct vif *vif)
 
 /* What the frontend may use; <xen/io/netif.h> tells what each means, and that
  * what is not there cannot be used. */
-static int vif_publish(struct vif *vif)
+static void vif_publish(struct vif *vif)
 {
     static const char *const features[] = {
         "feature-rx-copy",
@@ -192,13 +192,10 @@ static int vif_publish(struct vif *vif)
     };
     struct xenbus_device *dev = vif->dev;
     struct store *store = dev->driver->store;
-    int err = 0;
 
-    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]) && !err; i++)
-        err = store_write(store, dev->path, features[i], "1");
-    if (!err)
-        err = store_write(store, dev->path, "mtu", "%u", vif->mtu);
-    return err;
+    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+        store_write_soon(store, dev->path, features[i], "1");
+    store_write_soon(store, dev->path, "mtu", "%u", vif->mtu);
 }
 
 static void vif_destroy(struct xenbus_device *dev)
@@ -224,10 +221,10 @@ static int vif_create(struct xenbus_device *dev)
     ring_poll_init(dev->driver->poll, &vif->poll);
     dev->priv = vif;
     err = vif_open_link(vif);
-    if (!err)
-        err = vif_publish(vif);
     if (err)
         vif_destroy(dev);
+    else
+        vif_publish(vif);
     return err;
 }
 
@@ -379,8 +376,21 @@ static void vif_tell(struct xenbus_device *dev, struct evbuffer *out)
                         s->rx_bytes, s->rx_dropped);
 }
 
+static const char *const own_nodes[] = {
+    XENBUS_OWN_NODES, "type", "mtu", "host-loopback", "forward", NULL,
+};
+
+static const char *const frontend_nodes[] = {
+    "request-rx-copy",    "multi-queue-num-queues",
+    "tx-ring-ref",        "rx-ring-ref",
+    "event-channel",      "feature-sg",
+    "feature-persistent", NULL,
+};
+
 const struct backend_ops netback_ops = {
     .type = "vif",
+    .own_nodes = own_nodes,
+    .frontend_nodes = frontend_nodes,
     .create = vif_create,
     .connect = vif_connect,
     .disconnect = vif_disconnect,

@@ -1,12 +1,13 @@
 /*
- * The store through Debian's libxenstore.
+ * The store: two connections to it.
  *
- * Two connections: one for watches, whose events libxenstore's own thread
- * reads and announces on a pipe, and one for requests, which therefore needs no
- * thread and answers without a switch between two. The daemon handles its
- * connections in order, so a request made after an event sees what caused it.
+ * One is libxenstore's, for watches, whose events its own thread reads and
+ * announces on a pipe. The other is for requests, which need not wait for each
+ * other there (xs_pipeline.h). The daemon handles its connections in order, so
+ * a request made after an event sees what caused it.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,22 @@
 #include "buckets.h"
 #include "store.h"
 #include "xen_compat.h"
+#include "xs_pipeline.h"
+
+#define FETCHED_MAX 16
+
+/* A node that was read ahead; value NULL: error says why. */
+struct fetched {
+    char *path, *value;
+    int error;
+};
 
 struct store {
-    struct xs_handle *requests, *watches;
+    struct xs_pipeline *requests;
+    struct xs_handle *watches;
+    struct fetched fetched[FETCHED_MAX];
+    unsigned int nr_fetched;
+    int write_error; /* of writes that nobody waited for */
     struct event *readable;
     struct buckets watched; /* by token */
     unsigned long next_token;
@@ -54,6 +68,15 @@ static struct store_watch *watch_find(struct store *s, const char *token)
     return NULL;
 }
 
+static void forget_fetched(struct store *s)
+{
+    for (unsigned int i = 0; i < s->nr_fetched; i++) {
+        free(s->fetched[i].path);
+        free(s->fetched[i].value);
+    }
+    s->nr_fetched = 0;
+}
+
 static void store_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct store *s = arg;
@@ -64,6 +87,7 @@ static void store_readable(evutil_socket_t fd, short what, void *arg)
     while ((event = xs_check_watch(s->watches)) != NULL) {
         struct store_watch *w = watch_find(s, event[XS_WATCH_TOKEN]);
 
+        forget_fetched(s);
         if (w)
             w->fn(w->arg, event[XS_WATCH_PATH]);
         free(event);
@@ -85,12 +109,15 @@ int store_open(struct event_base *base, void (*lost)(void *arg), void *arg,
     buckets_init(&s->watched);
     s->lost = lost;
     s->lost_arg = arg;
+    err = xs_pipeline_open(&s->requests);
+    if (err)
+        goto fail;
     errno = EIO;
-    s->requests = xs_open(0);
-    s->watches = s->requests ? xs_open(0) : NULL;
+    s->watches = xs_open(0);
+    err = -errno;
     if (!s->watches)
         goto fail;
-    errno = ENOMEM;
+    err = -ENOMEM;
     s->readable = event_new(base, xs_fileno(s->watches), EV_READ | EV_PERSIST,
                             store_readable, s);
     if (!s->readable || event_add(s->readable, NULL))
@@ -98,7 +125,6 @@ int store_open(struct event_base *base, void (*lost)(void *arg), void *arg,
     *out = s;
     return 0;
 fail:
-    err = errno ? -errno : -EIO;
     store_close(s);
     return err;
 }
@@ -114,74 +140,169 @@ void store_close(struct store *s)
             store_unwatch(s, container_of(pos, struct store_watch, link));
     if (s->readable)
         event_free(s->readable);
-    xs_close(s->watches);
-    xs_close(s->requests);
+    if (s->watches)
+        xs_close(s->watches);
+    xs_pipeline_close(s->requests);
+    forget_fetched(s);
     free(s);
 }
 
-/* dir/node in buf; -ENAMETOOLONG. node may be NULL: the directory itself. */
+/* dir/node in buf; -ENAMETOOLONG. */
 static int join(char *buf, size_t n, const char *dir, const char *node)
 {
-    int len = snprintf(buf, n, node ? "%s/%s" : "%s", dir, node);
+    int len = snprintf(buf, n, "%s/%s", dir, node);
 
     return len < 0 || (size_t)len >= n ? -ENAMETOOLONG : 0;
 }
 
+/* ---- reading ---- */
+
+/* Sends the writes that wait, so that no answer is mixed up with theirs. */
+static void settle(struct store *s)
+{
+    int err = xs_pipeline_run(s->requests);
+
+    if (!s->write_error)
+        s->write_error = err;
+}
+
+/* Takes what was read ahead; false: nothing was. */
+static bool take_fetched(struct store *s, const char *path, char **value)
+{
+    for (unsigned int i = 0; i < s->nr_fetched; i++) {
+        struct fetched *f = &s->fetched[i];
+
+        if (strcmp(f->path, path))
+            continue;
+        *value = f->value;
+        errno = f->error;
+        free(f->path);
+        *f = s->fetched[--s->nr_fetched];
+        return true;
+    }
+    return false;
+}
+
 char *store_read(struct store *s, const char *dir, const char *node)
 {
-    char path[XENSTORE_ABS_PATH_MAX + 1];
-    unsigned int len;
+    char path[XENSTORE_ABS_PATH_MAX + 1], *value;
+    const char *answer;
 
     if (join(path, sizeof(path), dir, node)) {
         errno = ENAMETOOLONG;
         return NULL;
     }
-    return xs_read(s->requests, XBT_NULL, path, &len);
+    if (take_fetched(s, path, &value))
+        return value;
+    settle(s);
+    answer = xs_pipeline_ask(s->requests, XS_READ, path, NULL, 0);
+    return answer ? strdup(answer) : NULL;
+}
+
+void store_read_ahead(struct store *s, const char *dir,
+                      const char *const nodes[])
+{
+    char path[XENSTORE_ABS_PATH_MAX + 1];
+    unsigned int n = 0;
+    size_t len;
+
+    forget_fetched(s);
+    settle(s);
+    for (unsigned int i = 0; nodes[i] && n < FETCHED_MAX; i++) {
+        if (join(path, sizeof(path), dir, nodes[i]))
+            continue;
+        s->fetched[n].path = strdup(path);
+        if (!s->fetched[n].path)
+            break;
+        xs_pipeline_add(s->requests, XS_READ, 0, path, NULL, 0);
+        n++;
+    }
+    s->nr_fetched = n;
+    xs_pipeline_run(s->requests);
+    for (unsigned int i = 0; i < n; i++) {
+        const char *answer = xs_pipeline_answer(s->requests, i, &len);
+
+        s->fetched[i].value = answer ? strdup(answer) : NULL;
+        s->fetched[i].error = errno;
+    }
+}
+
+/* The names of a directory's answer, as pointers and then their text. */
+static char **cut_names(const char *answer, size_t len, unsigned int *n)
+{
+    unsigned int count = 0, i = 0;
+    char **names, *text;
+
+    for (size_t at = 0; at < len; at++)
+        count += answer[at] == '\0';
+    names = malloc(count * sizeof(*names) + len + 1);
+    if (!names)
+        return NULL;
+    text = memcpy(names + count, answer, len + 1);
+    for (char *at = text; i < count; at += strlen(at) + 1)
+        names[i++] = at;
+    *n = count;
+    return names;
+}
+
+char **store_list(struct store *s, const char *path, unsigned int *n)
+{
+    const char *answer;
+    size_t len;
+
+    settle(s);
+    xs_pipeline_add(s->requests, XS_DIRECTORY, 0, path, NULL, 0);
+    xs_pipeline_run(s->requests);
+    answer = xs_pipeline_answer(s->requests, 0, &len);
+    return answer ? cut_names(answer, len, n) : NULL;
+}
+
+/* ---- writing ---- */
+
+static int vwrite(struct store *s, const char *dir, const char *node,
+                  const char *fmt, va_list ap)
+{
+    char path[XENSTORE_ABS_PATH_MAX + 1], value[1024];
+    int len = vsnprintf(value, sizeof(value), fmt, ap);
+
+    if (len < 0 || (size_t)len >= sizeof(value))
+        return -E2BIG;
+    if (join(path, sizeof(path), dir, node))
+        return -ENAMETOOLONG;
+    xs_pipeline_add(s->requests, XS_WRITE, 0, path, value, (size_t)len);
+    return 0;
+}
+
+void store_write_soon(struct store *s, const char *dir, const char *node,
+                      const char *fmt, ...)
+{
+    va_list ap;
+    int err;
+
+    va_start(ap, fmt);
+    err = vwrite(s, dir, node, fmt, ap);
+    va_end(ap);
+    if (!s->write_error)
+        s->write_error = err;
 }
 
 int store_write(struct store *s, const char *dir, const char *node,
                 const char *fmt, ...)
 {
-    char path[XENSTORE_ABS_PATH_MAX + 1], value[1024];
     va_list ap;
-    int len;
+    int err;
 
     va_start(ap, fmt);
-    len = vsnprintf(value, sizeof(value), fmt, ap);
+    err = vwrite(s, dir, node, fmt, ap);
     va_end(ap);
-    if (len < 0 || (size_t)len >= sizeof(value))
-        return -E2BIG;
-    if (join(path, sizeof(path), dir, node))
-        return -ENAMETOOLONG;
-    if (!xs_write(s->requests, XBT_NULL, path, value, len))
-        return -errno;
-    return 0;
+    settle(s);
+    if (s->write_error)
+        err = s->write_error;
+    s->write_error = 0;
+    return err;
 }
 
-bool store_exists(struct store *s, const char *path)
-{
-    unsigned int len;
-    void *value = xs_read(s->requests, XBT_NULL, path, &len);
-
-    free(value);
-    return value != NULL;
-}
-
-int store_rm(struct store *s, const char *dir, const char *node)
-{
-    char path[XENSTORE_ABS_PATH_MAX + 1];
-
-    if (join(path, sizeof(path), dir, node))
-        return -ENAMETOOLONG;
-    if (!xs_rm(s->requests, XBT_NULL, path) && errno != ENOENT)
-        return -errno;
-    return 0;
-}
-
-char **store_list(struct store *s, const char *path, unsigned int *n)
-{
-    return xs_directory(s->requests, XBT_NULL, path, n);
-}
+/* ---- watches ---- */
 
 struct store_watch *store_watch(struct store *s, const char *path,
                                 store_watch_fn *fn, void *arg)

@@ -3,9 +3,8 @@
  * watches as callbacks on the event loop.
  *
  * A node is named by its directory and a name inside it. Calls are
- * synchronous. What is read was written by a guest or a tool and is hostile:
- * numbers are parsed strictly. The real store is store.c (Debian's
- * libxenstore); unit tests link a store in memory instead.
+ * synchronous but for store_write_soon(). What is read was written by a guest or a tool and is hostile:
+ * numbers are parsed strictly. The real store is store.c; unit tests link a store in memory instead.
  */
 #ifndef RINGSIDE_BACKENDS_STORE_H
 #define RINGSIDE_BACKENDS_STORE_H
@@ -38,14 +37,25 @@ int store_read_u64(struct store *s, const char *dir, const char *node,
 /* true if the node holds "1". */
 bool store_read_flag(struct store *s, const char *dir, const char *node);
 
+/*
+ * Reads nodes of a directory in one go, up to a NULL: the next store_read() of
+ * each returns what was found now. What is not read before the next event of
+ * a watch, or the next call, is forgotten.
+ */
+void store_read_ahead(struct store *s, const char *dir,
+                      const char *const nodes[]);
+
+/*
+ * Writes a node. -errno of this write, or of the first since the last call
+ * that store_write_soon() made in vain.
+ */
 int store_write(struct store *s, const char *dir, const char *node,
                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Is there such a directory or node? */
-bool store_exists(struct store *s, const char *path);
-
-/* Removes a node; a node that is not there is fine. */
-int store_rm(struct store *s, const char *dir, const char *node);
+/* The same, but it leaves with what is asked next, in this order. */
+void store_write_soon(struct store *s, const char *dir, const char *node,
+                      const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* The names in `path`, one allocation to be freed; NULL if there is none. */
 char **store_list(struct store *s, const char *path, unsigned int *n);

@@ -126,6 +126,9 @@ static void device_connect(struct xenbus_device *dev)
     int err;
 
     dev->failed = false;
+    if (dev->ops->frontend_nodes)
+        store_read_ahead(dev->driver->store, dev->frontend_path,
+                         dev->ops->frontend_nodes);
     err = dev->ops->connect(dev);
     if (err) {
         dev_fail(dev, "cannot connect: %s", strerror(-err));
@@ -248,9 +251,12 @@ static struct xenbus_device *device_new(struct xenbus_room *room,
     if (asprintf(&dev->path, BACKEND_ROOT "/%s/%u/%u", ops->type, frontend_id,
                  devid) < 0)
         dev->path = NULL;
-    if (dev->path)
+    if (dev->path) {
+        if (ops->own_nodes)
+            store_read_ahead(room->driver->store, dev->path, ops->own_nodes);
         dev->frontend_path =
             store_read(room->driver->store, dev->path, "frontend");
+    }
     if (dev->frontend_path)
         return dev;
     free(dev->path);
@@ -289,13 +295,13 @@ static void start(struct xenbus_device *dev)
 
     if (!err) {
         dev->phase = BACKEND_IDLE;
-        store_write(dev->driver->store, dev->path, "hotplug-status",
-                    "connected");
-        if (!dev->ops->no_handshake)
-            err = greet(dev);
-        else
-            device_connect(dev);
+        err = store_write(dev->driver->store, dev->path, "hotplug-status",
+                          "connected");
     }
+    if (!err && dev->ops->no_handshake)
+        device_connect(dev);
+    else if (!err)
+        err = greet(dev);
     if (!err)
         return;
     dev_fail(dev, "cannot create: %s", strerror(-err));

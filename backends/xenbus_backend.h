@@ -37,8 +37,18 @@ struct evbuffer;
 struct xenbus_device;
 struct xenbus_room;
 
+/* What this room reads of a device's directory, for own_nodes. */
+#define XENBUS_OWN_NODES "frontend", "state", "online"
+
 struct backend_ops {
     const char *type; /* directory name: "vbd", "vif", "console" */
+
+    /*
+     * What create() and connect() usually read of our own directory and of the
+     * frontend's, up to a NULL: read in one go before they are called. NULL: none.
+     */
+    const char *const *own_nodes;
+    const char *const *frontend_nodes;
 
     /*
      * There is no frontend state to wait for (the primary console): connect()

@@ -31,7 +31,7 @@ struct xs_pipeline {
     struct bytes out, in;
     struct answer *answer;
     unsigned int queued, answered, cap; /* of answer[] */
-    int error; /* the first since the last run */
+    int error;                          /* the first since the last run */
     bool broken;
     bool ran; /* and nothing was added since */
 };
@@ -182,8 +182,8 @@ static int send_all(struct xs_pipeline *p)
     size_t at = 0;
 
     while (at < p->out.len) {
-        ssize_t n = send(p->fd, p->out.data + at, p->out.len - at,
-                         MSG_NOSIGNAL);
+        ssize_t n =
+            send(p->fd, p->out.data + at, p->out.len - at, MSG_NOSIGNAL);
 
         if (n < 0 && errno != EINTR)
             return -EPIPE;
@@ -202,8 +202,7 @@ static int error_named(const char *name)
 }
 
 /* One answer, all of which is there. -EPROTO: it is not ours. */
-static int take(struct xs_pipeline *p, const struct xsd_sockmsg *hdr,
-                size_t at)
+static int take(struct xs_pipeline *p, const struct xsd_sockmsg *hdr, size_t at)
 {
     struct answer *a = &p->answer[p->answered];
     char name[32] = "";
@@ -269,7 +268,8 @@ int xs_pipeline_run(struct xs_pipeline *p)
 {
     int err;
 
-    exchange(p);
+    if (!p->ran)
+        exchange(p);
     err = p->error;
     p->error = 0;
     p->ran = true;

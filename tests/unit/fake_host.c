@@ -316,38 +316,43 @@ char *store_read(struct store *s, const char *dir, const char *node)
     return n ? strdup(n->value) : NULL;
 }
 
+static void vwrite(struct store *s, const char *dir, const char *node,
+                   const char *fmt, va_list ap)
+{
+    char path[512], value[512];
+
+    vsnprintf(value, sizeof(value), fmt, ap);
+    snprintf(path, sizeof(path), "%s/%s", dir, node);
+    fake_store_set(s, path, value);
+}
+
 int store_write(struct store *s, const char *dir, const char *node,
                 const char *fmt, ...)
 {
-    char path[512], value[512];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(value, sizeof(value), fmt, ap);
+    vwrite(s, dir, node, fmt, ap);
     va_end(ap);
-    snprintf(path, sizeof(path), "%s/%s", dir, node);
-    fake_store_set(s, path, value);
     return 0;
 }
 
-bool store_exists(struct store *s, const char *path)
+void store_write_soon(struct store *s, const char *dir, const char *node,
+                      const char *fmt, ...)
 {
-    struct list *pos;
+    va_list ap;
 
-    list_for_each(pos, &s->nodes) {
-        if (is_below(container_of(pos, struct node, link)->path, path))
-            return true;
-    }
-    return false;
+    va_start(ap, fmt);
+    vwrite(s, dir, node, fmt, ap);
+    va_end(ap);
 }
 
-int store_rm(struct store *s, const char *dir, const char *node)
+void store_read_ahead(struct store *s, const char *dir,
+                      const char *const nodes[])
 {
-    char path[512];
-
-    snprintf(path, sizeof(path), "%s/%s", dir, node);
-    fake_store_remove(s, path);
-    return 0;
+    (void)s;
+    (void)dir;
+    (void)nodes;
 }
 
 /* The names right below path, each once, in one allocation. */
