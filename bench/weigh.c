@@ -12,23 +12,37 @@
 
 /* ---- memory ---- */
 
-double weigh_machine_kib(void)
+/* The sum of some lines of /proc/meminfo. */
+static double meminfo_kib(const char *const fields[], size_t n)
 {
-    static const char *const fields[] = { "AnonPages:",   "Shmem:",
-                                          "SUnreclaim:",  "PageTables:",
-                                          "KernelStack:", "Percpu:" };
     char line[128], name[64];
     double sum = 0, kib;
     FILE *f = fopen("/proc/meminfo", "r");
 
     while (f && fgets(line, sizeof(line), f))
-        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        for (size_t i = 0; i < n; i++)
             if (sscanf(line, "%63s %lf", name, &kib) == 2 &&
                 !strcmp(name, fields[i]))
                 sum += kib;
     if (f)
         fclose(f);
     return sum;
+}
+
+double weigh_machine_kib(void)
+{
+    static const char *const fields[] = { "AnonPages:",   "Shmem:",
+                                          "SUnreclaim:",  "PageTables:",
+                                          "KernelStack:", "Percpu:" };
+
+    return meminfo_kib(fields, sizeof(fields) / sizeof(fields[0]));
+}
+
+size_t weigh_available_kib(void)
+{
+    static const char *const fields[] = { "MemAvailable:" };
+
+    return (size_t)meminfo_kib(fields, 1);
 }
 
 /* Bytes below `end` that a file really has. */

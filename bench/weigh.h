@@ -13,6 +13,9 @@
  */
 double weigh_machine_kib(void);
 
+/* KiB that could be had without swapping. */
+size_t weigh_available_kib(void);
+
 /*
  * KiB of RAM that the guests of a host have touched: the pages that their
  * memory files have below `ram` bytes. (Behind it are the hypervisor's own.)

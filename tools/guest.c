@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -310,6 +311,7 @@ static int unpause(struct guest *g)
 
     if (err != 0)
         return complain("cannot start %s: %s", g->config->name, strerror(-err));
+    sched_yield(); /* where there is one processor, the guest comes first */
     return 0;
 }
 
