@@ -42,18 +42,25 @@ static enum stats_slot slot_of(unsigned int nr)
     return nr < HYPERCALL_MAX ? table[nr].slot : STATS_OTHER;
 }
 
-long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
+long hypercall_sample(struct vcpu *v, unsigned int nr, const uint64_t args[6],
+                      unsigned int stands_for)
 {
     bool goes_on = v->again && v->nr == nr;
-    uint64_t start = __rdtsc();
+    uint64_t start = stands_for ? __rdtsc() : 0, ticks;
     long ret;
 
     v->work = 0;
     v->again = false;
     v->nr = nr;
     ret = call(v, nr, args);
-    stats_turn(v, slot_of(nr), __rdtsc() - start, goes_on, ret);
+    ticks = stands_for ? __rdtsc() - start : 0;
+    stats_turn(v, slot_of(nr), ticks, stands_for, goes_on, ret);
     return ret;
+}
+
+long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
+{
+    return hypercall_sample(v, nr, args, 1);
 }
 
 const char *hypercall_name(unsigned int nr)

@@ -21,7 +21,7 @@ static unsigned int bucket_of(uint64_t ns)
 }
 
 void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
-                bool goes_on, long ret)
+                unsigned int stands_for, bool goes_on, long ret)
 {
     struct call_stats *s = &v->domain->stats.hypercall[slot];
     uint64_t ns = 0;
@@ -30,12 +30,13 @@ void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
     if ((int64_t)ticks > 0)
         ns = time_from_ticks(v->domain->host, ticks);
     v->call_ns = goes_on ? v->call_ns + ns : ns;
-    s->ns += ns;
+    s->ns += ns * stands_for;
     s->calls += !goes_on;
     if (v->again)
         return;
     s->failed += ret < 0;
-    s->histogram[bucket_of(v->call_ns)]++;
+    if (stands_for)
+        s->histogram[bucket_of(v->call_ns)] += stands_for;
 }
 
 void stats_entry(struct vcpu *v, enum stats_slot slot, long ret)

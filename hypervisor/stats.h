@@ -4,8 +4,9 @@
  *
  * Time is what passes between the call's arrival at hypercall_dispatch() and
  * its return; a call in several turns is one call, and its turns add up. An
- * entry of a multicall is counted where it belongs and timed with its batch:
- * two readings of the TSC would be a good part of what such an entry costs.
+ * entry of a multicall is counted where it belongs and timed with its batch, and
+ * of calls by mailbox one in sixteen is timed for all: two readings of the TSC
+ * would be a good part of what they cost.
  *
  * What never reaches the hypervisor (sends, sleeps, upcalls) is counted by the
  * engine's half in the guest's process, and only the guest's word for it
@@ -51,12 +52,12 @@ struct stats {
 _Static_assert(sizeof(struct stats) < 2560, "every domain has one");
 
 /*
- * A turn of a call has ended: it took so many ticks of the TSC and returned
- * `ret`, which counts if it was the last one (not v->again). goes_on: it was
- * not the first.
+ * A turn of a call has ended: it took so many ticks of the TSC, for so many
+ * calls (0: it was not timed), and returned `ret`, which counts if it was the
+ * last one (not v->again). goes_on: it was not the first.
  */
 void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
-                bool goes_on, long ret);
+                unsigned int stands_for, bool goes_on, long ret);
 
 /* An entry of a multicall has ended, or its first turn. */
 void stats_entry(struct vcpu *v, enum stats_slot slot, long ret);

@@ -175,7 +175,7 @@ static void test_histogram(void **state)
         /* The middle of the entry. */
         uint64_t ns = (RS_HISTOGRAM_MIN_NS / 4 * 3ull) << i;
 
-        stats_turn(v, STATS_SYSCTL, ticks_of(ns), false, 0);
+        stats_turn(v, STATS_SYSCTL, ticks_of(ns), 1, false, 0);
         total += ns;
     }
     s = stats_of("sysctl");
@@ -183,10 +183,28 @@ static void test_histogram(void **state)
         assert_int_equal(s.histogram[i], 1);
     assert_int_equal(s.histogram[RS_HISTOGRAM - 1], 5);
     assert_in_range(s.total_ns, total, total + total / 16);
-    stats_turn(v, STATS_SYSCTL, UINT64_MAX >> 1, false, 0);
+    stats_turn(v, STATS_SYSCTL, UINT64_MAX >> 1, 1, false, 0);
     assert_int_equal(stats_of("sysctl").histogram[RS_HISTOGRAM - 1], 6);
-    stats_turn(v, STATS_SYSCTL, -5ull, false, 0); /* it went backwards */
+    stats_turn(v, STATS_SYSCTL, -5ull, 1, false, 0); /* it went backwards */
     assert_int_equal(stats_of("sysctl").histogram[0], 2);
+}
+
+/* One call that is timed stands for those that are not; each is counted. */
+static void test_sampled(void **state)
+{
+    struct vcpu *v = &core_domain(h, d)->vcpu[0];
+    struct rs_hypercall_stats s;
+
+    (void)state;
+    v->again = false;
+    for (unsigned int i = 0; i < 32; i++)
+        stats_turn(v, STATS_SYSCTL, ticks_of(3000), i % 16 ? 0 : 16, false,
+                   i % 16 ? -EFAULT : 0);
+    s = stats_of("sysctl");
+    assert_int_equal(s.calls, 32);
+    assert_int_equal(s.failed, 30);
+    assert_in_range(s.total_ns, 32 * 3000, 32 * 3250);
+    assert_int_equal(in_histogram(&s), 32);
 }
 
 /* Turns add up to one time. */
@@ -199,7 +217,7 @@ static void test_turns_add_up(void **state)
     (void)state;
     for (int i = 0; i < 4; i++) {
         v->again = i < 3;
-        stats_turn(v, STATS_SYSCTL, ticks, i > 0, i < 3 ? 0 : -EFAULT);
+        stats_turn(v, STATS_SYSCTL, ticks, 1, i > 0, i < 3 ? 0 : -EFAULT);
     }
     s = stats_of("sysctl");
     assert_int_equal(s.calls, 1);
@@ -251,10 +269,11 @@ static void test_who_has_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_exact_numbers),      CASE(test_info_tells_their_sum),
-        CASE(test_batches_and_turns),  CASE(test_abandoned_turns),
-        CASE(test_histogram),          CASE(test_turns_add_up),
-        CASE(test_all_have_their_own), CASE(test_who_has_none),
+        CASE(test_exact_numbers),     CASE(test_info_tells_their_sum),
+        CASE(test_batches_and_turns), CASE(test_abandoned_turns),
+        CASE(test_histogram),         CASE(test_turns_add_up),
+        CASE(test_sampled),           CASE(test_all_have_their_own),
+        CASE(test_who_has_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
