@@ -79,7 +79,12 @@ struct sandbox_domain {
         uint64_t notif_id;       /* in which call it was lent */
         int file;
     } foreign[SANDBOX_FDS - SANDBOX_FD_FOREIGN]; /* descriptors lent */
-    struct {                                     /* mailbox.c */
+    struct {
+        uint64_t id;         /* that the kernel will give to its next call */
+        unsigned int skip;   /* so often we do not ask whether it is there */
+        unsigned int misses; /* how often in a row it was not */
+    } next;                  /* notify.c */
+    struct {                 /* mailbox.c */
         struct list link;
         bool active;          /* its mailboxes are looked at */
         uint64_t served;      /* calls, since it is active */
