@@ -52,22 +52,6 @@ static uint64_t backend_number(struct blk *b, const char *node,
                : xenbus_read_default(path, otherwise);
 }
 
-static int publish(struct blk *b, const char *node, const char *value)
-{
-    char path[XENBUS_PATH_MAX];
-    int err = xenbus_path(path, b->path, node);
-
-    return err ? err : xenbus_write(XENBUS_NO_TX, path, value);
-}
-
-static int publish_number(struct blk *b, const char *node, unsigned int value)
-{
-    char text[16];
-
-    snprintf(text, sizeof(text), "%u", value);
-    return publish(b, node, text);
-}
-
 /* ---- the ring ---- */
 
 /* Gives the ring up; the page is freed when the backend has let it go. */
@@ -116,19 +100,25 @@ static void set_phase(struct blk *b, enum blkfront_phase phase)
     wait_queue_wake_all(&b->changed);
 }
 
+static int publish(struct blk *b)
+{
+    const struct xenbus_node nodes[] = {
+        { "ring-ref", NULL, b->ring_ref },
+        { "event-channel", NULL, b->port },
+        { "protocol", "x86_64-abi", 0 },
+        { "feature-persistent", NULL, 1 },
+    };
+
+    return xenbus_write_nodes(b->path, nodes, sizeof(nodes) / sizeof(nodes[0]));
+}
+
 /* The backend waits for us: offer a ring. */
 static void offer(struct blk *b)
 {
     int err = ring_make(b);
 
     if (!err)
-        err = publish_number(b, "ring-ref", b->ring_ref);
-    if (!err)
-        err = publish_number(b, "event-channel", b->port);
-    if (!err)
-        err = publish(b, "protocol", "x86_64-abi");
-    if (!err)
-        err = publish_number(b, "feature-persistent", 1);
+        err = publish(b);
     if (!err)
         err = set_state(b, XenbusStateInitialised);
     if (err) {
@@ -143,12 +133,19 @@ static void offer(struct blk *b)
 
 static void use(struct blk *b)
 {
+    struct xenbus_number of[] = {
+        { "sectors", 0 },
+        { "info", 0 },
+        { "feature-flush-cache", 0 },
+        { "feature-discard", 0 },
+    };
     bool was;
 
-    b->sectors = backend_number(b, "sectors", 0);
-    b->read_only = backend_number(b, "info", 0) & VDISK_READONLY;
-    b->can_flush = backend_number(b, "feature-flush-cache", 0) != 0;
-    b->can_discard = backend_number(b, "feature-discard", 0) != 0;
+    xenbus_read_numbers(b->backend, of, sizeof(of) / sizeof(of[0]));
+    b->sectors = of[0].value;
+    b->read_only = of[1].value & VDISK_READONLY;
+    b->can_flush = of[2].value != 0;
+    b->can_discard = of[3].value != 0;
     set_state(b, XenbusStateConnected);
     was = upcalls_mask();
     set_phase(b, BLKFRONT_CONNECTED);

@@ -42,15 +42,6 @@ static uint64_t node_uint(const char *dir, const char *leaf, uint64_t otherwise)
     return xenbus_read_default(path, otherwise);
 }
 
-static int write_uint(xenbus_tx tx, const struct netfront *nf, const char *leaf,
-                      unsigned int value)
-{
-    char path[XENBUS_PATH_MAX];
-    int err = xenbus_path(path, nf->dir, leaf);
-
-    return err ? err : xenbus_printf(tx, path, "%u", value);
-}
-
 static int write_state(const struct netfront *nf, enum xenbus_state state)
 {
     char path[XENBUS_PATH_MAX];
@@ -71,34 +62,20 @@ static enum xenbus_state wait_backend(const struct netfront *nf,
     return err < 0 ? XenbusStateUnknown : (enum xenbus_state)err;
 }
 
-/* What we ask for and offer, all at once. */
+/* What we ask for and offer. */
 static int publish(const struct netfront *nf)
 {
-    const struct {
-        const char *leaf;
-        unsigned int value;
-    } nodes[] = {
-        { "tx-ring-ref", nf->tx_ref }, { "rx-ring-ref", nf->rx_ref },
-        { "event-channel", nf->port }, { "request-rx-copy", 1 },
-        { "feature-rx-notify", 1 },    { "feature-sg", 1 },
-        { "feature-persistent", 1 },
+    const struct xenbus_node nodes[] = {
+        { "tx-ring-ref", NULL, nf->tx_ref },
+        { "rx-ring-ref", NULL, nf->rx_ref },
+        { "event-channel", NULL, nf->port },
+        { "request-rx-copy", NULL, 1 },
+        { "feature-rx-notify", NULL, 1 },
+        { "feature-sg", NULL, 1 },
+        { "feature-persistent", NULL, 1 },
     };
-    xenbus_tx tx;
-    int err;
 
-    do {
-        err = xenbus_begin(&tx);
-        if (err)
-            return err;
-        for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]) && !err; i++)
-            err = write_uint(tx, nf, nodes[i].leaf, nodes[i].value);
-        if (err) {
-            xenbus_end(tx, false);
-            return err;
-        }
-        err = xenbus_end(tx, true);
-    } while (err == -EAGAIN);
-    return err;
+    return xenbus_write_nodes(nf->dir, nodes, sizeof(nodes) / sizeof(nodes[0]));
 }
 
 static void disconnect(struct netfront *nf)
@@ -116,12 +93,13 @@ static void disconnect(struct netfront *nf)
 
 static int connect(struct netfront *nf)
 {
+    struct xenbus_number of[] = { { "feature-sg", 0 }, { "mtu", MTU_PLAIN } };
     uint64_t mtu;
     int err;
 
-    nf->sg = node_uint(nf->backend, "feature-sg", 0) == 1;
-    mtu = node_uint(nf->backend, "mtu", MTU_PLAIN);
-    mtu = node_uint(nf->dir, "mtu", mtu);
+    xenbus_read_numbers(nf->backend, of, sizeof(of) / sizeof(of[0]));
+    nf->sg = of[0].value == 1;
+    mtu = node_uint(nf->dir, "mtu", of[1].value);
     nf->mtu = mtu < 68 ? 68 : mtu > MTU_MAX ? MTU_MAX : (unsigned int)mtu;
     if (!nf->sg && nf->mtu > MTU_PLAIN)
         nf->mtu = MTU_PLAIN;

@@ -106,16 +106,25 @@ int xenbus_ls(xenbus_tx tx, const char *path, char ***names, size_t *n)
     return *names ? 0 : -ENOMEM;
 }
 
+static int parse_number(const char *text, uint64_t *value)
+{
+    char *end;
+    uint64_t n = strtoull(text, &end, 10);
+
+    if (end == text || *end || *text == '-')
+        return -EINVAL;
+    *value = n;
+    return 0;
+}
+
 int xenbus_read_uint(xenbus_tx tx, const char *path, uint64_t *value)
 {
-    char *text, *end;
+    char *text;
     int err = xenbus_read(tx, path, &text, NULL);
 
     if (err)
         return err;
-    *value = strtoull(text, &end, 10);
-    if (end == text || *end || *text == '-')
-        err = -EINVAL;
+    err = parse_number(text, value);
     free(text);
     return err;
 }
@@ -126,6 +135,62 @@ uint64_t xenbus_read_default(const char *path, uint64_t otherwise)
 
     return xenbus_read_uint(XENBUS_NO_TX, path, &value) ? otherwise : value;
 }
+
+/* ---- several at once ---- */
+
+void xenbus_read_numbers(const char *dir, struct xenbus_number *numbers,
+                         unsigned int n)
+{
+    struct xs_request r[XENBUS_AT_ONCE];
+    char path[XENBUS_PATH_MAX], *text;
+    bool posted[XENBUS_AT_ONCE];
+
+    for (unsigned int i = 0; i < n; i++) {
+        int err = xenbus_path(path, dir, numbers[i].leaf);
+        struct xs_part part = xs_string(path);
+
+        posted[i] = !err && !xs_post(&r[i], XS_READ, XENBUS_NO_TX, &part, 1);
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        if (!posted[i] || xs_wait(&r[i], &text, NULL))
+            continue;
+        parse_number(text, &numbers[i].value);
+        free(text);
+    }
+}
+
+static int post_node(struct xs_request *r, const char *dir,
+                     const struct xenbus_node *node)
+{
+    char path[XENBUS_PATH_MAX], number[12];
+    int err = xenbus_path(path, dir, node->leaf);
+    struct xs_part parts[2];
+
+    snprintf(number, sizeof(number), "%u", node->number);
+    parts[0] = xs_string(path);
+    parts[1] = xs_string(node->text ? node->text : number);
+    parts[1].len--;
+    return err ? err : xs_post(r, XS_WRITE, XENBUS_NO_TX, parts, 2);
+}
+
+int xenbus_write_nodes(const char *dir, const struct xenbus_node *nodes,
+                       unsigned int n)
+{
+    struct xs_request r[XENBUS_AT_ONCE];
+    int err[XENBUS_AT_ONCE], first = 0;
+
+    for (unsigned int i = 0; i < n; i++)
+        err[i] = post_node(&r[i], dir, &nodes[i]);
+    for (unsigned int i = 0; i < n; i++) {
+        if (!err[i])
+            err[i] = xs_wait(&r[i], NULL, NULL);
+        if (!first)
+            first = err[i];
+    }
+    return first;
+}
+
+/* ---- transactions and paths ---- */
 
 int xenbus_begin(xenbus_tx *tx)
 {

@@ -44,6 +44,27 @@ int xenbus_read_uint(xenbus_tx tx, const char *path, uint64_t *value);
 uint64_t xenbus_read_default(const char *path, uint64_t otherwise);
 
 /*
+ * Several nodes of a directory (at most XENBUS_AT_ONCE, whose leaves are
+ * short), by requests that do not wait for each other; the store serves them
+ * in order. What cannot be read, or is no number, keeps its value. Writing
+ * returns the first error; what is behind it is written all the same.
+ */
+#define XENBUS_AT_ONCE 12
+struct xenbus_number {
+    const char *leaf;
+    uint64_t value;
+};
+struct xenbus_node {
+    const char *leaf;
+    const char *text; /* NULL: the number, in decimal */
+    unsigned int number;
+};
+void xenbus_read_numbers(const char *dir, struct xenbus_number *numbers,
+                         unsigned int n);
+int xenbus_write_nodes(const char *dir, const struct xenbus_node *nodes,
+                       unsigned int n);
+
+/*
  * Transactions. xenbus_end(commit) answers -EAGAIN on a conflict: do it all
  * again.
  */

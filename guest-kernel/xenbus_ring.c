@@ -13,15 +13,6 @@
 #include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
 
-struct request {
-    struct list link;
-    uint32_t id;
-    bool done;
-    int err;
-    char *body;
-    size_t len;
-};
-
 static struct {
     struct xenstore_domain_interface *page;
     evtchn_port_t port;
@@ -64,59 +55,6 @@ struct xs_part xs_string(const char *s)
     return (struct xs_part){ s, strlen(s) + 1 };
 }
 
-/* ---- out ---- */
-
-static uint32_t room(void)
-{
-    uint32_t used = ring.page->req_prod - READ_ONCE(ring.page->req_cons);
-
-    return used > XENSTORE_RING_SIZE ? 0 : XENSTORE_RING_SIZE - used;
-}
-
-/* Copies what fits up to the ring's end; returns how much. */
-static uint32_t put_some(const char *data, size_t len)
-{
-    uint32_t prod = ring.page->req_prod, n = room();
-    uint32_t offset = MASK_XENSTORE_IDX(prod);
-
-    if (n > XENSTORE_RING_SIZE - offset)
-        n = XENSTORE_RING_SIZE - offset;
-    if (n > len)
-        n = (uint32_t)len;
-    memcpy(ring.page->req + offset, data, n);
-    /* Partner: the store reads req_prod before the bytes. */
-    xen_wmb();
-    WRITE_ONCE(ring.page->req_prod, prod + n);
-    return n;
-}
-
-static void put(const void *data, size_t len)
-{
-    const char *p = data;
-
-    while (len > 0) {
-        uint32_t n;
-
-        if (!room())
-            event_notify(ring.port);
-        wait_event(&ring.changed, room() > 0, NEVER);
-        n = put_some(p, len);
-        p += n;
-        len -= n;
-    }
-}
-
-static void send(const struct xsd_sockmsg *header, const struct xs_part *parts,
-                 unsigned int n)
-{
-    mutex_lock(&ring.sending);
-    put(header, sizeof(*header));
-    for (unsigned int i = 0; i < n; i++)
-        put(parts[i].data, parts[i].len);
-    event_notify(ring.port);
-    mutex_unlock(&ring.sending);
-}
-
 /* ---- in ---- */
 
 static uint32_t arrived(void)
@@ -145,7 +83,7 @@ static int error_of(const char *name)
     return -EIO;
 }
 
-static void finish(struct request *r)
+static void finish(struct xs_request *r)
 {
     r->len = in.header.len;
     if (in.header.type == XS_ERROR) {
@@ -181,7 +119,7 @@ static void take_message(void)
         return;
     }
     list_for_each(pos, &ring.requests) {
-        struct request *r = container_of(pos, struct request, link);
+        struct xs_request *r = container_of(pos, struct xs_request, link);
 
         if (r->id == in.header.req_id) {
             finish(r);
@@ -229,6 +167,63 @@ static void pump(void)
     wait_queue_wake_all(&ring.changed);
 }
 
+/* ---- out ---- */
+
+static uint32_t room(void)
+{
+    uint32_t used = ring.page->req_prod - READ_ONCE(ring.page->req_cons);
+
+    return used > XENSTORE_RING_SIZE ? 0 : XENSTORE_RING_SIZE - used;
+}
+
+/* Copies what fits up to the ring's end; returns how much. */
+static uint32_t put_some(const char *data, size_t len)
+{
+    uint32_t prod = ring.page->req_prod, n = room();
+    uint32_t offset = MASK_XENSTORE_IDX(prod);
+
+    if (n > XENSTORE_RING_SIZE - offset)
+        n = XENSTORE_RING_SIZE - offset;
+    if (n > len)
+        n = (uint32_t)len;
+    memcpy(ring.page->req + offset, data, n);
+    /* Partner: the store reads req_prod before the bytes. */
+    xen_wmb();
+    WRITE_ONCE(ring.page->req_prod, prod + n);
+    return n;
+}
+
+static void put(const void *data, size_t len)
+{
+    const char *p = data;
+
+    while (len > 0) {
+        uint32_t n;
+
+        if (!room())
+            event_notify(ring.port);
+        /* The store takes no more while nobody takes its replies. */
+        for (pump(); !room(); pump())
+            wait_event(&ring.changed, room() || arrived(), NEVER);
+        n = put_some(p, len);
+        p += n;
+        len -= n;
+    }
+}
+
+static void send(const struct xsd_sockmsg *header, const struct xs_part *parts,
+                 unsigned int n)
+{
+    mutex_lock(&ring.sending);
+    put(header, sizeof(*header));
+    for (unsigned int i = 0; i < n; i++)
+        put(parts[i].data, parts[i].len);
+    event_notify(ring.port);
+    mutex_unlock(&ring.sending);
+}
+
+/* ---- for the other rooms ---- */
+
 struct xs_event *xs_event_wait(void)
 {
     struct list *first;
@@ -245,29 +240,43 @@ struct xs_event *xs_event_wait(void)
     return container_of(first, struct xs_event, link);
 }
 
-int xs_request(enum xsd_sockmsg_type type, xenbus_tx tx,
-               const struct xs_part *parts, unsigned int n, char **reply,
-               size_t *len)
+int xs_post(struct xs_request *r, enum xsd_sockmsg_type type, xenbus_tx tx,
+            const struct xs_part *parts, unsigned int n)
 {
     struct xsd_sockmsg header = { .type = type, .tx_id = tx };
-    struct request r = { .done = false };
 
+    *r = (struct xs_request){ .done = false };
     if (!ring.page)
         return -ENODEV;
     for (unsigned int i = 0; i < n; i++)
         header.len += (uint32_t)parts[i].len;
     if (header.len > XENSTORE_PAYLOAD_MAX)
         return -E2BIG;
-    header.req_id = r.id = ++ring.last_id;
-    list_add_tail(&ring.requests, &r.link);
+    header.req_id = r->id = ++ring.last_id;
+    list_add_tail(&ring.requests, &r->link);
     send(&header, parts, n);
-    for (pump(); !r.done; pump())
-        wait_event(&ring.changed, r.done || arrived(), NEVER);
-    if (reply && !r.err)
-        *reply = r.body;
+    return 0;
+}
+
+int xs_wait(struct xs_request *r, char **reply, size_t *len)
+{
+    for (pump(); !r->done; pump())
+        wait_event(&ring.changed, r->done || arrived(), NEVER);
+    if (reply && !r->err)
+        *reply = r->body;
     else
-        free(r.body);
+        free(r->body);
     if (len)
-        *len = r.len;
-    return r.err;
+        *len = r->len;
+    return r->err;
+}
+
+int xs_request(enum xsd_sockmsg_type type, xenbus_tx tx,
+               const struct xs_part *parts, unsigned int n, char **reply,
+               size_t *len)
+{
+    struct xs_request r;
+    int err = xs_post(&r, type, tx, parts, n);
+
+    return err ? err : xs_wait(&r, reply, len);
 }

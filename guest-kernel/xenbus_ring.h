@@ -18,10 +18,28 @@ struct xs_part {
 /* A string with its NUL, as the wire wants paths. */
 struct xs_part xs_string(const char *s);
 
+/* A request under way; its memory is the caller's until xs_wait(). */
+struct xs_request {
+    struct list link;
+    uint32_t id;
+    bool done;
+    int err;
+    char *body;
+    size_t len;
+};
+
+/* Sends a request made of n parts, whose memory is free then. If it returns
+ * -errno there is nothing to wait for. */
+int xs_post(struct xs_request *r, enum xsd_sockmsg_type type, xenbus_tx tx,
+            const struct xs_part *parts, unsigned int n);
+
 /*
- * One request made of n parts, and its reply: 0 or -errno. *reply (if asked
- * for) is malloc'ed and has a NUL behind its *len bytes.
+ * Its reply: 0 or -errno. *reply (if asked for) is malloc'ed and has a NUL
+ * behind its *len bytes.
  */
+int xs_wait(struct xs_request *r, char **reply, size_t *len);
+
+/* Both. */
 int xs_request(enum xsd_sockmsg_type type, xenbus_tx tx,
                const struct xs_part *parts, unsigned int n, char **reply,
                size_t *len);
