@@ -217,8 +217,8 @@ static void blkback_tell(struct xenbus_device *dev, struct evbuffer *out)
 }
 
 static const char *const own_nodes[] = {
-    XENBUS_OWN_NODES, "params",    "mode",           "type",
-    "device-type",    "removable", "discard-enable", NULL,
+    "frontend",    "params",    "mode",           "type",
+    "device-type", "removable", "discard-enable", NULL,
 };
 
 static const char *const frontend_nodes[] = {

@@ -305,11 +305,8 @@ static int cons_disconnect(struct xenbus_device *dev)
     return 0;
 }
 
-static const char *const own_nodes[] = { XENBUS_OWN_NODES, NULL };
-
 const struct backend_ops consback_ops = {
     .type = "console",
-    .own_nodes = own_nodes,
     .no_handshake = true,
     .create = cons_create,
     .connect = cons_connect,

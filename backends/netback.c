@@ -377,7 +377,7 @@ static void vif_tell(struct xenbus_device *dev, struct evbuffer *out)
 }
 
 static const char *const own_nodes[] = {
-    XENBUS_OWN_NODES, "type", "mtu", "host-loopback", "forward", NULL,
+    "frontend", "type", "mtu", "host-loopback", "forward", NULL,
 };
 
 static const char *const frontend_nodes[] = {

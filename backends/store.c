@@ -34,7 +34,7 @@ struct store {
     struct fetched fetched[FETCHED_MAX];
     unsigned int nr_fetched;
     int write_error; /* of writes that nobody waited for */
-    struct event *readable;
+    struct event *readable, *gone;
     struct buckets watched; /* by token */
     unsigned long next_token;
     void (*lost)(void *arg);
@@ -92,10 +92,20 @@ static void store_readable(evutil_socket_t fd, short what, void *arg)
             w->fn(w->arg, event[XS_WATCH_PATH]);
         free(event);
     }
-    if (errno != EAGAIN && s->lost) {
-        event_del(s->readable);
+    if (errno != EAGAIN)
+        event_active(s->gone, 0, 0);
+}
+
+static void store_gone(evutil_socket_t fd, short what, void *arg)
+{
+    struct store *s = arg;
+
+    (void)fd;
+    (void)what;
+    event_del(s->readable);
+    if (s->lost)
         s->lost(s->lost_arg);
-    }
+    s->lost = NULL;
 }
 
 int store_open(struct event_base *base, void (*lost)(void *arg), void *arg,
@@ -120,7 +130,8 @@ int store_open(struct event_base *base, void (*lost)(void *arg), void *arg,
     err = -ENOMEM;
     s->readable = event_new(base, xs_fileno(s->watches), EV_READ | EV_PERSIST,
                             store_readable, s);
-    if (!s->readable || event_add(s->readable, NULL))
+    s->gone = event_new(base, -1, 0, store_gone, s);
+    if (!s->gone || !s->readable || event_add(s->readable, NULL))
         goto fail;
     *out = s;
     return 0;
@@ -140,6 +151,8 @@ void store_close(struct store *s)
             store_unwatch(s, container_of(pos, struct store_watch, link));
     if (s->readable)
         event_free(s->readable);
+    if (s->gone)
+        event_free(s->gone);
     if (s->watches)
         xs_close(s->watches);
     xs_pipeline_close(s->requests);
@@ -157,10 +170,25 @@ static int join(char *buf, size_t n, const char *dir, const char *node)
 
 /* ---- reading ---- */
 
+/* Whoever uses a store that is gone learns it from the loop. */
+static void check(struct store *s)
+{
+    if (xs_pipeline_broken(s->requests) && s->gone)
+        event_active(s->gone, 0, 0);
+}
+
+static int run(struct store *s)
+{
+    int err = xs_pipeline_run(s->requests);
+
+    check(s);
+    return err;
+}
+
 /* Sends the writes that wait, so that no answer is mixed up with theirs. */
 static void settle(struct store *s)
 {
-    int err = xs_pipeline_run(s->requests);
+    int err = run(s);
 
     if (!s->write_error)
         s->write_error = err;
@@ -196,7 +224,10 @@ char *store_read(struct store *s, const char *dir, const char *node)
         return value;
     settle(s);
     answer = xs_pipeline_ask(s->requests, XS_READ, path, NULL, 0);
-    return answer ? strdup(answer) : NULL;
+    if (answer)
+        return strdup(answer);
+    check(s);
+    return NULL;
 }
 
 void store_read_ahead(struct store *s, const char *dir,
@@ -208,37 +239,43 @@ void store_read_ahead(struct store *s, const char *dir,
 
     forget_fetched(s);
     settle(s);
-    for (unsigned int i = 0; nodes[i] && n < FETCHED_MAX; i++) {
-        if (join(path, sizeof(path), dir, nodes[i]))
-            continue;
-        s->fetched[n].path = strdup(path);
-        if (!s->fetched[n].path)
+    for (; nodes[n] && n < FETCHED_MAX; n++) {
+        struct fetched *f = &s->fetched[n];
+
+        if (join(path, sizeof(path), dir, nodes[n]))
             break;
-        xs_pipeline_add(s->requests, XS_READ, 0, path, NULL, 0);
-        n++;
+        f->path = strdup(path);
+        f->value = NULL;
+        if (!f->path)
+            break;
+        s->nr_fetched++;
+        if (xs_pipeline_add(s->requests, XS_READ, 0, path, NULL, 0) != (int)n)
+            break;
     }
-    s->nr_fetched = n;
-    xs_pipeline_run(s->requests);
-    for (unsigned int i = 0; i < n; i++) {
+    run(s);
+    for (unsigned int i = 0; i < s->nr_fetched; i++) {
         const char *answer = xs_pipeline_answer(s->requests, i, &len);
 
         s->fetched[i].value = answer ? strdup(answer) : NULL;
         s->fetched[i].error = errno;
     }
+    /* What could not be asked for is asked for when it is read. */
+    if (nodes[n] && n < FETCHED_MAX)
+        forget_fetched(s);
 }
 
-/* The names of a directory's answer, as pointers and then their text. */
-static char **cut_names(const char *answer, size_t len, unsigned int *n)
+/* The names of a list, as pointers and then their text. */
+static char **cut_names(const char *list, size_t len, unsigned int *n)
 {
     unsigned int count = 0, i = 0;
     char **names, *text;
 
     for (size_t at = 0; at < len; at++)
-        count += answer[at] == '\0';
+        count += list[at] == '\0';
     names = malloc(count * sizeof(*names) + len + 1);
     if (!names)
         return NULL;
-    text = memcpy(names + count, answer, len + 1);
+    text = memcpy(names + count, list, len + 1);
     for (char *at = text; i < count; at += strlen(at) + 1)
         names[i++] = at;
     *n = count;
@@ -247,14 +284,17 @@ static char **cut_names(const char *answer, size_t len, unsigned int *n)
 
 char **store_list(struct store *s, const char *path, unsigned int *n)
 {
-    const char *answer;
+    char *list, **names;
     size_t len;
 
     settle(s);
-    xs_pipeline_add(s->requests, XS_DIRECTORY, 0, path, NULL, 0);
-    xs_pipeline_run(s->requests);
-    answer = xs_pipeline_answer(s->requests, 0, &len);
-    return answer ? cut_names(answer, len, n) : NULL;
+    list = xs_pipeline_list(s->requests, path, &len);
+    check(s);
+    if (!list)
+        return NULL;
+    names = cut_names(list, len, n);
+    free(list);
+    return names;
 }
 
 /* ---- writing ---- */
@@ -265,6 +305,7 @@ static int vwrite(struct store *s, const char *dir, const char *node,
     char path[XENSTORE_ABS_PATH_MAX + 1], value[1024];
     int len = vsnprintf(value, sizeof(value), fmt, ap);
 
+    forget_fetched(s);
     if (len < 0 || (size_t)len >= sizeof(value))
         return -E2BIG;
     if (join(path, sizeof(path), dir, node))

@@ -3,8 +3,9 @@
  * watches as callbacks on the event loop.
  *
  * A node is named by its directory and a name inside it. Calls are
- * synchronous but for store_write_soon(). What is read was written by a guest or a tool and is hostile:
- * numbers are parsed strictly. The real store is store.c; unit tests link a store in memory instead.
+ * synchronous but for store_write_soon(). What is read was written by a guest
+ * or a tool and is hostile: numbers are parsed strictly. The real store is
+ * store.c; unit tests link a store in memory instead.
  */
 #ifndef RINGSIDE_BACKENDS_STORE_H
 #define RINGSIDE_BACKENDS_STORE_H
@@ -39,8 +40,8 @@ bool store_read_flag(struct store *s, const char *dir, const char *node);
 
 /*
  * Reads nodes of a directory in one go, up to a NULL: the next store_read() of
- * each returns what was found now. What is not read before the next event of
- * a watch, or the next call, is forgotten.
+ * each returns what was found now. What is not read before the next write, the
+ * next event of a watch, or the next call of this, is forgotten.
  */
 void store_read_ahead(struct store *s, const char *dir,
                       const char *const nodes[]);

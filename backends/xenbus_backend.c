@@ -270,10 +270,13 @@ static struct xenbus_device *device_new(struct xenbus_room *room,
  */
 static int greet(struct xenbus_device *dev)
 {
+    static const char *const own[] = { "state", "online", NULL };
     enum xenbus_state theirs = frontend_state(dev);
     uint64_t found = XenbusStateUnknown;
     char *path;
 
+    /* Now, and not before create(): a tool may have asked us to close. */
+    store_read_ahead(dev->driver->store, dev->path, own);
     store_read_u64(dev->driver->store, dev->path, "state",
                    XenbusStateReconfigured, &found);
     if (found > XenbusStateInitialising &&

@@ -37,15 +37,13 @@ struct evbuffer;
 struct xenbus_device;
 struct xenbus_room;
 
-/* What this room reads of a device's directory, for own_nodes. */
-#define XENBUS_OWN_NODES "frontend", "state", "online"
-
 struct backend_ops {
     const char *type; /* directory name: "vbd", "vif", "console" */
 
     /*
-     * What create() and connect() usually read of our own directory and of the
-     * frontend's, up to a NULL: read in one go before they are called. NULL: none.
+     * What create() and connect() usually read of our own directory ("frontend"
+     * is read first) and of the frontend's, up to a NULL: read in one go before
+     * they are called. NULL: nothing.
      */
     const char *const *own_nodes;
     const char *const *frontend_nodes;

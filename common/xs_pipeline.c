@@ -2,7 +2,7 @@
 #include "xs_pipeline.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -83,10 +83,16 @@ void xs_pipeline_close(struct xs_pipeline *p)
     free(p);
 }
 
-static void note(struct xs_pipeline *p, int err)
+bool xs_pipeline_broken(const struct xs_pipeline *p)
+{
+    return p->broken;
+}
+
+static int note(struct xs_pipeline *p, int err)
 {
     if (!p->error)
         p->error = err;
+    return err;
 }
 
 /* Nothing more can be known from this connection. */
@@ -146,8 +152,8 @@ static void forget_answers(struct xs_pipeline *p)
 
 static void exchange(struct xs_pipeline *p);
 
-void xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
-                     const char *path, const void *data, size_t len)
+int xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
+                    const char *path, const void *data, size_t len)
 {
     size_t path_len = strlen(path) + 1;
     struct xsd_sockmsg hdr = { .type = type,
@@ -157,22 +163,19 @@ void xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
     if (p->ran)
         forget_answers(p);
     if (path_len > XENSTORE_PAYLOAD_MAX ||
-        len > XENSTORE_PAYLOAD_MAX - path_len) {
-        note(p, -E2BIG);
-        return;
-    }
+        len > XENSTORE_PAYLOAD_MAX - path_len)
+        return note(p, -E2BIG);
     if (p->out.len + sizeof(hdr) + hdr.len > QUEUE_MAX) {
         exchange(p);
         forget_answers(p);
     }
-    if (!reserve_answer(p) || !reserve(&p->out, sizeof(hdr) + hdr.len)) {
-        note(p, -ENOMEM);
-        return;
-    }
+    if (!reserve_answer(p) || !reserve(&p->out, sizeof(hdr) + hdr.len))
+        return note(p, -ENOMEM);
     hdr.req_id = p->queued++;
     append(&p->out, &hdr, sizeof(hdr));
     append(&p->out, path, path_len);
     append(&p->out, data, len);
+    return (int)hdr.req_id;
 }
 
 /* ---- sending, and taking the answers ---- */
@@ -303,4 +306,82 @@ const char *xs_pipeline_ask(struct xs_pipeline *p, uint32_t type,
         return xs_pipeline_answer(p, p->answered - 1, &n);
     errno = -err;
     return NULL;
+}
+
+/* ---- lists ---- */
+
+/* Nothing but the NUL that says so stands behind the last name. */
+static bool is_last(const char *part, size_t n)
+{
+    return n > 0 && part[n - 1] == '\0' && (n == 1 || part[n - 2] == '\0');
+}
+
+/*
+ * XS_DIRECTORY_PART: the directory's generation, then what fits of the list
+ * from an offset on. True: there is more, or all of it again because the
+ * directory changed. Else errno is 0 if the list is complete.
+ */
+static bool list_more(struct xs_pipeline *p, const char *path,
+                      struct bytes *list, char generation[24])
+{
+    char offset[24];
+    const char *answer = NULL;
+    size_t len = 0, head, n;
+    bool last;
+    int at;
+
+    snprintf(offset, sizeof(offset), "%zu", list->len);
+    at = xs_pipeline_add(p, XS_DIRECTORY_PART, 0, path, offset,
+                         strlen(offset) + 1);
+    xs_pipeline_run(p);
+    errno = ENOMEM;
+    if (at >= 0)
+        answer = xs_pipeline_answer(p, (unsigned int)at, &len);
+    if (!answer)
+        return false;
+    head = strlen(answer) + 1;
+    errno = EPROTO;
+    if (head >= len || head > 24)
+        return false;
+    if (list->len && strcmp(answer, generation)) {
+        list->len = 0;
+        return true;
+    }
+    strcpy(generation, answer);
+    n = len - head;
+    last = is_last(answer + head, n);
+    errno = ENOMEM;
+    if (!reserve(list, n + 1))
+        return false;
+    append(list, answer + head, n - last);
+    errno = 0;
+    return !last;
+}
+
+static char *list_in_parts(struct xs_pipeline *p, const char *path, size_t *len)
+{
+    struct bytes list = { 0 };
+    char generation[24] = "";
+
+    while (list_more(p, path, &list, generation))
+        ;
+    if (errno) {
+        free(list.data);
+        return NULL;
+    }
+    list.data[list.len] = '\0';
+    *len = list.len;
+    return list.data;
+}
+
+char *xs_pipeline_list(struct xs_pipeline *p, const char *path, size_t *len)
+{
+    const char *answer = xs_pipeline_ask(p, XS_DIRECTORY, path, NULL, 0);
+    char *list;
+
+    if (!answer)
+        return errno == E2BIG ? list_in_parts(p, path, len) : NULL;
+    answer = xs_pipeline_answer(p, p->answered - 1, len);
+    list = malloc(*len + 1);
+    return list ? memcpy(list, answer, *len + 1) : NULL;
 }

@@ -10,6 +10,7 @@
 #ifndef RINGSIDE_COMMON_XS_PIPELINE_H
 #define RINGSIDE_COMMON_XS_PIPELINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,17 +20,22 @@ struct xs_pipeline;
 int xs_pipeline_open(struct xs_pipeline **out);
 void xs_pipeline_close(struct xs_pipeline *p);
 
+/* It is of no use any more: the store is gone, or has answered nonsense. */
+bool xs_pipeline_broken(const struct xs_pipeline *p);
+
 /*
  * Queues a request of a type of <xen/io/xs_wire.h> in a transaction (0: none).
  * Its payload is `path` with its NUL, then the `len` bytes of `data`: the value
  * of a WRITE, nothing for a READ, further strings for others. Copied. Answers
  * of the last xs_pipeline_run() are forgotten.
  *
- * When 32 KiB wait they are sent, so that neither end waits for the other to
- * make room: then xs_pipeline_answer() knows only the requests after them.
+ * Returns its place among the answers, or -errno, which the next
+ * xs_pipeline_run() returns, too. When 32 KiB wait they are sent, so that
+ * neither end waits for the other to make room: then places begin with 0 anew,
+ * and the answers so far are not kept.
  */
-void xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
-                     const char *path, const void *data, size_t len);
+int xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
+                    const char *path, const void *data, size_t len);
 
 /*
  * Sends what waits and takes the answers. Returns 0, or -errno of the first
@@ -52,5 +58,11 @@ const char *xs_pipeline_answer(struct xs_pipeline *p, unsigned int i,
  */
 const char *xs_pipeline_ask(struct xs_pipeline *p, uint32_t type,
                             const char *path, const void *data, size_t len);
+
+/*
+ * The names in a directory, each with its NUL, however many they are: one
+ * allocation of *len bytes, to be freed; NULL with errno.
+ */
+char *xs_pipeline_list(struct xs_pipeline *p, const char *path, size_t *len);
 
 #endif

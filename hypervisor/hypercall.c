@@ -42,25 +42,36 @@ static enum stats_slot slot_of(unsigned int nr)
     return nr < HYPERCALL_MAX ? table[nr].slot : STATS_OTHER;
 }
 
-long hypercall_sample(struct vcpu *v, unsigned int nr, const uint64_t args[6],
-                      unsigned int stands_for)
+static long turn(struct vcpu *v, unsigned int nr, const uint64_t args[6],
+                 bool sampled)
 {
     bool goes_on = v->again && v->nr == nr;
-    uint64_t start = stands_for ? __rdtsc() : 0, ticks;
+    enum stats_slot slot = slot_of(nr);
+    uint64_t start, ticks = 0;
     long ret;
 
+    if (!goes_on)
+        v->stands_for = sampled ? stats_weight(v, slot) : 1;
+    start = v->stands_for ? __rdtsc() : 0;
     v->work = 0;
     v->again = false;
     v->nr = nr;
     ret = call(v, nr, args);
-    ticks = stands_for ? __rdtsc() - start : 0;
-    stats_turn(v, slot_of(nr), ticks, stands_for, goes_on, ret);
+    if (v->stands_for)
+        ticks = __rdtsc() - start;
+    stats_turn(v, slot, ticks, goes_on, ret);
     return ret;
 }
 
 long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
 {
-    return hypercall_sample(v, nr, args, 1);
+    return turn(v, nr, args, false);
+}
+
+long hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
+                                const uint64_t args[6])
+{
+    return turn(v, nr, args, true);
 }
 
 const char *hypercall_name(unsigned int nr)

@@ -24,9 +24,9 @@ typedef long hypercall_fn(struct vcpu *v, const uint64_t args[6]);
  * v->again_args[] for its first arguments. */
 long hypercall_dispatch(struct vcpu *v, unsigned int nr,
                         const uint64_t args[6]);
-/* The same, where not each call is timed: this one for so many, 0: it is not. */
-long hypercall_sample(struct vcpu *v, unsigned int nr, const uint64_t args[6],
-                      unsigned int stands_for);
+/* The same for calls that are too quick for each to be timed (stats.h). */
+long hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
+                                const uint64_t args[6]);
 
 /*
  * Nobody holds the hypervisor with a long call: it is done in turns. Between

@@ -1,6 +1,7 @@
 #include "stats.h"
 
 #include <string.h>
+#include <x86intrin.h>
 
 #include "clock.h"
 #include "domain.h"
@@ -20,8 +21,24 @@ static unsigned int bucket_of(uint64_t ns)
     return i < RS_HISTOGRAM ? i : RS_HISTOGRAM - 1;
 }
 
+#define SAMPLE_LEAST 8 /* calls that one stands for; and as many more at most \
+                        */
+#define SAMPLE_MORE 17
+
+unsigned int stats_weight(struct vcpu *v, enum stats_slot slot)
+{
+    struct call_stats *s = &v->domain->stats.hypercall[slot];
+    unsigned int n = ++s->untimed;
+
+    if (n <= s->bearable)
+        return 0;
+    s->untimed = 0;
+    s->bearable = SAMPLE_LEAST - 1 + (uint32_t)(__rdtsc() >> 3) % SAMPLE_MORE;
+    return n;
+}
+
 void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
-                unsigned int stands_for, bool goes_on, long ret)
+                bool goes_on, long ret)
 {
     struct call_stats *s = &v->domain->stats.hypercall[slot];
     uint64_t ns = 0;
@@ -30,13 +47,12 @@ void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
     if ((int64_t)ticks > 0)
         ns = time_from_ticks(v->domain->host, ticks);
     v->call_ns = goes_on ? v->call_ns + ns : ns;
-    s->ns += ns * stands_for;
+    s->ns += ns * v->stands_for;
     s->calls += !goes_on;
     if (v->again)
         return;
     s->failed += ret < 0;
-    if (stands_for)
-        s->histogram[bucket_of(v->call_ns)] += stands_for;
+    s->histogram[bucket_of(v->call_ns)] += v->stands_for;
 }
 
 void stats_entry(struct vcpu *v, enum stats_slot slot, long ret)

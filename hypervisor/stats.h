@@ -4,9 +4,10 @@
  *
  * Time is what passes between the call's arrival at hypercall_dispatch() and
  * its return; a call in several turns is one call, and its turns add up. An
- * entry of a multicall is counted where it belongs and timed with its batch, and
- * of calls by mailbox one in sixteen is timed for all: two readings of the TSC
- * would be a good part of what they cost.
+ * entry of a multicall is counted where it belongs and timed with its batch,
+ * and of calls by mailbox about one in sixteen is timed for those before it:
+ * two readings of the TSC would be a good part of what they cost. Which one is
+ * not regular, so that no regular guest can hide its dear calls.
  *
  * What never reaches the hypervisor (sends, sleeps, upcalls) is counted by the
  * engine's half in the guest's process, and only the guest's word for it
@@ -44,20 +45,26 @@ enum stats_slot {
 struct call_stats {
     uint64_t calls, batched, failed, ns;
     uint64_t histogram[RS_HISTOGRAM];
+    uint32_t untimed, bearable; /* calls since one was timed; how many may be */
 };
 
 struct stats {
     struct call_stats hypercall[STATS_SLOTS];
 };
-_Static_assert(sizeof(struct stats) < 2560, "every domain has one");
+_Static_assert(sizeof(struct stats) < 2688, "every domain has one");
 
 /*
- * A turn of a call has ended: it took so many ticks of the TSC, for so many
- * calls (0: it was not timed), and returned `ret`, which counts if it was the
- * last one (not v->again). goes_on: it was not the first.
+ * A call begins that need not be timed: for how many it is to be, 0: it is not.
+ */
+unsigned int stats_weight(struct vcpu *v, enum stats_slot slot);
+
+/*
+ * A turn of a call has ended: it took so many ticks of the TSC, for
+ * v->stands_for calls, and returned `ret`, which counts if it was the last one
+ * (not v->again). goes_on: it was not the first.
  */
 void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
-                unsigned int stands_for, bool goes_on, long ret);
+                bool goes_on, long ret);
 
 /* An entry of a multicall has ended, or its first turn. */
 void stats_entry(struct vcpu *v, enum stats_slot slot, long ret);

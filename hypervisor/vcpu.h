@@ -54,8 +54,9 @@ struct vcpu {
     unsigned int work; /* done in this turn */
     bool again;        /* it goes on with the arguments again_args */
     uint64_t again_args[3];
-    unsigned int nr;  /* the last call's */
-    uint64_t call_ns; /* its turns took as long */
+    unsigned int nr;         /* the last call's */
+    uint64_t call_ns;        /* its turns took as long */
+    unsigned int stands_for; /* calls for which it is timed (stats.h) */
 
     /* A process's call: its arguments' bytes; a guest address is an offset
      * into them. NULL: addresses are in the domain's memory. */

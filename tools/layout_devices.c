@@ -66,28 +66,23 @@ each_of_type(struct xs_pipeline *store, unsigned int domid, const char *type,
              int (*fn)(void *, const char *, const char *, unsigned int),
              void *arg)
 {
-    char path[128], dir[160], *copy;
-    const char *names;
+    char path[128], dir[160], *names;
     size_t len, at = 0;
     int ret = 0;
 
     snprintf(path, sizeof(path), "/local/domain/%u/backend/%s/%u",
              RINGSIDE_DRIVER_DOMID, type, domid);
-    xs_pipeline_add(store, XS_DIRECTORY, 0, path, NULL, 0);
-    xs_pipeline_run(store);
-    names = xs_pipeline_answer(store, 0, &len);
-    copy = names != NULL && len > 0 ? malloc(len + 1) : NULL;
-    if (copy == NULL)
+    names = xs_pipeline_list(store, path, &len);
+    if (names == NULL)
         return 0;
-    memcpy(copy, names, len + 1); /* fn asks, too */
     while (at < len && ret == 0) {
-        unsigned int devid = (unsigned int)strtoul(copy + at, NULL, 10);
+        unsigned int devid = (unsigned int)strtoul(names + at, NULL, 10);
 
         layout_backend(dir, sizeof(dir), type, domid, devid);
         ret = fn(arg, dir, type, devid);
-        at += strlen(copy + at) + 1;
+        at += strlen(names + at) + 1;
     }
-    free(copy);
+    free(names);
     return ret;
 }
 

@@ -35,8 +35,6 @@
 /* To begin costs two wake-ups across processors. */
 #define CALLS_THAT_PAY 32
 
-#define TIMED_CALLS 16 /* one of so many is timed (stats.h) */
-
 #define CREDIT_FIRST 64
 #define CREDIT_MAX   256
 #define CREDIT_COST  16 /* of a notification, in calls */
@@ -210,14 +208,13 @@ static bool carry_out(struct vcpu *v, const struct sandbox_mailbox *m,
 {
     unsigned int nr = READ_ONCE(m->request.nr);
     uint64_t args[6] = { 0 };
-    bool timed;
 
     for (unsigned int i = 0; i < 5; i++)
         args[i] = READ_ONCE(m->request.args[i]);
     if (!may_ask(v) || !mailbox_carries(nr, args[0]))
         return false;
-    timed = v->ring_calls++ % TIMED_CALLS == 0;
-    *value = notify_hypercall(v, nr, args, timed ? TIMED_CALLS : 0);
+    v->ring_calls++;
+    *value = notify_hypercall(v, nr, args, true);
     return true;
 }
 

@@ -338,10 +338,11 @@ static struct sandbox_vcpu *introduce(struct sandbox_domain *sd, pid_t tid,
 
 /* What is left of a long call is the stub's to ask for. */
 int64_t notify_hypercall(struct vcpu *v, unsigned int nr, const uint64_t *args,
-                         unsigned int stands_for)
+                         bool sampled)
 {
     struct sandbox_page *page = sandbox_page_of(v);
-    int64_t value = hypercall_sample(v, nr, args, stands_for);
+    int64_t value = sampled ? hypercall_dispatch_sampled(v, nr, args)
+                            : hypercall_dispatch(v, nr, args);
 
     page->again = v->again;
     memcpy(page->again_args, v->again_args, sizeof(page->again_args));
@@ -381,7 +382,8 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
     default:
         nr -= (int)SANDBOX_BASE;
         mailbox_missed(sd, (unsigned int)nr, args[0]);
-        *value = notify_hypercall(sd->caller->vcpu, (unsigned int)nr, args, 1);
+        *value =
+            notify_hypercall(sd->caller->vcpu, (unsigned int)nr, args, false);
         return ANSWER;
     }
 }

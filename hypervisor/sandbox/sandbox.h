@@ -139,7 +139,7 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
 int notify_set_sync(int listener, bool sync);
 /* A hypercall; what is left of a long one is the stub's to ask for. */
 int64_t notify_hypercall(struct vcpu *v, unsigned int nr, const uint64_t *args,
-                         unsigned int stands_for);
+                         bool sampled);
 
 /* ---- mailbox.c ---- */
 

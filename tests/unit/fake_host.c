@@ -161,6 +161,8 @@ struct news {
 
 struct store {
     struct list nodes, watches, news;
+    struct list
+        ahead; /* struct node: read ahead; value NULL: it was not there */
     struct event *deliver;
 };
 
@@ -196,6 +198,20 @@ static void changed(struct store *s, const char *path, bool removed)
     }
 }
 
+static void node_free(struct node *n)
+{
+    list_del(&n->link);
+    free(n->path);
+    free(n->value);
+    free(n);
+}
+
+static void forget_ahead(struct store *s)
+{
+    while (!list_empty(&s->ahead))
+        node_free(container_of(s->ahead.next, struct node, link));
+}
+
 static void deliver(evutil_socket_t fd, short what, void *arg)
 {
     struct store *s = arg;
@@ -207,6 +223,7 @@ static void deliver(evutil_socket_t fd, short what, void *arg)
         struct list *pos;
 
         list_del(&news->link);
+        forget_ahead(s);
         list_for_each(pos, &s->watches) {
             struct store_watch *w = container_of(pos, struct store_watch, link);
 
@@ -227,20 +244,14 @@ struct store *fake_store_new(struct event_base *base)
     list_init(&s->nodes);
     list_init(&s->watches);
     list_init(&s->news);
+    list_init(&s->ahead);
     s->deliver = event_new(base, -1, 0, deliver, s);
     return s;
 }
 
-static void node_free(struct node *n)
-{
-    list_del(&n->link);
-    free(n->path);
-    free(n->value);
-    free(n);
-}
-
 void store_close(struct store *s)
 {
+    forget_ahead(s);
     while (!list_empty(&s->nodes))
         node_free(container_of(s->nodes.next, struct node, link));
     while (!list_empty(&s->watches))
@@ -257,17 +268,22 @@ void store_close(struct store *s)
     free(s);
 }
 
-static struct node *node_find(struct store *s, const char *path)
+static struct node *find_in(struct list *list, const char *path)
 {
     struct list *pos;
 
-    list_for_each(pos, &s->nodes) {
+    list_for_each(pos, list) {
         struct node *n = container_of(pos, struct node, link);
 
         if (!strcmp(n->path, path))
             return n;
     }
     return NULL;
+}
+
+static struct node *node_find(struct store *s, const char *path)
+{
+    return find_in(&s->nodes, path);
 }
 
 void fake_store_set(struct store *s, const char *path, const char *value)
@@ -307,13 +323,21 @@ const char *fake_store_get(struct store *s, const char *path)
 
 char *store_read(struct store *s, const char *dir, const char *node)
 {
-    char path[512];
+    char path[512], *value;
     struct node *n;
 
     snprintf(path, sizeof(path), "%s/%s", dir, node);
-    n = node_find(s, path);
+    n = find_in(&s->ahead, path);
+    if (n) {
+        value = n->value;
+        n->value = NULL;
+        node_free(n);
+    } else {
+        n = node_find(s, path);
+        value = n ? strdup(n->value) : NULL;
+    }
     errno = ENOENT;
-    return n ? strdup(n->value) : NULL;
+    return value;
 }
 
 static void vwrite(struct store *s, const char *dir, const char *node,
@@ -323,6 +347,7 @@ static void vwrite(struct store *s, const char *dir, const char *node,
 
     vsnprintf(value, sizeof(value), fmt, ap);
     snprintf(path, sizeof(path), "%s/%s", dir, node);
+    forget_ahead(s);
     fake_store_set(s, path, value);
 }
 
@@ -350,9 +375,18 @@ void store_write_soon(struct store *s, const char *dir, const char *node,
 void store_read_ahead(struct store *s, const char *dir,
                       const char *const nodes[])
 {
-    (void)s;
-    (void)dir;
-    (void)nodes;
+    char path[512];
+
+    forget_ahead(s);
+    for (; *nodes; nodes++) {
+        struct node *n = calloc(1, sizeof(*n)), *now;
+
+        snprintf(path, sizeof(path), "%s/%s", dir, *nodes);
+        now = node_find(s, path);
+        n->path = strdup(path);
+        n->value = now ? strdup(now->value) : NULL;
+        list_add_tail(&s->ahead, &n->link);
+    }
 }
 
 /* The names right below path, each once, in one allocation. */

@@ -248,8 +248,8 @@ static int serve(struct xs_pipeline *p, uint32_t type, const char *path,
 
 /* ---- xs_pipeline.h ---- */
 
-void xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
-                     const char *path, const void *data, size_t len)
+int xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
+                    const char *path, const void *data, size_t len)
 {
     int err;
 
@@ -259,6 +259,7 @@ void xs_pipeline_add(struct xs_pipeline *p, uint32_t type, uint32_t tx,
     err = serve(p, type, path, data, len);
     if (p->error == 0)
         p->error = err;
+    return 0;
 }
 
 int xs_pipeline_run(struct xs_pipeline *p)
@@ -284,4 +285,16 @@ const char *xs_pipeline_ask(struct xs_pipeline *p, uint32_t type,
 {
     xs_pipeline_add(p, type, 0, path, data, len);
     return xs_pipeline_run(p) == 0 ? p->answer : NULL;
+}
+
+char *xs_pipeline_list(struct xs_pipeline *p, const char *path, size_t *len)
+{
+    char *list;
+
+    if (xs_pipeline_ask(p, XS_DIRECTORY, path, NULL, 0) == NULL)
+        return NULL;
+    *len = p->answer_len;
+    list = malloc(*len + 1);
+    memcpy(list, p->answer, *len + 1);
+    return list;
 }

@@ -25,6 +25,7 @@ static struct xenbus_room *room;
 static struct xenbus_device *last;
 static char calls[64]; /* c create, + connect, - disconnect, d destroy */
 static int create_error, connect_error, disconnect_answer;
+static bool closed_meanwhile; /* by a tool, during create() */
 
 static void note(char what)
 {
@@ -40,6 +41,10 @@ static int test_create(struct xenbus_device *dev)
     last = dev;
     if (create_error)
         dev_fail(dev, "no such disk");
+    if (closed_meanwhile) {
+        fake_store_set(driver.store, BACK "/online", "0");
+        fake_store_set(driver.store, BACK "/state", "5");
+    }
     return create_error;
 }
 
@@ -64,8 +69,12 @@ static void test_destroy(struct xenbus_device *dev)
         last = NULL;
 }
 
+static const char *const nodes[] = { "frontend", "port", NULL };
+
 static const struct backend_ops test_ops = {
     .type = "vbd",
+    .own_nodes = nodes,
+    .frontend_nodes = nodes,
     .create = test_create,
     .connect = test_connect,
     .disconnect = test_disconnect,
@@ -130,6 +139,7 @@ static int setup(void **state)
     fake_host_reset();
     memset(calls, 0, sizeof(calls));
     create_error = connect_error = disconnect_answer = 0;
+    closed_meanwhile = false;
     last = NULL;
     driver.base = event_base_new();
     driver.store = fake_store_new(driver.base);
@@ -296,6 +306,17 @@ static void test_tool_closes(void **state)
     expect_state("6");
 }
 
+/* Before we have said anything. */
+static void test_tool_closes_early(void **state)
+{
+    (void)state;
+    start_room();
+    closed_meanwhile = true;
+    make_device("1", "1");
+    expect_state("6");
+    assert_string_equal(calls, "c");
+}
+
 static void test_tool_closes_slow_disk(void **state)
 {
     (void)state;
@@ -456,6 +477,7 @@ int main(void)
         TEST(test_restart_before_frontend),
         TEST(test_frontend_restarts),
         TEST(test_tool_closes),
+        TEST(test_tool_closes_early),
         TEST(test_tool_closes_slow_disk),
         TEST(test_gone_with_slow_disk),
         TEST(test_replaced),

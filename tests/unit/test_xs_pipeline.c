@@ -259,7 +259,117 @@ static void pieces(void **state)
     end(p);
 }
 
+/*
+ * A directory of many names, which do not fit a message: "name0000" and so on.
+ * Between the second part and the third it changes once.
+ */
+#define MANY      1000u
+#define NAME_SIZE 9u
+
+static bool large_directory(int fd, unsigned int n,
+                            const struct xsd_sockmsg *hdr, const char *payload)
+{
+    static char names[MANY * NAME_SIZE];
+    char part[XENSTORE_PAYLOAD_MAX];
+    size_t offset, len, left;
+
+    if (hdr->type == XS_DIRECTORY) {
+        for (unsigned int i = 0; i < MANY; i++)
+            snprintf(names + i * NAME_SIZE, NAME_SIZE, "name%04u", i);
+        tell(fd, XS_ERROR, hdr->req_id, "E2BIG", 6);
+        return true;
+    }
+    offset = strtoul(payload + strlen(payload) + 1, NULL, 10);
+    len = (size_t)sprintf(part, "%d", n < 3 ? 1 : 2) + 1;
+    left = offset < sizeof(names) ? sizeof(names) - offset : 0;
+    if (left < 1000) {
+        memcpy(part + len, names + offset, left);
+        part[len + left] = '\0';
+        len += left + 1;
+    } else {
+        memcpy(part + len, names + offset, 999); /* whole names: 111 */
+        len += 999;
+    }
+    tell(fd, hdr->type, hdr->req_id, part, len);
+    return true;
+}
+
+static void lists(void **state)
+{
+    struct xs_pipeline *p = start(large_directory);
+    size_t len, at = 0;
+    char name[NAME_SIZE], *list = xs_pipeline_list(p, "/d", &len);
+
+    (void)state;
+    assert_non_null(list);
+    assert_int_equal(len, MANY * NAME_SIZE);
+    for (unsigned int i = 0; i < MANY; i++, at += NAME_SIZE) {
+        snprintf(name, sizeof(name), "name%04u", i);
+        assert_string_equal(list + at, name);
+    }
+    free(list);
+    end(p);
+    p = start(refuse);
+    assert_null(xs_pipeline_list(p, "/no", &len));
+    assert_int_equal(errno, ENOENT);
+    end(p);
+}
+
+static bool small_directory(int fd, unsigned int n,
+                            const struct xsd_sockmsg *hdr, const char *payload)
+{
+    (void)payload;
+    tell(fd, hdr->type, hdr->req_id, "a\0b", n ? 0 : 4);
+    return true;
+}
+
+static void short_lists(void **state)
+{
+    struct xs_pipeline *p = start(small_directory);
+    size_t len;
+    char *list = xs_pipeline_list(p, "/d", &len);
+
+    (void)state;
+    assert_int_equal(len, 4);
+    assert_memory_equal(list, "a\0b", 4);
+    free(list);
+    list = xs_pipeline_list(p, "/empty", &len);
+    assert_non_null(list);
+    assert_int_equal(len, 0);
+    free(list);
+    end(p);
+}
+
 /* ---- it does not ---- */
+
+static bool odd_parts(int fd, unsigned int n, const struct xsd_sockmsg *hdr,
+                      const char *payload)
+{
+    (void)payload;
+    if (n % 2 == 0)
+        tell(fd, XS_ERROR, hdr->req_id, "E2BIG", 6);
+    else if (n == 1)
+        tell(fd, hdr->type, hdr->req_id, "", 0);
+    else if (n == 3)
+        tell(fd, hdr->type, hdr->req_id, "1", 1);
+    else
+        tell(fd, hdr->type, hdr->req_id, "123456789012345678901234567\0a", 29);
+    return true;
+}
+
+static void broken_lists(void **state)
+{
+    struct xs_pipeline *p = start(odd_parts);
+    size_t len;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_null(xs_pipeline_list(p, "/d", &len));
+        assert_int_equal(errno, EPROTO);
+    }
+    assert_false(xs_pipeline_broken(p));
+    end(p);
+}
 
 static void is_lost(answer_fn *answer, int err)
 {
@@ -273,6 +383,7 @@ static void is_lost(answer_fn *answer, int err)
     /* And nothing is believed from then on. */
     assert_null(xs_pipeline_ask(p, XS_READ, "/b", NULL, 0));
     assert_int_equal(errno, EPIPE);
+    assert_true(xs_pipeline_broken(p));
     end(p);
 }
 
@@ -348,7 +459,8 @@ int main(void)
         cmocka_unit_test(many),         cmocka_unit_test(longest),
         cmocka_unit_test(errors),       cmocka_unit_test(early_error),
         cmocka_unit_test(pieces),       cmocka_unit_test(broken),
-        cmocka_unit_test(nobody_there),
+        cmocka_unit_test(nobody_there), cmocka_unit_test(lists),
+        cmocka_unit_test(short_lists),  cmocka_unit_test(broken_lists),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
