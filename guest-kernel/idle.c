@@ -1,9 +1,10 @@
 /*
  * Idle: poll for a while, then sleep. See idle.h.
  *
- * The window adapts as KVM's halt polling does: a sleep that ended soon says
- * that polling a little longer would have caught it, so the window grows; one
- * that lasted long says that polling was a waste, so it closes. A poll that was
+ * The window adapts as KVM's halt polling does: a sleep that a ring ended soon
+ * says that polling a little longer would have caught it, so the window grows;
+ * one that lasted long says that polling was a waste, so it closes, and one
+ * that the store ended, which no poll sees, halves it. A poll that was
  * preempted (two looks far apart) ends: somebody else needs the CPU.
  */
 #include "guest-kernel/arch.h"
@@ -20,6 +21,7 @@
 
 static struct list pollers = LIST_INIT(pollers);
 static uint64_t window, window_max = WINDOW_MAX;
+static unsigned int unpolled_events;
 static bool polled; /* by one idle vCPU, which is enough */
 
 void poller_add(struct poller *p)
@@ -37,6 +39,11 @@ void idle_set_poll_max(uint64_t ns)
     window_max = ns;
     if (window > ns)
         window = ns;
+}
+
+void idle_unpolled_event(void)
+{
+    unpolled_events++;
 }
 
 static bool poll_all(void)
@@ -155,12 +162,15 @@ static bool poll_alone(uint64_t start, uint64_t deadline)
     return found;
 }
 
-static void adapt_window(uint64_t waited)
+/* A wait is over, in which polling found nothing. */
+static void adapt_window(uint64_t waited, bool for_rings)
 {
     if (waited <= window)
         return;
     if (waited > window_max)
         window = 0;
+    else if (!for_rings)
+        window = window < 2 * WINDOW_FIRST ? 0 : window / 2;
     else
         window = window ? window * 2 : WINDOW_FIRST;
     if (window > window_max)
@@ -210,6 +220,7 @@ static void block(uint64_t deadline, uint64_t now)
 void idle_wait(uint64_t deadline)
 {
     uint64_t start = clock_now(), now;
+    unsigned int others = unpolled_events;
 
     if (start >= deadline || is_ours(poll_all()))
         return;
@@ -227,7 +238,7 @@ void idle_wait(uint64_t deadline)
         return;
     block(deadline, now);
     if (!list_empty(&pollers))
-        adapt_window(clock_now() - start);
+        adapt_window(clock_now() - start, others == unpolled_events);
 deliver:
     upcalls_unmask();
     mask_only();

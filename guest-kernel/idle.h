@@ -36,6 +36,10 @@ void poller_remove(struct poller *p);
 /* Looks at every poller once; true if one found work. Upcalls are masked. */
 bool idle_poll(void);
 
+/* For handlers of events that no poller can see: a wait that they ended does
+ * not say that polling would have been quicker. */
+void idle_unpolled_event(void);
+
 /*
  * For the scheduler: returns when an event was delivered, a poller found work
  * or `deadline` came. Upcalls are masked before and after.

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "guest-kernel/events.h"
+#include "guest-kernel/idle.h"
 #include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
 
@@ -34,6 +35,7 @@ static void ring_event(evtchn_port_t port, void *arg)
 {
     (void)port;
     (void)arg;
+    idle_unpolled_event();
     wait_queue_wake_all(&ring.changed);
 }
 
