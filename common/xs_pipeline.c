@@ -14,6 +14,7 @@
 #include "xen_compat.h"
 
 #define QUEUE_MAX 32768 /* a socket takes far more without a reader */
+#define PARTS_MAX 10000 /* of a list: about 40 MB */
 
 struct answer {
     size_t at; /* in the input; meaningless for an error */
@@ -282,12 +283,15 @@ int xs_pipeline_run(struct xs_pipeline *p)
 const char *xs_pipeline_answer(struct xs_pipeline *p, unsigned int i,
                                size_t *len)
 {
-    const struct answer *a = &p->answer[i];
+    const struct answer *a;
 
-    if (!p->ran || i >= p->answered || a->error) {
-        errno = p->ran && i < p->answered ? -a->error : EPIPE;
+    errno = EPIPE;
+    if (!p->ran || i >= p->answered)
         return NULL;
-    }
+    a = &p->answer[i];
+    errno = -a->error;
+    if (a->error)
+        return NULL;
     /* Where the header of the next answer was, if there is one. */
     p->in.data[a->at + a->len] = '\0';
     *len = a->len;
@@ -362,9 +366,12 @@ static char *list_in_parts(struct xs_pipeline *p, const char *path, size_t *len)
 {
     struct bytes list = { 0 };
     char generation[24] = "";
+    bool more = true;
 
-    while (list_more(p, path, &list, generation))
-        ;
+    for (int i = 0; i < PARTS_MAX && more; i++)
+        more = list_more(p, path, &list, generation);
+    if (more)
+        errno = EAGAIN; /* it changes all the time */
     if (errno) {
         free(list.data);
         return NULL;

@@ -315,6 +315,33 @@ static void lists(void **state)
     end(p);
 }
 
+/* Its generation is another one each time. */
+static bool restless_directory(int fd, unsigned int n,
+                               const struct xsd_sockmsg *hdr,
+                               const char *payload)
+{
+    char part[32];
+    int len = sprintf(part, "%u%cname", n, '\0') + 1;
+
+    (void)payload;
+    if (hdr->type == XS_DIRECTORY)
+        tell(fd, XS_ERROR, hdr->req_id, "E2BIG", 6);
+    else
+        tell(fd, hdr->type, hdr->req_id, part, (size_t)len);
+    return true;
+}
+
+static void endless_list(void **state)
+{
+    struct xs_pipeline *p = start(restless_directory);
+    size_t len;
+
+    (void)state;
+    assert_null(xs_pipeline_list(p, "/d", &len));
+    assert_int_equal(errno, EAGAIN);
+    end(p);
+}
+
 static bool small_directory(int fd, unsigned int n,
                             const struct xsd_sockmsg *hdr, const char *payload)
 {
@@ -460,7 +487,8 @@ int main(void)
         cmocka_unit_test(errors),       cmocka_unit_test(early_error),
         cmocka_unit_test(pieces),       cmocka_unit_test(broken),
         cmocka_unit_test(nobody_there), cmocka_unit_test(lists),
-        cmocka_unit_test(short_lists),  cmocka_unit_test(broken_lists),
+        cmocka_unit_test(endless_list), cmocka_unit_test(short_lists),
+        cmocka_unit_test(broken_lists),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
