@@ -21,9 +21,9 @@ static unsigned int bucket_of(uint64_t ns)
     return i < RS_HISTOGRAM ? i : RS_HISTOGRAM - 1;
 }
 
-#define SAMPLE_LEAST 8 /* calls that one stands for; and as many more at most \
-                        */
-#define SAMPLE_MORE 17
+/* Calls that one stands for: so many, and up to as many more. */
+#define SAMPLE_LEAST 8
+#define SAMPLE_MORE  17
 
 unsigned int stats_weight(struct vcpu *v, enum stats_slot slot)
 {

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-
 #include "guest.h"
 #include "layout.h"
 #include "options.h"
