@@ -96,6 +96,13 @@ tests_unit_test_consback_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_consback_SOURCES = tests/unit/test_consback.c $(fake_host)
 tests_unit_test_consback_LDADD = $(fake_host_LDADD)
 
+unit_tests += tests/unit/test_store
+tests_unit_test_store_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_store_SOURCES = tests/unit/test_store.c %D%/store.c \
+	%D%/store_value.c $(xs_pipeline)
+tests_unit_test_store_LDADD = $(CMOCKA_LIBS) $(EVENT_LIBS) $(XENSTORE_LIBS) \
+	-lpthread
+
 unit_tests += tests/unit/test_stats_socket
 tests_unit_test_stats_socket_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_stats_socket_SOURCES = tests/unit/test_stats_socket.c \

@@ -299,32 +299,30 @@ char **store_list(struct store *s, const char *path, unsigned int *n)
 
 /* ---- writing ---- */
 
-static int vwrite(struct store *s, const char *dir, const char *node,
-                  const char *fmt, va_list ap)
+/* The first error stays until somebody asks. */
+static void queue_write(struct store *s, const char *dir, const char *node,
+                        const char *fmt, va_list ap)
 {
     char path[XENSTORE_ABS_PATH_MAX + 1], value[1024];
-    int len = vsnprintf(value, sizeof(value), fmt, ap);
+    int len = vsnprintf(value, sizeof(value), fmt, ap), err = -E2BIG;
 
     forget_fetched(s);
-    if (len < 0 || (size_t)len >= sizeof(value))
-        return -E2BIG;
-    if (join(path, sizeof(path), dir, node))
-        return -ENAMETOOLONG;
-    xs_pipeline_add(s->requests, XS_WRITE, 0, path, value, (size_t)len);
-    return 0;
+    if (len >= 0 && (size_t)len < sizeof(value))
+        err = join(path, sizeof(path), dir, node);
+    if (!err)
+        xs_pipeline_add(s->requests, XS_WRITE, 0, path, value, (size_t)len);
+    else if (!s->write_error)
+        s->write_error = err;
 }
 
 void store_write_soon(struct store *s, const char *dir, const char *node,
                       const char *fmt, ...)
 {
     va_list ap;
-    int err;
 
     va_start(ap, fmt);
-    err = vwrite(s, dir, node, fmt, ap);
+    queue_write(s, dir, node, fmt, ap);
     va_end(ap);
-    if (!s->write_error)
-        s->write_error = err;
 }
 
 int store_write(struct store *s, const char *dir, const char *node,
@@ -334,11 +332,10 @@ int store_write(struct store *s, const char *dir, const char *node,
     int err;
 
     va_start(ap, fmt);
-    err = vwrite(s, dir, node, fmt, ap);
+    queue_write(s, dir, node, fmt, ap);
     va_end(ap);
     settle(s);
-    if (s->write_error)
-        err = s->write_error;
+    err = s->write_error;
     s->write_error = 0;
     return err;
 }

@@ -214,6 +214,31 @@ static void test_sampled(void **state)
     assert_true(s.total_ns > 0);
 }
 
+/* Whether a call is timed is decided once: the first of its kind is, and all of
+ * its turns count with it. */
+static void test_sampled_turns(void **state)
+{
+    struct vcpu *v = &core_domain(h, d)->vcpu[0];
+    uint64_t args[6] = { CORE_RAM, 500 };
+    struct rs_hypercall_stats s;
+    unsigned int turns = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < args[1]; i++)
+        *(struct multicall_entry *)core_at(h, d, CORE_RAM + i * 64) =
+            (struct multicall_entry){ .op = __HYPERVISOR_xen_version,
+                                      .args = { XENVER_pagesize } };
+    do {
+        hypercall_dispatch_sampled(v, __HYPERVISOR_multicall, args);
+        memcpy(args, v->again_args, sizeof(v->again_args));
+        turns++;
+    } while (v->again);
+    assert_true(turns > 1);
+    s = stats_of("multicall");
+    assert_int_equal(s.calls, 1);
+    assert_int_equal(in_histogram(&s), 1);
+}
+
 /* Turns add up to one time. */
 static void test_turns_add_up(void **state)
 {
@@ -277,10 +302,15 @@ static void test_who_has_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_exact_numbers),     CASE(test_info_tells_their_sum),
-        CASE(test_batches_and_turns), CASE(test_abandoned_turns),
-        CASE(test_histogram),         CASE(test_turns_add_up),
-        CASE(test_sampled),           CASE(test_all_have_their_own),
+        CASE(test_exact_numbers),
+        CASE(test_info_tells_their_sum),
+        CASE(test_batches_and_turns),
+        CASE(test_abandoned_turns),
+        CASE(test_histogram),
+        CASE(test_turns_add_up),
+        CASE(test_sampled),
+        CASE(test_sampled_turns),
+        CASE(test_all_have_their_own),
         CASE(test_who_has_none),
     };
 

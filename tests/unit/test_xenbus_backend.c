@@ -69,7 +69,9 @@ static void test_destroy(struct xenbus_device *dev)
         last = NULL;
 }
 
-static const char *const nodes[] = { "frontend", "port", NULL };
+/* The last two are looked at again when it matters. */
+static const char *const nodes[] = { "frontend", "port", "state", "online",
+                                     NULL };
 
 static const struct backend_ops test_ops = {
     .type = "vbd",

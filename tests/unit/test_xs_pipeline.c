@@ -261,7 +261,7 @@ static void pieces(void **state)
 
 /*
  * A directory of many names, which do not fit a message: "name0000" and so on.
- * Between the second part and the third it changes once.
+ * Until the third part they are others.
  */
 #define MANY      1000u
 #define NAME_SIZE 9u
@@ -273,9 +273,10 @@ static bool large_directory(int fd, unsigned int n,
     char part[XENSTORE_PAYLOAD_MAX];
     size_t offset, len, left;
 
+    for (unsigned int i = 0; i < MANY; i++)
+        snprintf(names + i * NAME_SIZE, NAME_SIZE, "%s%04u",
+                 n < 3 ? "past" : "name", i);
     if (hdr->type == XS_DIRECTORY) {
-        for (unsigned int i = 0; i < MANY; i++)
-            snprintf(names + i * NAME_SIZE, NAME_SIZE, "name%04u", i);
         tell(fd, XS_ERROR, hdr->req_id, "E2BIG", 6);
         return true;
     }
