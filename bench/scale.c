@@ -442,11 +442,24 @@ static void forget_guests(struct scale *sc)
         session_forget(&sc->guest[i]);
 }
 
+/* What cannot be kept is told before it is measured. */
+static int check_growth(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+    if (fd < 0)
+        return complain("cannot write %s: %s", path, strerror(errno));
+    close(fd);
+    return 0;
+}
+
 static int run(struct scale *sc)
 {
-    int err = session_open(&sc->s, BENCH_ONE_CPU);
+    int err = sc->o->growth ? check_growth(sc->o->growth) : 0;
     uint64_t from;
 
+    if (!err)
+        err = session_open(&sc->s, BENCH_ONE_CPU);
     if (err)
         return err;
     err = measure(sc);
