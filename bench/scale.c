@@ -300,10 +300,11 @@ static void rest(time_t seconds)
 {
     struct timespec t = { .tv_sec = seconds };
 
-    nanosleep(&t, NULL); /* Ctrl-C ends it */
+    if (!interrupted)
+        nanosleep(&t, NULL); /* Ctrl-C ends it */
 }
 
-static void measure_idle(const struct scale *sc)
+static int measure_idle(const struct scale *sc)
 {
     double before;
     uint64_t from;
@@ -312,10 +313,13 @@ static void measure_idle(const struct scale *sc)
     before = weigh_cpu_ns(sc->s.host.pid);
     from = bench_now();
     rest(IDLE_S);
+    if (interrupted)
+        return complain("interrupted");
     report_one(sc, "scale.idle_cpu_percent",
                (weigh_cpu_ns(sc->s.host.pid) - before) * 100 /
                    (double)(bench_now() - from),
                "%");
+    return 0;
 }
 
 /* `ringside list`, from its start to its end, in ms; -1: it failed. */
@@ -344,14 +348,14 @@ static int measure_list(const struct scale *sc)
 
     for (unsigned int i = 0; i < sc->o->runs; i++)
         bench_add(&s, time_list(sc));
-    if (bench_median(&s) < 0)
-        return complain("ringside list failed");
+    if (interrupted || bench_median(&s) < 0)
+        return complain(interrupted ? "interrupted" : "ringside list failed");
     bench_report(sc->o, "scale.list_ms", &s, "ms", NULL, NULL);
     return 0;
 }
 
 /* As `ringside destroy`, and whoever looks after the guest, do it. */
-static void measure_destroy(struct scale *sc)
+static int measure_destroy(struct scale *sc)
 {
     struct bench_series s = { .n = 0 };
 
@@ -363,7 +367,10 @@ static void measure_destroy(struct scale *sc)
         bench_add(&s, (double)(bench_now() - from) / 1e6);
         *g = sc->guest[--sc->n];
     }
+    if (interrupted)
+        return complain("interrupted");
     report_one(sc, "scale.destroy_ms", bench_median(&s), "ms");
+    return 0;
 }
 
 static int measure(struct scale *sc)
@@ -373,10 +380,11 @@ static int measure(struct scale *sc)
     if (err)
         return err;
     report_pieces(sc);
-    measure_idle(sc);
-    err = measure_list(sc);
+    err = measure_idle(sc);
     if (!err)
-        measure_destroy(sc);
+        err = measure_list(sc);
+    if (!err)
+        err = measure_destroy(sc);
     return err;
 }
 

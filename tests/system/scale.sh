@@ -1,7 +1,7 @@
 # Many guests with a disk and a network card: they are listed, cost no more
 # descriptors each than is written here, go without a trace; and when the
 # descriptors are used up the next one is refused with a reason, to nobody's
-# harm.
+# harm.  An interrupted bench of them gives no false figures.
 . "$(dirname "$0")/tap.bash"
 
 guest=$abs_top_builddir/bench/guest.elf
@@ -104,4 +104,15 @@ like 'the doctor tells of it' "$(ulimit -n 1800 && "$ringside" doctor)" \
     'weaker +descriptors +1800: for about 100 guests'
 like 'and of too few for any' "$(ulimit -n 500 && "$ringside" doctor)" \
     'missing +descriptors +500'
+
+# Ctrl-C while the bench rests: what would come later is no figure.
+"$ringside" bench scale --guests 110 >"$tmp/figures" 2>"$tmp/why" &
+bench=$!
+until_true 120 grep -q kib_per_guest "$tmp/figures"
+kill -INT $bench
+wait $bench
+is 'an interrupted bench: status' $? 1
+is 'one line' "$(cat "$tmp/why")" 'ringside: interrupted'
+is 'and no figure of what was not measured' \
+    "$(grep -c 'idle_cpu\|list_ms\|destroy_ms\|host_end' "$tmp/figures")" 0
 finish
