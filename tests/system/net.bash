@@ -4,11 +4,16 @@ command -v curl >/dev/null || skip_all "curl is not there"
 
 server=$abs_top_builddir/examples/webserver/webserver.elf
 
-# free_port: a TCP port of 127.0.0.1 that nobody listens on, in $port.
+# free_port: a TCP port of 127.0.0.1 that nobody listens on, in $port. It is
+# none of those that connect() takes: a client that left through such a port
+# keeps it for a minute.
 free_port()
 {
+    local below
+    read -r below _ </proc/sys/net/ipv4/ip_local_port_range
+    [ "$below" -gt 11000 ] || below=32768
     while :; do
-        port=$((20000 + RANDOM % 30000))
+        port=$((10000 + RANDOM % (below - 10000)))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
     done
 }
