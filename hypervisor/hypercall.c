@@ -43,35 +43,41 @@ static enum stats_slot slot_of(unsigned int nr)
 }
 
 static long turn(struct vcpu *v, unsigned int nr, const uint64_t args[6],
-                 bool sampled)
+                 bool sampled, struct hypercall_turn *t)
 {
-    bool goes_on = v->again && v->nr == nr;
-    enum stats_slot slot = slot_of(nr);
-    uint64_t start, ticks = 0;
-    long ret;
-
-    if (!goes_on)
-        v->stands_for = sampled ? stats_weight(v, slot) : 1;
-    start = v->stands_for ? __rdtsc() : 0;
+    t->slot = slot_of(nr);
+    t->goes_on = v->again && v->nr == nr;
+    if (!t->goes_on)
+        v->stands_for = sampled ? stats_weight(&v->domain->stats.hypercall[t->slot]) : 1;
+    t->start = v->stands_for ? __rdtsc() : 0;
     v->work = 0;
     v->again = false;
     v->nr = nr;
-    ret = call(v, nr, args);
-    if (v->stands_for)
-        ticks = __rdtsc() - start;
-    stats_turn(v, slot, ticks, goes_on, ret);
-    return ret;
+    t->ret = call(v, nr, args);
+    return t->ret;
 }
 
 long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
 {
-    return turn(v, nr, args, false);
+    struct hypercall_turn t;
+
+    turn(v, nr, args, false, &t);
+    hypercall_count(v, &t);
+    return t.ret;
 }
 
 long hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
-                                const uint64_t args[6])
+                                const uint64_t args[6],
+                                struct hypercall_turn *t)
 {
-    return turn(v, nr, args, true);
+    return turn(v, nr, args, true, t);
+}
+
+void hypercall_count(struct vcpu *v, const struct hypercall_turn *t)
+{
+    uint64_t ticks = v->stands_for ? __rdtsc() - t->start : 0;
+
+    stats_turn(v, t->slot, ticks, t->goes_on, t->ret);
 }
 
 const char *hypercall_name(unsigned int nr)

@@ -24,9 +24,21 @@ typedef long hypercall_fn(struct vcpu *v, const uint64_t args[6]);
  * v->again_args[] for its first arguments. */
 long hypercall_dispatch(struct vcpu *v, unsigned int nr,
                         const uint64_t args[6]);
-/* The same for calls that are too quick for each to be timed (stats.h). */
+/*
+ * The same in two steps, for calls so quick that to time each would be a good
+ * part of them (stats.h), as to count them before they are answered: the
+ * caller answers, and counts before the vCPU's next call.
+ */
+struct hypercall_turn {
+    enum stats_slot slot;
+    bool goes_on; /* it was not the call's first */
+    uint64_t start; /* ticks of the TSC; 0: it is not timed */
+    long ret;
+};
 long hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
-                                const uint64_t args[6]);
+                                const uint64_t args[6],
+                                struct hypercall_turn *t);
+void hypercall_count(struct vcpu *v, const struct hypercall_turn *t);
 
 /*
  * Nobody holds the hypervisor with a long call: it is done in turns. Between

@@ -21,19 +21,20 @@ static unsigned int bucket_of(uint64_t ns)
     return i < RS_HISTOGRAM ? i : RS_HISTOGRAM - 1;
 }
 
-/* Calls that one stands for: so many, and up to as many more. */
-#define SAMPLE_LEAST 8
-#define SAMPLE_MORE  17
+/* The more calls there were, the more may pass before one is timed: what is
+ * missing in the sums stays less than a tenth of them. */
+#define SAMPLE_PART 16
+#define SAMPLE_MAX  256
 
-unsigned int stats_weight(struct vcpu *v, enum stats_slot slot)
+unsigned int stats_sample(struct call_stats *s)
 {
-    struct call_stats *s = &v->domain->stats.hypercall[slot];
-    unsigned int n = ++s->untimed;
+    uint64_t mean = s->calls / SAMPLE_PART;
+    unsigned int n = s->untimed;
 
-    if (n <= s->bearable)
-        return 0;
+    if (mean > SAMPLE_MAX)
+        mean = SAMPLE_MAX;
     s->untimed = 0;
-    s->bearable = SAMPLE_LEAST - 1 + (uint32_t)(__rdtsc() >> 3) % SAMPLE_MORE;
+    s->bearable = (uint32_t)(mean / 2 + (__rdtsc() >> 3) % (mean + 1));
     return n;
 }
 

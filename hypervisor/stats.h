@@ -5,9 +5,9 @@
  * Time is what passes between the call's arrival at hypercall_dispatch() and
  * its return; a call in several turns is one call, and its turns add up. An
  * entry of a multicall is counted where it belongs and timed with its batch,
- * and of calls by mailbox about one in sixteen is timed for those before it:
- * two readings of the TSC would be a good part of what they cost. Which one is
- * not regular, so that no regular guest can hide its dear calls.
+ * and of calls by mailbox some are timed, for those before them: in the end one
+ * in 256, for a reading of the TSC is a good part of what such a call costs.
+ * Which one is not regular, so that no regular guest can hide its dear calls.
  *
  * What never reaches the hypervisor (sends, sleeps, upcalls) is counted by the
  * engine's half in the guest's process, and only the guest's word for it
@@ -53,10 +53,14 @@ struct stats {
 };
 _Static_assert(sizeof(struct stats) < 2688, "every domain has one");
 
-/*
- * A call begins that need not be timed: for how many it is to be, 0: it is not.
- */
-unsigned int stats_weight(struct vcpu *v, enum stats_slot slot);
+unsigned int stats_sample(struct call_stats *s);
+
+/* A call begins that need not be timed: for how many it is to be, itself among
+ * them; 0: it is not. */
+static inline unsigned int stats_weight(struct call_stats *s)
+{
+    return ++s->untimed <= s->bearable ? 0 : stats_sample(s);
+}
 
 /*
  * A turn of a call has ended: it took so many ticks of the TSC, for

@@ -204,7 +204,7 @@ static bool may_ask(const struct vcpu *v)
 
 /* False: refused, nothing was done. */
 static bool carry_out(struct vcpu *v, const struct sandbox_mailbox *m,
-                      int64_t *value)
+                      struct hypercall_turn *t)
 {
     unsigned int nr = READ_ONCE(m->request.nr);
     uint64_t args[6] = { 0 };
@@ -213,8 +213,8 @@ static bool carry_out(struct vcpu *v, const struct sandbox_mailbox *m,
         args[i] = READ_ONCE(m->request.args[i]);
     if (!may_ask(v) || !mailbox_carries(nr, args[0]))
         return false;
-    v->ring_calls++;
-    *value = notify_hypercall(v, nr, args, true);
+    hypercall_dispatch_sampled(v, nr, args, t);
+    notify_tell_rest(v);
     return true;
 }
 
@@ -222,18 +222,24 @@ bool mailbox_serve(struct vcpu *v)
 {
     struct sandbox_mailbox *m = &sandbox_page_of(v)->mailbox;
     struct sandbox_vcpu *sv = v->engine;
-    int64_t value = 0;
+    struct hypercall_turn turn = { .ret = 0 };
     uint32_t asked;
+    bool done;
 
     /* Acquire: partner is the stub's release, behind the arguments. */
     asked = __atomic_load_n(&m->request.asked, __ATOMIC_ACQUIRE);
     if (asked == sv->asked)
         return false;
     sv->asked = asked;
-    m->answer.refused = !carry_out(v, m, &value);
-    m->answer.value = value;
+    done = carry_out(v, m, &turn);
+    m->answer.refused = !done;
+    m->answer.value = turn.ret;
     /* Release: partner is the stub's acquire, before it reads the value. */
     __atomic_store_n(&m->answer.answered, asked, __ATOMIC_RELEASE);
+    if (done) {
+        v->ring_calls++;
+        hypercall_count(v, &turn);
+    }
     return true;
 }
 

@@ -336,17 +336,12 @@ static struct sandbox_vcpu *introduce(struct sandbox_domain *sd, pid_t tid,
     return &sd->vcpu[vcpu];
 }
 
-/* What is left of a long call is the stub's to ask for. */
-int64_t notify_hypercall(struct vcpu *v, unsigned int nr, const uint64_t *args,
-                         bool sampled)
+void notify_tell_rest(struct vcpu *v)
 {
     struct sandbox_page *page = sandbox_page_of(v);
-    int64_t value = sampled ? hypercall_dispatch_sampled(v, nr, args)
-                            : hypercall_dispatch(v, nr, args);
 
     page->again = v->again;
     memcpy(page->again_args, v->again_args, sizeof(page->again_args));
-    return value;
 }
 
 static enum verdict handle(struct sandbox_domain *sd, int nr,
@@ -383,7 +378,8 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
         nr -= (int)SANDBOX_BASE;
         mailbox_missed(sd, (unsigned int)nr, args[0]);
         *value =
-            notify_hypercall(sd->caller->vcpu, (unsigned int)nr, args, false);
+            hypercall_dispatch(sd->caller->vcpu, (unsigned int)nr, args);
+        notify_tell_rest(sd->caller->vcpu);
         return ANSWER;
     }
 }

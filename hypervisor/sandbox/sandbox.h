@@ -137,9 +137,8 @@ int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
 /* Should a call run the hypervisor, and an answer its caller, at once on the
  * processor of the other, which is about to sleep? Not 0: it cannot be had. */
 int notify_set_sync(int listener, bool sync);
-/* A hypercall; what is left of a long one is the stub's to ask for. */
-int64_t notify_hypercall(struct vcpu *v, unsigned int nr, const uint64_t *args,
-                         bool sampled);
+/* After a hypercall: what is left of a long one is the stub's to ask for. */
+void notify_tell_rest(struct vcpu *v);
 
 /* ---- mailbox.c ---- */
 
