@@ -31,6 +31,7 @@ struct sandbox_host {
     struct seccomp_notif *notif; /* buffers of that size */
     struct seccomp_notif_resp *resp;
     bool sync_wake;          /* the kernel has synchronous wake-up (6.6) */
+    uint64_t no_yield_ns;    /* until then; notify.c */
     struct list ring_active; /* domains whose mailboxes are looked at */
     int ring_credit;         /* calls by mailbox against notifications */
     struct list *ring_next;  /* whom next; kept right by removals */

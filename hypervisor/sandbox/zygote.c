@@ -294,7 +294,9 @@ static _Noreturn void zygote_main(struct zygote z, unsigned int flags)
     struct pollfd p[2];
     sigset_t set;
 
-    setsid(); /* a terminal's Ctrl-C is not for us */
+    /* A terminal's Ctrl-C is not for us. A session of our own would be one for
+     * the scheduler too (autogroup), and cost each trap a tenth more. */
+    setpgid(0, 0);
     sigfillset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
     default_signals();

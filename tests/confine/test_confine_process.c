@@ -183,6 +183,17 @@ static void test_limits(void **state)
     assert_non_null(strstr(s, "Max locked memory         0 "));
 }
 
+/* A terminal's Ctrl-C is not for it; but the scheduler takes it and its host
+ * for one group (zygote.c). */
+static void test_group(void **state)
+{
+    struct confined *c = *state;
+    int pid = confine_info(c, boot_sleeper(c)).pid;
+
+    assert_int_equal(getsid(pid), getsid(0));
+    assert_true(getpgid(pid) != getpgid(0));
+}
+
 /* ---- namespaces ---- */
 
 static void namespace_of(int pid, const char *name, char out[64])
@@ -380,6 +391,7 @@ static int run(void)
         CASE(test_descriptors),
         CASE(test_status),
         CASE(test_limits),
+        CASE(test_group),
         CASE(test_namespaces),
         CASE(test_100_rounds),
         cmocka_unit_test(test_hypervisor_dies),
