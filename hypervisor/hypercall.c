@@ -48,7 +48,8 @@ static long turn(struct vcpu *v, unsigned int nr, const uint64_t args[6],
     t->slot = slot_of(nr);
     t->goes_on = v->again && v->nr == nr;
     if (!t->goes_on)
-        v->stands_for = sampled ? stats_weight(&v->domain->stats.hypercall[t->slot]) : 1;
+        v->stands_for =
+            sampled ? stats_weight(&v->domain->stats.hypercall[t->slot]) : 1;
     t->start = v->stands_for ? __rdtsc() : 0;
     v->work = 0;
     v->again = false;

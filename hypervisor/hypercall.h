@@ -31,7 +31,7 @@ long hypercall_dispatch(struct vcpu *v, unsigned int nr,
  */
 struct hypercall_turn {
     enum stats_slot slot;
-    bool goes_on; /* it was not the call's first */
+    bool goes_on;   /* it was not the call's first */
     uint64_t start; /* ticks of the TSC; 0: it is not timed */
     long ret;
 };

@@ -387,14 +387,10 @@ static void test_zygote_dies(void **state)
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_maps),
-        CASE(test_descriptors),
-        CASE(test_status),
-        CASE(test_limits),
-        CASE(test_group),
-        CASE(test_namespaces),
-        CASE(test_100_rounds),
-        cmocka_unit_test(test_hypervisor_dies),
+        CASE(test_maps),        CASE(test_descriptors),
+        CASE(test_status),      CASE(test_limits),
+        CASE(test_group),       CASE(test_namespaces),
+        CASE(test_100_rounds),  cmocka_unit_test(test_hypervisor_dies),
         CASE(test_zygote_dies),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
