@@ -34,11 +34,12 @@
 #define NOTHING_MS  1000
 #define QUIET_TURNS 3
 
-/* What is known of one descriptor, by its number. */
+/* What is known of one descriptor. */
 struct nat_fd {
-    uint32_t events;   /* in the epoll set; 0: not there */
-    unsigned int turn; /* of the last fill that wanted it */
-    int slot;          /* in `ready` at that turn */
+    const struct nat *owner; /* whose it was when it was last looked at */
+    uint32_t events;         /* in the epoll set; 0: not there */
+    unsigned int turn;       /* of the last fill that wanted it */
+    int slot;                /* in `ready` at that turn */
 };
 
 struct nat {
@@ -51,9 +52,6 @@ struct nat {
     unsigned int quiet; /* turns without anything to do */
     bool paused;
 
-    struct nat_fd *fds;
-    unsigned int n_fds;
-
     int *wanted; /* descriptors of this turn, in order of slot */
     int *ready;  /* SLIRP_POLL_... by slot */
     unsigned int n_wanted, room_wanted;
@@ -64,6 +62,11 @@ struct nat_timer {
     void *arg;
     struct event *event;
 };
+
+/* By number. Numbers are the process's, and so is the table: it grows with the
+ * highest of all links, once. */
+static struct nat_fd *fds;
+static unsigned int n_fds;
 
 static struct nat *nat_of(struct link *link)
 {
@@ -148,19 +151,39 @@ static void nat_timer_mod(void *timer, int64_t expire_ms, void *opaque)
     evtimer_add(t->event, &tv);
 }
 
-static struct nat_fd *nat_fd(struct nat *nat, int fd)
+/* NULL: it is not, or no longer, this link's. */
+static struct nat_fd *nat_fd(const struct nat *nat, int fd)
 {
-    if ((unsigned int)fd >= nat->n_fds) {
-        unsigned int n = (unsigned int)fd + 64;
-        struct nat_fd *grown = realloc(nat->fds, n * sizeof(*grown));
+    if (fd < 0 || (unsigned int)fd >= n_fds || fds[fd].owner != nat)
+        return NULL;
+    return &fds[fd];
+}
+
+static struct nat_fd *nat_fd_take(const struct nat *nat, int fd)
+{
+    if ((unsigned int)fd >= n_fds) {
+        unsigned int n = (unsigned int)fd * 2 + 64;
+        struct nat_fd *grown = realloc(fds, n * sizeof(*grown));
 
         if (!grown)
             return NULL;
-        memset(grown + nat->n_fds, 0, (n - nat->n_fds) * sizeof(*grown));
-        nat->fds = grown;
-        nat->n_fds = n;
+        memset(grown + n_fds, 0, (n - n_fds) * sizeof(*grown));
+        fds = grown;
+        n_fds = n;
     }
-    return &nat->fds[fd];
+    if (fds[fd].owner != nat)
+        fds[fd] = (struct nat_fd){ .owner = nat };
+    return &fds[fd];
+}
+
+static void nat_fd_leave(const struct nat *nat, int fd)
+{
+    struct nat_fd *f = nat_fd(nat, fd);
+
+    if (f && f->events)
+        epoll_ctl(nat->epoll, EPOLL_CTL_DEL, fd, NULL);
+    if (f)
+        *f = (struct nat_fd){ .owner = NULL };
 }
 
 static void nat_register_fd(int fd, void *opaque)
@@ -172,13 +195,7 @@ static void nat_register_fd(int fd, void *opaque)
 /* It is about to be closed; the number may come back for another socket. */
 static void nat_unregister_fd(int fd, void *opaque)
 {
-    struct nat *nat = opaque;
-
-    if (fd < 0 || (unsigned int)fd >= nat->n_fds)
-        return;
-    if (nat->fds[fd].events)
-        epoll_ctl(nat->epoll, EPOLL_CTL_DEL, fd, NULL);
-    memset(&nat->fds[fd], 0, sizeof(nat->fds[fd]));
+    nat_fd_leave(opaque, fd);
 }
 
 static void nat_notify(void *opaque)
@@ -245,7 +262,7 @@ static void nat_watch(struct nat *nat, int fd, struct nat_fd *f,
 static int nat_add_poll(int fd, int events, void *opaque)
 {
     struct nat *nat = opaque;
-    struct nat_fd *f = nat_fd(nat, fd);
+    struct nat_fd *f = nat_fd_take(nat, fd);
 
     if (!f)
         return -1;
@@ -275,12 +292,10 @@ static int nat_add_poll(int fd, int events, void *opaque)
 static void nat_unwatch_rest(struct nat *nat, const int *before, unsigned int n)
 {
     for (unsigned int i = 0; i < n; i++) {
-        struct nat_fd *f = &nat->fds[before[i]];
+        const struct nat_fd *f = nat_fd(nat, before[i]);
 
-        if (f->turn == nat->turn || !f->events)
-            continue;
-        epoll_ctl(nat->epoll, EPOLL_CTL_DEL, before[i], NULL);
-        f->events = 0;
+        if (f && f->turn != nat->turn)
+            nat_fd_leave(nat, before[i]);
     }
 }
 
@@ -332,9 +347,9 @@ static void nat_turn(evutil_socket_t fd, short what, void *arg)
         n = epoll_wait(nat->epoll, events, POLL_BATCH, 0);
     nat->quiet = n > 0 ? 0 : nat->quiet + 1;
     for (int i = 0; i < n; i++) {
-        const struct nat_fd *f = &nat->fds[events[i].data.fd];
+        const struct nat_fd *f = nat_fd(nat, events[i].data.fd);
 
-        if (f->events && f->turn == nat->turn)
+        if (f && f->events && f->turn == nat->turn)
             nat->ready[f->slot] = from_epoll(events[i].events);
     }
     slirp_pollfds_poll(nat->slirp, 0, nat_revents, nat);
@@ -353,9 +368,10 @@ static void nat_close(struct link *link)
         event_free(nat->ready_event);
     if (nat->timer)
         event_free(nat->timer);
+    for (unsigned int i = 0; i < nat->n_wanted; i++)
+        nat_fd_leave(nat, nat->wanted[i]);
     if (nat->epoll >= 0)
         close(nat->epoll);
-    free(nat->fds);
     free(nat->wanted);
     free(nat->ready);
     free(nat);

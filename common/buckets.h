@@ -10,7 +10,7 @@
 
 #include "list.h"
 
-#define BUCKETS 256u
+#define BUCKETS 2048u
 
 struct buckets {
     struct list list[BUCKETS];

@@ -226,31 +226,66 @@ static void arp_answer(struct guest *g)
     g->link->ops->send(g->link, f, sizeof(f));
 }
 
-static void test_forward(void **state)
+/* With a forward to its port 80; returns the host's port. */
+static uint16_t start_with_forward(struct guest *g)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET };
     struct link_config config;
-    struct guest g;
     char why[100];
     uint16_t port;
-    int s = listener(&port);
 
-    (void)state;
-    close(s);
+    close(listener(&port));
     config = forward_config(port);
-    assert_int_equal(guest_start(&g, &config, why, sizeof(why)), 0);
-    s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(guest_start(g, &config, why, sizeof(why)), 0);
+    return port;
+}
+
+/* A connection to the host's port arrives at the guest. */
+static void assert_forwards(struct guest *g, uint16_t port)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET };
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     a.sin_port = htons(port);
     if (connect(s, (struct sockaddr *)&a, sizeof(a)))
         assert_int_equal(errno, EINPROGRESS);
-    assert_true(guest_wait(&g, is_arp_request));
-    arp_answer(&g);
-    assert_true(guest_wait(&g, is_syn));
-    assert_memory_equal(g.frame, guest_mac, 6);
-    assert_int_equal(g.frame[14 + 20 + 3], 80);
+    assert_true(guest_wait(g, is_arp_request));
+    arp_answer(g);
+    assert_true(guest_wait(g, is_syn));
+    assert_memory_equal(g->frame, guest_mac, 6);
+    assert_int_equal(g->frame[14 + 20 + 3], 80);
     close(s);
+}
+
+static void test_forward(void **state)
+{
+    struct guest g;
+    uint16_t port = start_with_forward(&g);
+
+    (void)state;
+    assert_forwards(&g, port);
     guest_stop(&g);
+}
+
+/* Links share a table of descriptors. Those of one that has gone come back for
+ * another, and those that stay are still served. */
+static void test_links_come_and_go(void **state)
+{
+    struct guest stays, goes, comes;
+    uint16_t stays_port = start_with_forward(&stays), port;
+
+    (void)state;
+    for (unsigned int i = 0; i < 3; i++) {
+        port = start_with_forward(&goes);
+        if (i)
+            assert_forwards(&goes, port);
+        guest_stop(&goes);
+    }
+    port = start_with_forward(&comes);
+    assert_forwards(&stays, stays_port);
+    assert_forwards(&comes, port);
+    guest_stop(&comes);
+    guest_stop(&stays);
 }
 
 /* A SYN of the guest to a port of 10.0.2.2. */
@@ -412,10 +447,14 @@ static void test_forward_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward_text),   cmocka_unit_test(test_dhcp),
-        cmocka_unit_test(test_port_taken),     cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_host_loopback),  cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_forward_text),
+        cmocka_unit_test(test_dhcp),
+        cmocka_unit_test(test_port_taken),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_host_loopback),
+        cmocka_unit_test(test_pause),
         cmocka_unit_test(test_hostile_frames),
+        cmocka_unit_test(test_links_come_and_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
