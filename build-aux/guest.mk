@@ -57,10 +57,11 @@ guest-sdk/lwip.stamp: $(top_srcdir)/build-aux/sources.txt \
 	$(AM_V_at)touch $@
 
 # lwIP: the whole stack; guest-kernel/net/include/lwipopts.h says what of it
-# is used.  Its code is compiled as it is, without our warnings.
+# is used.  Its code is compiled as it is, without our warnings.  In place of
+# core/timeouts.c there is guest-kernel/net/timers.c.
 lwip_names = $(addprefix core/, def dns inet_chksum init ip mem memp netif \
 		pbuf raw stats sys altcp altcp_alloc altcp_tcp tcp tcp_in tcp_out \
-		timeouts udp) \
+		udp) \
 	$(addprefix core/ipv4/, autoip dhcp etharp icmp igmp ip4 ip4_addr \
 		ip4_frag) \
 	$(addprefix core/ipv6/, dhcp6 ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag \

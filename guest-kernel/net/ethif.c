@@ -124,7 +124,7 @@ static err_t tx_output(struct netif *netif, struct pbuf *p)
 {
     struct netfront *nf = netif->state;
 
-    net_timers_traffic();
+    net_timers_sends(p);
     switch (netfront_send_begin(nf, p->tot_len)) {
     case 0:
         break;

@@ -3,14 +3,17 @@
  * runs here only while it is needed, so that an idle guest sleeps.
  *
  *   TCP             every 250 ms while a connection exists
- *   ARP, DNS, IP    every second until some seconds after the last frame, and
- *   reassembly      once more; time that was slept through is made up for
+ *   ARP, DNS, IP    every second for a while after a question that may have to
+ *   reassembly      be repeated; else every 15 s while there is traffic. Time
+ *                   that was slept through is made up for
  *   DHCP            every 500 ms while an answer is awaited, every minute
  *                   while there is a lease
  *
  * The caller of every function has the core lock. The network thread sleeps
  * until the next timeout; a timeout that another thread makes wakes it.
  */
+#include <string.h>
+
 #include "lwip/opt.h"
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -18,16 +21,22 @@
 #include "lwip/ip4_frag.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/dns.h"
+#include "lwip/prot/etharp.h"
+#include "lwip/prot/ethernet.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/udp.h"
 #include "lwip/sys.h"
+#include "lwip/tcpip.h"
 #include "lwip/timeouts.h"
 
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/net/timers.h"
 
-#define TICK_MS             1000
-#define TICKS_AFTER_TRAFFIC 6     /* ARP asks for 5 s */
-#define LAST_TICK_MS        15000 /* after these: reassembly gives up then */
-#define TICKS_MAX           600   /* made up for: the longest age is 300 s */
+#define TICK_MS      1000
+#define ASKING_TICKS 12    /* ARP asks for 5 s, DNS gives up after 11 */
+#define SLOW_MS      15000 /* reassembly gives up after so long */
+#define TICKS_MAX    600   /* made up for: the longest age is 300 s */
 
 struct timeout {
     struct timeout *next;
@@ -45,7 +54,8 @@ struct timeout {
 static struct timeout pool[TIMEOUTS_MAX];
 static struct timeout *timeouts; /* by due time */
 static bool tcp_running, tick_running, dhcp_running;
-static unsigned int quiet_ticks;
+static unsigned int asking_ticks; /* how many follow each other closely */
+static bool traffic;              /* since the last tick */
 static u32_t last_tick;
 
 static bool is_before(u32_t a, u32_t b)
@@ -152,10 +162,14 @@ static void tick(void *arg)
         dns_tmr();
         ip_reass_tmr();
     }
-    tick_running = ++quiet_ticks <= TICKS_AFTER_TRAFFIC;
+    sys_untimeout(tick, arg); /* a question that was repeated just now */
+    tick_running = asking_ticks || traffic;
     if (tick_running)
-        sys_timeout(quiet_ticks < TICKS_AFTER_TRAFFIC ? TICK_MS : LAST_TICK_MS,
-                    tick, arg);
+        sys_timeout(asking_ticks ? TICK_MS : SLOW_MS, tick, arg);
+    if (asking_ticks)
+        asking_ticks--;
+    else
+        traffic = false;
 }
 
 /*
@@ -164,11 +178,62 @@ static void tick(void *arg)
  */
 void net_timers_traffic(void)
 {
-    quiet_ticks = 0;
+    traffic = true;
     if (tick_running)
         return;
     tick_running = true;
     sys_timeout(0, tick, NULL);
+}
+
+static void ask(void)
+{
+    bool slow = tick_running && !asking_ticks;
+
+    asking_ticks = ASKING_TICKS;
+    if (slow) {
+        sys_untimeout(tick, NULL);
+        sys_timeout(TICK_MS, tick, NULL);
+    }
+    net_timers_traffic();
+}
+
+/* ARP for another's address (not an announcement of our own), or DNS. */
+static bool is_question(const struct pbuf *frame)
+{
+    struct {
+        struct eth_hdr eth;
+        union {
+            struct etharp_hdr arp;
+            struct {
+                struct ip_hdr ip;
+                struct udp_hdr udp; /* lwIP sends no IP options with it */
+            };
+        };
+    } __attribute__((packed)) f;
+
+    if (pbuf_copy_partial(frame, &f, sizeof(f), 0) < sizeof(f))
+        return false;
+    if (f.eth.type == PP_HTONS(ETHTYPE_ARP))
+        return f.arp.opcode == PP_HTONS(ARP_REQUEST) &&
+               memcmp(&f.arp.sipaddr, &f.arp.dipaddr, sizeof(f.arp.sipaddr));
+    return f.eth.type == PP_HTONS(ETHTYPE_IP) &&
+           IPH_PROTO(&f.ip) == IP_PROTO_UDP &&
+           f.udp.dest == PP_HTONS(DNS_SERVER_PORT);
+}
+
+void net_timers_sends(const struct pbuf *frame)
+{
+    if (is_question(frame))
+        ask();
+    else
+        net_timers_traffic();
+}
+
+void net_timers_resolve(void)
+{
+    LOCK_TCPIP_CORE();
+    ask();
+    UNLOCK_TCPIP_CORE();
 }
 
 /* ---- DHCP ---- */

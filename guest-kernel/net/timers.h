@@ -1,14 +1,20 @@
 /*
  * The network's timers beyond lwip/timeouts.h: what starts them. The caller
- * has the core lock.
+ * has the core lock, except where it says otherwise.
  */
 #ifndef RINGSIDE_NET_TIMERS_H
 #define RINGSIDE_NET_TIMERS_H
 
 #include <stdbool.h>
 
-/* A frame came or goes: tables that age do so for a while. */
+struct pbuf;
+
+/* A frame came or goes: tables age. */
 void net_timers_traffic(void);
+/* This one goes; if it is a question, it may have to be repeated. */
+void net_timers_sends(const struct pbuf *frame);
+/* A name is looked up, also if no frame can be sent. Takes the core lock. */
+void net_timers_resolve(void);
 
 /* DHCP was started or a link came back. */
 void net_timers_dhcp(void);

@@ -88,6 +88,18 @@ tar -cf "$tmp/site.tar" -C "$tmp/site" .
 free_port
 ok 'a web site' start_server web "$tmp/site.tar" \
     "type=nat,forward=tcp:$port:80"
+
+# With a card, an address and nothing to do: its timers do not run for nothing.
+pid=$("$ringside" info --json web | grep -o '"pid":[0-9]*' | cut -d: -f2)
+woken()
+{
+    awk '/^voluntary/ { n += $2 } END { print n }' /proc/"$pid"/task/*/status
+}
+sleep 1
+before=$(woken)
+sleep 3
+is 'it sleeps when it is idle' "$(woken)" "$before"
+
 net='"io":{"tx'
 look() { "$ringside" info --json web; }
 before=$(look)

@@ -2,6 +2,6 @@
 #ifndef RINGSIDE_POSIX_NETDB_H
 #define RINGSIDE_POSIX_NETDB_H
 
-#include "lwip/netdb.h"
+#include <lwip/netdb.h>
 
 #endif
