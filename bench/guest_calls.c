@@ -17,8 +17,6 @@
 #include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
 
-#define SETTLE_NS 20000000ull
-
 /* ---- carriers ---- */
 
 /* Asks something small of the hypervisor itself. */
@@ -344,6 +342,5 @@ static const struct job jobs[] = {
 
 int main(int argc, char **argv)
 {
-    rs_sleep(SETTLE_NS); /* those who started us have work left */
     return job_run(jobs, sizeof(jobs) / sizeof(jobs[0]), argc, argv);
 }

@@ -16,7 +16,8 @@ struct tcpip_callback_msg;
  */
 int net_start(void);
 
-/* By socket.c and resolve.c: net_start(), and the first time waits for an address. */
+/* By socket.c and resolve.c: net_start(), and the first time waits for an
+ * address. */
 void net_want(void);
 
 /* ---- ethif.c: the card as an interface of lwIP ---- */
