@@ -161,6 +161,8 @@ static struct nat_fd *nat_fd(const struct nat *nat, int fd)
 
 static struct nat_fd *nat_fd_take(const struct nat *nat, int fd)
 {
+    if (fd < 0)
+        return NULL;
     if ((unsigned int)fd >= n_fds) {
         unsigned int n = (unsigned int)fd * 2 + 64;
         struct nat_fd *grown = realloc(fds, n * sizeof(*grown));

@@ -39,7 +39,6 @@ static uint64_t identity(const struct domain *d)
 void windows_init(struct window_set *s, struct rs_host *h, int uffd, int pid)
 {
     memset(s, 0, sizeof(*s));
-    buckets_init(&s->windows);
     s->host = h;
     s->due = DOMID_INVALID;
     view_init(&s->view);
@@ -89,20 +88,24 @@ static void window_free(struct window_set *s, struct window *w)
 void windows_free(struct window_set *s)
 {
     for (uint32_t key = 0; key < BUCKETS && s->nr_windows; key++) {
-        struct list *list = bucket(&s->windows, key);
+        struct list *list = bucket(s->windows, key);
 
         while (!list_empty(list))
             window_free(s, container_of(list->next, struct window, link));
     }
+    free(s->windows);
+    s->windows = NULL;
     view_close(&s->view);
 }
 
 static struct window *window_of(struct window_set *s, domid_t domid,
                                 uint64_t id)
 {
-    struct list *pos, *list = bucket(&s->windows, domid);
+    struct list *pos;
 
-    list_for_each(pos, list) {
+    if (!s->nr_windows)
+        return NULL;
+    list_for_each(pos, bucket(s->windows, domid)) {
         struct window *w = container_of(pos, struct window, link);
 
         if (w->domid == domid && w->id == id)
@@ -112,6 +115,17 @@ static struct window *window_of(struct window_set *s, domid_t domid,
 }
 
 /* ---- windows come and go ---- */
+
+/* Most clients never have one. */
+static bool has_room(struct window_set *s)
+{
+    if (s->windows)
+        return true;
+    s->windows = malloc(sizeof(*s->windows));
+    if (s->windows)
+        buckets_init(s->windows);
+    return s->windows;
+}
 
 static bool is_due(const struct window_set *s, const struct domain *granter)
 {
@@ -146,6 +160,8 @@ int window_open(struct window_set *s, struct domain *granter,
         return -EINVAL;
     if (window_of(s, granter->domid, w->id))
         return -EEXIST;
+    if (!has_room(s))
+        return -ENOMEM;
     n = calloc(1, sizeof(*n) + pieces(w->size) * sizeof(n->piece[0]));
     if (!n)
         return -ENOMEM;
@@ -160,7 +176,7 @@ int window_open(struct window_set *s, struct domain *granter,
         window_free(s, n);
         return err;
     }
-    list_add_head(bucket(&s->windows, n->domid), &n->link);
+    list_add_head(bucket(s->windows, n->domid), &n->link);
     s->nr_windows++;
     s->due = DOMID_INVALID;
     return 0;
@@ -290,7 +306,7 @@ bool windows_dropped(struct window_set *s)
     struct list *pos;
 
     for (uint32_t key = 0; key < BUCKETS && s->nr_windows; key++)
-        list_for_each(pos, bucket(&s->windows, key)) {
+        list_for_each(pos, bucket(s->windows, key)) {
             struct window *w = container_of(pos, struct window, link);
 
             if (w->pages_shown && (!windows_strict(s) || !window_dropped(s, w)))

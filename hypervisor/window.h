@@ -25,9 +25,9 @@ struct window;
 
 struct window_set {
     struct rs_host *host;
-    struct view view;       /* open: strict */
-    bool broken;            /* the process spoiled its mappings: end it */
-    struct buckets windows; /* by granter */
+    struct view view;        /* open: strict */
+    bool broken;             /* the process spoiled its mappings: end it */
+    struct buckets *windows; /* by granter; NULL: it never had one */
     unsigned int nr_windows;
     struct {
         struct window *window;

@@ -97,7 +97,7 @@ static void rx_receive(void *arg, const struct netfront_piece *pieces,
             ~NETIF_CHECKSUM_GEN_UDP &
             (checked ? ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
                      : NETIF_CHECKSUM_ENABLE_ALL));
-    net_timers_traffic();
+    net_timers_receives();
     if (ethernet_input(p, netif) != ERR_OK)
         pbuf_free(p);
 }

@@ -34,9 +34,9 @@
 #include "guest-kernel/net/timers.h"
 
 #define TICK_MS      1000
-#define ASKING_TICKS 12    /* ARP asks for 5 s, DNS gives up after 11 */
+#define ASKING_TICKS 15    /* ARP asks for 5 s, DNS gives up after 14 */
 #define SLOW_MS      15000 /* reassembly gives up after so long */
-#define TICKS_MAX    600   /* made up for: the longest age is 300 s */
+#define TICKS_MAX    7200  /* made up for: ARP's longest age is 300 s */
 
 struct timeout {
     struct timeout *next;
@@ -152,7 +152,8 @@ void tcp_timer_needed(void)
 
 /* ---- tables that age ---- */
 
-static void tick(void *arg)
+/* Not while lwIP is at one of them. */
+static void catch_up(void)
 {
     u32_t ticks = (sys_now() - last_tick) / TICK_MS;
 
@@ -162,6 +163,11 @@ static void tick(void *arg)
         dns_tmr();
         ip_reass_tmr();
     }
+}
+
+static void tick(void *arg)
+{
+    catch_up();
     sys_untimeout(tick, arg); /* a question that was repeated just now */
     tick_running = asking_ticks || traffic;
     if (tick_running)
@@ -172,17 +178,26 @@ static void tick(void *arg)
         traffic = false;
 }
 
-/*
- * Called in the middle of sending or receiving, so the tables are left alone
- * until the network thread comes to its timeouts.
- */
-void net_timers_traffic(void)
+/* Called in the middle of lwIP's work: the network's thread does it. */
+static void run_tick(void)
 {
     traffic = true;
     if (tick_running)
         return;
     tick_running = true;
     sys_timeout(0, tick, NULL);
+}
+
+/*
+ * Time that was slept through is not that of what begins now. So before this
+ * enters a table the others age; and where it has entered, because a question
+ * is seen only as it leaves, they are spared that time.
+ */
+void net_timers_receives(void)
+{
+    if (!asking_ticks)
+        catch_up();
+    run_tick();
 }
 
 static void ask(void)
@@ -194,7 +209,7 @@ static void ask(void)
         sys_untimeout(tick, NULL);
         sys_timeout(TICK_MS, tick, NULL);
     }
-    net_timers_traffic();
+    run_tick();
 }
 
 /* ARP for another's address (not an announcement of our own), or DNS. */
@@ -223,15 +238,20 @@ static bool is_question(const struct pbuf *frame)
 
 void net_timers_sends(const struct pbuf *frame)
 {
-    if (is_question(frame))
-        ask();
-    else
-        net_timers_traffic();
+    if (!is_question(frame)) {
+        run_tick();
+        return;
+    }
+    if (!asking_ticks)
+        last_tick = sys_now();
+    ask();
 }
 
 void net_timers_resolve(void)
 {
     LOCK_TCPIP_CORE();
+    if (!asking_ticks)
+        catch_up();
     ask();
     UNLOCK_TCPIP_CORE();
 }

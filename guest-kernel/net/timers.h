@@ -9,9 +9,9 @@
 
 struct pbuf;
 
-/* A frame came or goes: tables age. */
-void net_timers_traffic(void);
-/* This one goes; if it is a question, it may have to be repeated. */
+/* A frame is about to be handed to lwIP. */
+void net_timers_receives(void);
+/* One goes; if it is a question, it may have to be repeated. */
 void net_timers_sends(const struct pbuf *frame);
 /* A name is looked up, also if no frame can be sent. Takes the core lock. */
 void net_timers_resolve(void);

@@ -32,8 +32,8 @@
 #define CALLS_IN_A_ROW 8 /* of a guest, while others wait */
 #define NEXT_MISSES    6
 
-#define YIELD_LONG_NS 30000ull /* somebody else needed the processor */
-#define YIELD_SHARE   32u      /* one part in so many of our time, at most */
+#define YIELD_LONG_NS 10000ull /* twice as long as a call takes */
+#define YIELD_PAUSE   32u      /* times what a long one took, until the next */
 
 enum verdict { ANSWER, LET_GO, KEEP };
 
@@ -512,8 +512,8 @@ static bool next_is_there(struct sandbox_domain *sd)
  * Where the scheduler did not put the guest before us at once, it does so if
  * asked; that is quicker than to sleep and to be woken by the next call. But
  * all that the host does waits, if the guest then computes or if others need
- * this processor. After that we do not yield, to anybody, for a multiple of the
- * time it took.
+ * this processor. After a yield that took long we do not, to anybody, for a
+ * multiple of that time.
  */
 static bool next_is_there_soon(struct sandbox_domain *sd)
 {
@@ -521,13 +521,15 @@ static bool next_is_there_soon(struct sandbox_domain *sd)
 
     if (next_is_there(sd))
         return true;
+    if (!sd->host->sync_wake || !list_empty(&sd->host->ring_active))
+        return false; /* it runs elsewhere; or many wait for us */
     before = host_now();
     if (before < sd->host->no_yield_ns)
         return false;
     sched_yield();
     now = host_now();
     if (now - before > YIELD_LONG_NS)
-        sd->host->no_yield_ns = now + YIELD_SHARE * (now - before);
+        sd->host->no_yield_ns = now + YIELD_PAUSE * (now - before);
     return next_is_there(sd);
 }
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -289,6 +290,17 @@ static void default_signals(void)
             syscall(SYS_rt_sigaction, sig, none, NULL, 8);
 }
 
+/* Who is no session's leader gives up only its own. */
+static void leave_terminal(void)
+{
+    int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    if (tty < 0)
+        return; /* there is none */
+    ioctl(tty, TIOCNOTTY);
+    close(tty);
+}
+
 static _Noreturn void zygote_main(struct zygote z, unsigned int flags)
 {
     struct pollfd p[2];
@@ -297,6 +309,7 @@ static _Noreturn void zygote_main(struct zygote z, unsigned int flags)
     /* A terminal's Ctrl-C is not for us. A session of our own would be one for
      * the scheduler too (autogroup), and cost each trap a tenth more. */
     setpgid(0, 0);
+    leave_terminal();
     sigfillset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
     default_signals();

@@ -183,15 +183,20 @@ static void test_limits(void **state)
     assert_non_null(strstr(s, "Max locked memory         0 "));
 }
 
-/* A terminal's Ctrl-C is not for it; but the scheduler takes it and its host
- * for one group (zygote.c). */
+/* It has no terminal, and a terminal's Ctrl-C is not for it; but the scheduler
+ * takes it and its host for one group (zygote.c). */
 static void test_group(void **state)
 {
     struct confined *c = *state;
-    int pid = confine_info(c, boot_sleeper(c)).pid;
+    int pid = confine_info(c, boot_sleeper(c)).pid, tty = -1;
+    const char *s = confine_proc(pid, "stat");
 
     assert_int_equal(getsid(pid), getsid(0));
     assert_true(getpgid(pid) != getpgid(0));
+    s = strrchr(s, ')');
+    assert_non_null(s);
+    assert_int_equal(sscanf(s, ") %*c %*d %*d %*d %d", &tty), 1);
+    assert_int_equal(tty, 0);
 }
 
 /* ---- namespaces ---- */
