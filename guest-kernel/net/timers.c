@@ -4,7 +4,7 @@
  *
  *   TCP             every 250 ms while a connection exists
  *   ARP, DNS, IP    every second for a while after a question that may have to
- *   reassembly      be repeated; else every 15 s while there is traffic. Time
+ *   reassembly      be repeated; else every 16 s while there is traffic. Time
  *                   that was slept through is made up for
  *   DHCP            every 500 ms while an answer is awaited, every minute
  *                   while there is a lease
@@ -34,8 +34,9 @@
 #include "guest-kernel/net/timers.h"
 
 #define TICK_MS      1000
-#define ASKING_TICKS 15    /* ARP asks for 5 s, DNS gives up after 14 */
-#define SLOW_MS      15000 /* reassembly gives up after so long */
+#define ASKING_TICKS 15 /* ARP asks for 5 s, DNS gives up after 14 */
+#define SLOW_MS      16000
+#define QUIET_MS     15000 /* reassembly gives up after so long */
 #define TICKS_MAX    7200  /* made up for: ARP's longest age is 300 s */
 
 struct timeout {
@@ -55,8 +56,7 @@ static struct timeout pool[TIMEOUTS_MAX];
 static struct timeout *timeouts; /* by due time */
 static bool tcp_running, tick_running, dhcp_running;
 static unsigned int asking_ticks; /* how many follow each other closely */
-static bool traffic;              /* since the last tick */
-static u32_t last_tick;
+static u32_t last_tick, last_traffic;
 
 static bool is_before(u32_t a, u32_t b)
 {
@@ -169,19 +169,17 @@ static void tick(void *arg)
 {
     catch_up();
     sys_untimeout(tick, arg); /* a question that was repeated just now */
-    tick_running = asking_ticks || traffic;
+    tick_running = asking_ticks || sys_now() - last_traffic < QUIET_MS;
     if (tick_running)
         sys_timeout(asking_ticks ? TICK_MS : SLOW_MS, tick, arg);
     if (asking_ticks)
         asking_ticks--;
-    else
-        traffic = false;
 }
 
 /* Called in the middle of lwIP's work: the network's thread does it. */
 static void run_tick(void)
 {
-    traffic = true;
+    last_traffic = sys_now();
     if (tick_running)
         return;
     tick_running = true;
