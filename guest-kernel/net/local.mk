@@ -13,3 +13,6 @@ noinst_HEADERS += include/ringside/net.h \
 	%D%/include/sys/dirent.h %D%/include/sys/socket.h
 
 guest_tests += tests/guest/net.elf tests/guest/net.native.elf
+
+guest_programs += tests/system/names_guest.elf
+system_tests += tests/system/names.sh
