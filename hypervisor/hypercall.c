@@ -42,7 +42,7 @@ static enum stats_slot slot_of(unsigned int nr)
     return nr < HYPERCALL_MAX ? table[nr].slot : STATS_OTHER;
 }
 
-static long turn(struct vcpu *v, unsigned int nr, const uint64_t args[6],
+static void turn(struct vcpu *v, unsigned int nr, const uint64_t args[6],
                  bool sampled, struct hypercall_turn *t)
 {
     t->slot = slot_of(nr);
@@ -55,7 +55,6 @@ static long turn(struct vcpu *v, unsigned int nr, const uint64_t args[6],
     v->again = false;
     v->nr = nr;
     t->ret = call(v, nr, args);
-    return t->ret;
 }
 
 long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
@@ -67,11 +66,11 @@ long hypercall_dispatch(struct vcpu *v, unsigned int nr, const uint64_t args[6])
     return t.ret;
 }
 
-long hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
+void hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
                                 const uint64_t args[6],
                                 struct hypercall_turn *t)
 {
-    return turn(v, nr, args, true, t);
+    turn(v, nr, args, true, t);
 }
 
 void hypercall_count(struct vcpu *v, const struct hypercall_turn *t)

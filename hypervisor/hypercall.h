@@ -33,9 +33,9 @@ struct hypercall_turn {
     enum stats_slot slot;
     bool goes_on;   /* it was not the call's first */
     uint64_t start; /* ticks of the TSC; 0: it is not timed */
-    long ret;
+    long ret;       /* what the caller gets */
 };
-long hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
+void hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
                                 const uint64_t args[6],
                                 struct hypercall_turn *t);
 void hypercall_count(struct vcpu *v, const struct hypercall_turn *t);

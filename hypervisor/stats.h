@@ -3,11 +3,12 @@
  * often it failed, how long the hypervisor worked for it.
  *
  * Time is what passes between the call's arrival at hypercall_dispatch() and
- * its return; a call in several turns is one call, and its turns add up. An
- * entry of a multicall is counted where it belongs and timed with its batch,
- * and of calls by mailbox some are timed, for those before them: in the end one
- * in 256, for a reading of the TSC is a good part of what such a call costs.
- * Which one is not regular, so that no regular guest can hide its dear calls.
+ * its return (by mailbox: its answer); a call in several turns is one call, and
+ * its turns add up. An entry of a multicall is counted where it belongs and
+ * timed with its batch, and of calls by mailbox some are timed, for those
+ * before them: in the end one in 256, for a reading of the TSC is a good part
+ * of what such a call costs. Which one is not regular, so that no regular guest
+ * can hide its dear calls.
  *
  * What never reaches the hypervisor (sends, sleeps, upcalls) is counted by the
  * engine's half in the guest's process, and only the guest's word for it
