@@ -9,6 +9,7 @@
 #include <x86intrin.h>
 
 #include "domain.h"
+#include "hypercall.h"
 #include "tsc.h"
 
 #define NS 1000000000ull
@@ -45,6 +46,13 @@ uint64_t time_system(const struct rs_host *h)
 uint64_t time_from_ticks(const struct rs_host *h, uint64_t ticks)
 {
     return tsc_ticks_ns(&h->clock->tsc, ticks);
+}
+
+uint64_t time_to_ticks(const struct rs_host *h, uint64_t ns)
+{
+    uint64_t per = time_from_ticks(h, 1u << 20);
+
+    return (uint64_t)((unsigned __int128)ns * (1u << 20) / (per ? per : 1));
 }
 
 /* ---- telling guests ---- */
@@ -109,7 +117,7 @@ void time_publish(struct domain *d)
     for (unsigned int i = 0; i < d->nr_vcpus; i++) {
         fill_time(d->host, &vcpu_info_of(&d->vcpu[i])->time);
         time_publish_area(&d->vcpu[i]);
-        vcpu_publish_runstate(&d->vcpu[i]);
+        vcpu_publish_runstate(&d->vcpu[i], &d->vcpu[i]);
     }
     publish_wall(d);
 }
@@ -154,15 +162,20 @@ static struct timer *first_timer(const struct rs_host *h)
     return container_of(h->timers.next, struct timer, link);
 }
 
+/* A system call only where the first deadline is another than before. */
 static void arm_first(struct rs_host *h)
 {
     const struct timer *t = first_timer(h);
-    uint64_t now = time_system(h);
+    uint64_t at = t ? t->at : 0, now;
 
+    if (at == h->armed_at)
+        return;
+    h->armed_at = at;
+    now = time_system(h);
     if (!t)
         arm(h->timer.fd, 0);
     else
-        arm(h->timer.fd, t->at > now ? t->at - now : 1);
+        arm(h->timer.fd, at > now ? at - now : 1);
 }
 
 static void insert(struct rs_host *h, struct timer *t)
@@ -184,6 +197,7 @@ static void expired(void *data, uint32_t events)
     (void)events;
     if (read(h->timer.fd, &n, sizeof(n)) < 0)
         return;
+    h->armed_at = 0;
     for (t = first_timer(h); t && t->at <= now; t = first_timer(h)) {
         list_del(&t->link);
         if (t->period) {
@@ -243,6 +257,7 @@ int time_open(struct rs_host *h)
     while (host_now() - start.ns < 2000000)
         ;
     tsc_begin(&c->tsc, start, now_on_both());
+    h->turn_ticks = time_to_ticks(h, HYPERCALL_TURN_NS);
     c->next_ns = 20000000;
     err = open_timer(h, &h->timer, expired);
     if (!err)

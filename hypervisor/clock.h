@@ -29,8 +29,9 @@ void time_close(struct rs_host *h);
 
 /* System time in ns, now. */
 uint64_t time_system(const struct rs_host *h);
-/* How long so many ticks of the TSC are, in ns. */
+/* How long so many ticks of the TSC are, in ns; and the reverse, roughly. */
 uint64_t time_from_ticks(const struct rs_host *h, uint64_t ticks);
+uint64_t time_to_ticks(const struct rs_host *h, uint64_t ns);
 
 /* Writes clock and wall clock where the domain's vCPUs look. */
 void time_publish(struct domain *d);

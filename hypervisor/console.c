@@ -13,7 +13,8 @@
 
 #define LINE_MAX_BYTES 256u
 /* One call copies at most this much; the caller comes again for the rest. */
-#define WRITE_MAX 4096u
+#define WRITE_MAX  4096u
+#define WRITE_COST (4 * HYPERCALL_SYSCALL) /* and a log line for each byte */
 /* Bytes that a guest may put into the host's log in one second; an empty line
  * has some, too. */
 #define LOG_RATE    16384u
@@ -127,8 +128,8 @@ void console_free(struct domain *d)
 
 /*
  * HYPERVISOR_console_io(cmd, count, buffer). A write is bounded per call,
- * whatever the count says, as a long one would hold the hypervisor; like
- * Xen, we take all of a valid buffer and answer 0.
+ * whatever the count says; like Xen, we take all of a valid buffer and answer
+ * 0. A long one is done in turns.
  */
 long do_console_io(struct vcpu *v, const uint64_t args[6])
 {
@@ -147,10 +148,11 @@ long do_console_io(struct vcpu *v, const uint64_t args[6])
     for (unsigned int at = 0; at < count; at += WRITE_MAX) {
         unsigned int n = count - at < WRITE_MAX ? count - at : WRITE_MAX;
 
+        if (hypercall_turn_over(v, WRITE_COST) && at)
+            return hypercall_continue(v, cmd, count - at, args[2] + at);
         if (copy_from_guest(v, buf, guest_addr(args[2] + at), n))
             return -EFAULT;
         console_write(v->domain, buf, n);
-        hypercall_turn_over(v, HYPERCALL_CHANGE); /* it is slow */
     }
     return 0;
 }

@@ -149,28 +149,42 @@ static int op_set_priority(struct vcpu *v, void *arg)
 
 /* ---- the hypercall ---- */
 
+/* Costs in system calls: files are made, given to the guest, watched. */
+#define MAKE_COST  (4 * HYPERCALL_SYSCALL)
+#define CLOSE_COST (4 * HYPERCALL_SYSCALL)
+#define BIND_COST  (3 * HYPERCALL_SYSCALL)
+#define MOVE_COST  (2 * HYPERCALL_SYSCALL)
+
 static const struct {
     int (*fn)(struct vcpu *v, void *arg);
     size_t size;
+    unsigned int cost; /* charged beside the base cost of an entry */
 } ops[] = {
     [EVTCHNOP_alloc_unbound] = { op_alloc_unbound,
-                                 sizeof(struct evtchn_alloc_unbound) },
+                                 sizeof(struct evtchn_alloc_unbound),
+                                 MAKE_COST },
     [EVTCHNOP_bind_interdomain] = { op_bind_interdomain,
-                                    sizeof(struct evtchn_bind_interdomain) },
-    [EVTCHNOP_bind_virq] = { op_bind_virq, sizeof(struct evtchn_bind_virq) },
-    [EVTCHNOP_bind_ipi] = { op_bind_ipi, sizeof(struct evtchn_bind_ipi) },
-    [EVTCHNOP_bind_vcpu] = { op_bind_vcpu, sizeof(struct evtchn_bind_vcpu) },
-    [EVTCHNOP_close] = { op_close, sizeof(struct evtchn_close) },
-    [EVTCHNOP_send] = { op_send, sizeof(struct evtchn_send) },
-    [EVTCHNOP_status] = { op_status, sizeof(struct evtchn_status) },
-    [EVTCHNOP_unmask] = { op_unmask, sizeof(struct evtchn_unmask) },
-    [EVTCHNOP_reset] = { op_reset, sizeof(struct evtchn_reset) },
+                                    sizeof(struct evtchn_bind_interdomain),
+                                    BIND_COST },
+    [EVTCHNOP_bind_virq] = { op_bind_virq, sizeof(struct evtchn_bind_virq),
+                             MAKE_COST },
+    [EVTCHNOP_bind_ipi] = { op_bind_ipi, sizeof(struct evtchn_bind_ipi),
+                            MAKE_COST },
+    [EVTCHNOP_bind_vcpu] = { op_bind_vcpu, sizeof(struct evtchn_bind_vcpu),
+                             MOVE_COST },
+    [EVTCHNOP_close] = { op_close, sizeof(struct evtchn_close), CLOSE_COST },
+    [EVTCHNOP_send] = { op_send, sizeof(struct evtchn_send),
+                        HYPERCALL_SYSCALL },
+    [EVTCHNOP_status] = { op_status, sizeof(struct evtchn_status), 1 },
+    [EVTCHNOP_unmask] = { op_unmask, sizeof(struct evtchn_unmask),
+                          HYPERCALL_SYSCALL },
+    [EVTCHNOP_reset] = { op_reset, sizeof(struct evtchn_reset), 1 },
     [EVTCHNOP_init_control] = { op_init_control,
-                                sizeof(struct evtchn_init_control) },
+                                sizeof(struct evtchn_init_control), 1 },
     [EVTCHNOP_expand_array] = { op_expand_array,
-                                sizeof(struct evtchn_expand_array) },
+                                sizeof(struct evtchn_expand_array), 1 },
     [EVTCHNOP_set_priority] = { op_set_priority,
-                                sizeof(struct evtchn_set_priority) },
+                                sizeof(struct evtchn_set_priority), 1 },
 };
 
 /* HYPERVISOR_event_channel_op(cmd, arg): copy in, act, copy back. */
@@ -182,6 +196,7 @@ long do_event_channel_op(struct vcpu *v, const uint64_t args[6])
 
     if (cmd >= sizeof(ops) / sizeof(ops[0]) || !ops[cmd].fn)
         return -ENOSYS;
+    hypercall_charge(v, ops[cmd].cost);
     if (copy_from_guest(v, arg, guest_addr(args[1]), ops[cmd].size))
         return -EFAULT;
     err = ops[cmd].fn(v, arg);

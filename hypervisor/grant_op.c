@@ -201,6 +201,8 @@ static long op_setup(struct vcpu *v, void *arg)
     op->status = table_of(v, op->dom, &d);
     if (!op->status && (d->is_process || grant_grow(d, op->nr_frames)))
         op->status = GNTST_general_error;
+    if (!op->status)
+        hypercall_charge(v, op->nr_frames);
     for (uint32_t i = 0; !op->status && i < op->nr_frames; i++)
         if (copy_to_guest(v,
                           guest_elem(guest_addr((uintptr_t)op->frame_list.p), i,

@@ -53,8 +53,10 @@ struct rs_host {
     bool told_memlock; /* that they could not be */
     uint64_t boot_ns;  /* CLOCK_MONOTONIC: system time 0 */
     struct clock_scale *clock; /* clock.c */
+    uint64_t turn_ticks;       /* of the TSC: a turn of a hypercall */
     struct watch timer;        /* timerfd of sched timers, clock.c */
     struct list timers;        /* armed vCPUs, by deadline */
+    uint64_t armed_at;         /* deadline of the timerfd; 0: not armed */
     struct watch recalibrate;
     void (*log)(void *, enum rs_log_level, const char *);
     void (*domain_event)(void *, uint16_t);

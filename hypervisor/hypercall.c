@@ -30,6 +30,9 @@ static const struct {
     [__HYPERVISOR_domctl] = { do_domctl, "domctl", STATS_DOMCTL },
 };
 
+/* Units of cost between two readings of the clock. */
+#define CLOCK_EVERY 16u
+
 static long call(struct vcpu *v, unsigned int nr, const uint64_t args[6])
 {
     if (nr >= HYPERCALL_MAX || !table[nr].fn)
@@ -52,6 +55,8 @@ static void turn(struct vcpu *v, unsigned int nr, const uint64_t args[6],
             sampled ? stats_weight(&v->domain->stats.hypercall[t->slot]) : 1;
     t->start = v->stands_for ? __rdtsc() : 0;
     v->work = 0;
+    v->clock_due = CLOCK_EVERY;
+    v->turn_end = t->start ? t->start + v->domain->host->turn_ticks : 0;
     v->again = false;
     v->nr = nr;
     t->ret = call(v, nr, args);
@@ -95,10 +100,34 @@ const char *hypercall_slot_name(enum stats_slot slot)
 
 /* ---- turns ---- */
 
+/* Of a turn that is not timed for the counters, time counts from the first
+ * time that we look. */
+static bool time_is_up(struct vcpu *v)
+{
+    uint64_t limit = v->domain->host->turn_ticks, now = __rdtsc();
+
+    v->clock_due = v->work + CLOCK_EVERY;
+    if (limit == HYPERCALL_UNTIMED)
+        return false;
+    if (!v->turn_end)
+        v->turn_end = now + limit;
+    if ((int64_t)(now - v->turn_end) < 0)
+        return false;
+    v->work = HYPERCALL_TURN + 1; /* the turn's budget is spent */
+    return true;
+}
+
 bool hypercall_turn_over(struct vcpu *v, unsigned int cost)
 {
     v->work += cost;
-    return v->work > HYPERCALL_TURN;
+    if (v->work > HYPERCALL_TURN)
+        return true;
+    return v->work >= v->clock_due && time_is_up(v);
+}
+
+void hypercall_charge(struct vcpu *v, unsigned int cost)
+{
+    v->work += cost;
 }
 
 long hypercall_continue(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2)
@@ -112,7 +141,7 @@ long hypercall_continue(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2)
 
 /* ---- multicall ---- */
 
-/* Of an entry, whatever it does; what takes longer says so itself. */
+/* Base cost of an entry; expensive operations charge more themselves. */
 #define ENTRY_COST 8
 
 /* Does the entry at `at`. If it goes on in the next turn, the entry is what is

@@ -46,11 +46,23 @@ void hypercall_count(struct vcpu *v, const struct hypercall_turn *t);
  * costs (1: a look at a few words), and if so returns hypercall_continue() with
  * the arguments of what is left. These are Xen's continuations; a guest
  * never sees them.
+ *
+ * A turn ends after HYPERCALL_TURN units of cost, and after HYPERCALL_TURN_NS
+ * (rs_host.turn_ticks), whichever comes first: the units bound what a turn may
+ * ask of the engine, the time bounds what others wait, whatever an operation
+ * costs on this machine. The clock is read when so many units have passed, so
+ * an operation that enters Linux charges HYPERCALL_SYSCALL for each time.
  */
-#define HYPERCALL_TURN   1024u
-#define HYPERCALL_CHANGE 32u /* the cost of a change of the address space */
+#define HYPERCALL_TURN    1024u
+#define HYPERCALL_TURN_NS 50000u
+#define HYPERCALL_UNTIMED UINT64_MAX /* turn_ticks: units alone end a turn */
+#define HYPERCALL_CHANGE  32u /* the cost of a change of the address space */
+#define HYPERCALL_SYSCALL 32u /* the cost of one system call of ours */
 
 bool hypercall_turn_over(struct vcpu *v, unsigned int cost);
+/* Charges what an operation costs beyond its base cost; the turn ends at the
+ * next hypercall_turn_over(). */
+void hypercall_charge(struct vcpu *v, unsigned int cost);
 long hypercall_continue(struct vcpu *v, uint64_t a0, uint64_t a1, uint64_t a2);
 
 /* "event_channel_op", or NULL. */

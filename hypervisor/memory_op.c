@@ -100,6 +100,7 @@ static long op_add_to_physmap(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
     long err;
 
     (void)cmd;
+    hypercall_charge(v, HYPERCALL_CHANGE);
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
     if (op.space == XENMAPSPACE_gmfn_foreign)

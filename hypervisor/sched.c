@@ -50,6 +50,7 @@ static long op_poll(struct vcpu *v, guest_addr_t arg)
         return -EFAULT;
     if (op.nr_ports > POLL_MAX)
         return -EINVAL;
+    hypercall_charge(v, op.nr_ports);
     for (unsigned int i = 0; i < op.nr_ports; i++) {
         guest_addr_t at = guest_addr((uintptr_t)op.ports.p);
 
@@ -108,6 +109,7 @@ static long op_watchdog(struct vcpu *v, guest_addr_t arg)
     struct sched_watchdog op;
     struct watchdog *w;
 
+    hypercall_charge(v, HYPERCALL_SYSCALL); /* of the timer */
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
     if (op.id == 0)
@@ -150,6 +152,7 @@ long do_sched_op(struct vcpu *v, const uint64_t args[6])
 
 long do_set_timer_op(struct vcpu *v, const uint64_t args[6])
 {
+    hypercall_charge(v, HYPERCALL_SYSCALL);
     time_set_timer(&v->timer, args[0], 0);
     return 0;
 }

@@ -12,6 +12,14 @@
 
 #define PERIOD_MIN_NS 1000000u /* as in Xen */
 
+/* A runstate that is younger is not asked of the engine again: state and
+ * state_entry_time say how to count on from it. */
+#define RUNSTATE_AGE_NS 1000000u
+
+/* Costs in system calls (hypercall.h). */
+#define LOOK_COST  (8 * HYPERCALL_SYSCALL) /* two files of /proc */
+#define RAISE_COST (2 * HYPERCALL_SYSCALL)
+
 static void tick(struct vcpu *v)
 {
     evtchn_raise_virq(v, VIRQ_TIMER);
@@ -100,11 +108,12 @@ int vcpu_pin(struct vcpu *v, uint64_t cpus)
  * The engine knows how long it ran and how long it waited for a processor
  * (stolen time); what is left of its life it was down, or blocked.
  */
-void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
+static void read_runstate(struct vcpu *v, uint64_t now)
 {
+    struct vcpu_runstate_info *info = &v->runstate;
     struct domain *d = v->domain;
-    uint64_t now = time_system(d->host), known;
     struct vcpu_look look = look_at(v);
+    uint64_t known;
 
     memset(info, 0, sizeof(*info));
     info->state = !v->up         ? RUNSTATE_offline
@@ -118,15 +127,30 @@ void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
     known = info->time[RUNSTATE_running] + info->time[RUNSTATE_runnable] +
             info->time[RUNSTATE_offline] + d->created_ns - d->host->boot_ns;
     info->time[RUNSTATE_blocked] = now > known ? now - known : 0;
+    v->runstate_at = now;
 }
 
-void vcpu_publish_runstate(struct vcpu *v)
+/* A vCPU that asks about itself runs, whatever was seen of it before. */
+static void vcpu_runstate(struct vcpu *v, struct vcpu *caller,
+                          struct vcpu_runstate_info *info)
+{
+    uint64_t now = time_system(v->domain->host);
+
+    if (!v->runstate_at || now - v->runstate_at >= RUNSTATE_AGE_NS ||
+        (v == caller && v->runstate.state != RUNSTATE_running)) {
+        hypercall_charge(caller, LOOK_COST);
+        read_runstate(v, now);
+    }
+    *info = v->runstate;
+}
+
+void vcpu_publish_runstate(struct vcpu *v, struct vcpu *caller)
 {
     struct vcpu_runstate_info info;
 
     if (!v->runstate_area.value)
         return;
-    vcpu_runstate(v, &info);
+    vcpu_runstate(v, caller, &info);
     copy_to_guest(v, v->runstate_area, &info, sizeof(info));
 }
 
@@ -135,7 +159,7 @@ static long op_get_runstate(struct vcpu *v, struct vcpu *caller,
 {
     struct vcpu_runstate_info info;
 
-    vcpu_runstate(v, &info);
+    vcpu_runstate(v, caller, &info);
     return copy_to_guest(caller, arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
@@ -170,17 +194,19 @@ static long op_initialise(struct vcpu *v, struct vcpu *caller, guest_addr_t arg)
     return 0;
 }
 
-static long op_up(struct vcpu *v)
+static long op_up(struct vcpu *v, struct vcpu *caller)
 {
     if (!v->initialised)
         return -EINVAL;
     if (v->up)
         return 0;
+    hypercall_charge(caller, RAISE_COST);
     v->up = true;
+    v->runstate_at = 0;
     v->offline_ns += time_system(v->domain->host) - v->offline_since;
     if (v->domain->ops->vcpu_up)
         v->domain->ops->vcpu_up(v);
-    vcpu_publish_runstate(v);
+    vcpu_publish_runstate(v, caller);
     return 0;
 }
 
@@ -195,7 +221,7 @@ static bool is_last(const struct vcpu *v)
 }
 
 /* A domain without any vCPU left has powered off, as in Xen. */
-static long op_down(struct vcpu *v)
+static long op_down(struct vcpu *v, struct vcpu *caller)
 {
     if (is_last(v)) {
         domain_shutdown(v->domain, SHUTDOWN_poweroff, 0);
@@ -203,11 +229,13 @@ static long op_down(struct vcpu *v)
     }
     if (!v->up)
         return 0;
+    hypercall_charge(caller, RAISE_COST);
     v->up = false;
+    v->runstate_at = 0;
     v->offline_since = time_system(v->domain->host);
     if (v->domain->ops->vcpu_down)
         v->domain->ops->vcpu_down(v);
-    vcpu_publish_runstate(v);
+    vcpu_publish_runstate(v, caller);
     return 0;
 }
 
@@ -217,6 +245,7 @@ static long op_set_singleshot(struct vcpu *v, guest_addr_t arg)
 {
     struct vcpu_set_singleshot_timer op;
 
+    hypercall_charge(v, HYPERCALL_SYSCALL);
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
     if ((op.flags & VCPU_SSHOTTMR_future) &&
@@ -231,6 +260,7 @@ static long op_set_periodic(struct vcpu *v, struct vcpu *caller,
 {
     struct vcpu_set_periodic_timer op;
 
+    hypercall_charge(caller, HYPERCALL_SYSCALL);
     if (copy_from_guest(caller, &op, arg, sizeof(op)))
         return -EFAULT;
     if (op.period_ns < PERIOD_MIN_NS || op.period_ns > INT64_MAX)
@@ -287,7 +317,7 @@ static long op_register_area(struct vcpu *v, struct vcpu *caller, uint64_t cmd,
         return time_publish_area(v) ? -EFAULT : 0;
     }
     v->runstate_area = guest_addr(addr);
-    vcpu_publish_runstate(v);
+    vcpu_publish_runstate(v, caller);
     return 0;
 }
 
@@ -301,9 +331,9 @@ static long guest_op(struct vcpu *v, struct vcpu *caller, uint64_t cmd,
     case VCPUOP_initialise:
         return op_initialise(v, caller, arg);
     case VCPUOP_up:
-        return op_up(v);
+        return op_up(v, caller);
     case VCPUOP_down:
-        return op_down(v);
+        return op_down(v, caller);
     case VCPUOP_register_vcpu_info:
         return op_register_info(v, caller, arg);
     case VCPUOP_register_vcpu_time_memory_area:
@@ -330,6 +360,7 @@ long do_vcpu_op(struct vcpu *caller, const uint64_t args[6])
     case VCPUOP_set_periodic_timer:
         return op_set_periodic(v, caller, arg);
     case VCPUOP_stop_periodic_timer:
+        hypercall_charge(caller, HYPERCALL_SYSCALL);
         time_set_timer(&v->periodic, 0, 0);
         return 0;
     case VCPUOP_set_singleshot_timer:
@@ -337,6 +368,7 @@ long do_vcpu_op(struct vcpu *caller, const uint64_t args[6])
     case VCPUOP_stop_singleshot_timer:
         if (v != caller)
             return -EINVAL;
+        hypercall_charge(caller, HYPERCALL_SYSCALL);
         time_set_timer(&v->timer, 0, 0);
         return 0;
     default:

@@ -44,6 +44,8 @@ struct vcpu {
 
     uint64_t cpus; /* processors it may run on, as bits; 0: any */
     uint64_t offline_ns, offline_since; /* not up: in all, and since when */
+    struct vcpu_runstate_info runstate; /* as of system time runstate_at */
+    uint64_t runstate_at;               /* 0: to be asked anew */
     uint64_t ring_calls;                /* hypercalls by mailbox */
     /* Of a native kernel (emulate/): its processor, and exits by trap; NULL:
      * the kernel is paravirtual. */
@@ -51,8 +53,10 @@ struct vcpu {
     uint64_t traps;
 
     /* A call that is done in turns (hypercall.h). */
-    unsigned int work; /* done in this turn */
-    bool again;        /* it goes on with the arguments again_args */
+    unsigned int work;      /* done in this turn */
+    unsigned int clock_due; /* the clock is read at that much work */
+    uint64_t turn_end;      /* ticks of the TSC; 0: from the first reading */
+    bool again;             /* it goes on with the arguments again_args */
     uint64_t again_args[3];
     unsigned int nr;         /* the last call's */
     uint64_t call_ns;        /* its turns took as long */
@@ -81,9 +85,8 @@ void vcpu_fill_info(struct vcpu *v, struct rs_vcpu_info *info);
 /* cpus: bits, ~0: any. -EINVAL: none of them is there. */
 int vcpu_pin(struct vcpu *v, uint64_t cpus);
 
-/* What v did with its time until now. */
-void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
-/* Writes it to the area that the guest registered, if it did. */
-void vcpu_publish_runstate(struct vcpu *v);
+/* Writes what v did with its time to the area that the guest registered, if it
+ * did. The caller is charged if the engine has to be asked. */
+void vcpu_publish_runstate(struct vcpu *v, struct vcpu *caller);
 
 #endif

@@ -243,15 +243,25 @@ bool mailbox_serve(struct vcpu *v)
     return true;
 }
 
-/* A look at one domain; how many calls it made. */
+/* A look at one domain; how many calls it made, one of each vCPU at most. */
 static unsigned int look(struct sandbox_domain *sd, uint64_t now,
                          bool preempted)
 {
     struct domain *d = sd->domain;
-    unsigned int n = 0;
+    unsigned int n = 0, work = 0;
 
-    for (unsigned int i = 0; i < d->nr_vcpus; i++)
-        n += mailbox_serve(&d->vcpu[i]);
+    /* What the calls cost in all is one turn's: the next look begins behind the
+     * vCPU that used it up. */
+    for (unsigned int i = 0; i < d->nr_vcpus && work <= HYPERCALL_TURN; i++) {
+        struct vcpu *v = &d->vcpu[sd->ring.next_vcpu];
+
+        if (++sd->ring.next_vcpu == d->nr_vcpus)
+            sd->ring.next_vcpu = 0;
+        if (mailbox_serve(v)) {
+            work += v->work;
+            n++;
+        }
+    }
     if (n) {
         sd->ring.last_ns = now;
         sd->ring.served += n;

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "emulate/emulate.h"
 #include "hypercall.h"
@@ -29,7 +30,8 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1ul
 #endif
 
-#define CALLS_IN_A_ROW 8 /* of a guest, while others wait */
+#define CALLS_IN_A_ROW 8 /* of a guest, while others wait; all its vCPUs */
+#define ROW_TURNS      2 /* times what a turn may take: so long a row goes on */
 #define NEXT_MISSES    6
 
 #define YIELD_LONG_NS 10000ull /* twice as long as a call takes */
@@ -371,7 +373,7 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
         *value = emulate(sd->caller->vcpu, args);
         return ANSWER;
     case SANDBOX_CALL_LOOK:
-        vcpu_publish_runstate(sd->caller->vcpu);
+        vcpu_publish_runstate(sd->caller->vcpu, sd->caller->vcpu);
         return ANSWER;
     case SANDBOX_CALL_START: /* a guest that calls it again gets nothing */
         return ANSWER;
@@ -554,9 +556,15 @@ static bool another_call(struct sandbox_domain *sd)
     return false;
 }
 
+/*
+ * A row of calls is the domain's, whichever of its vCPUs make them: it ends
+ * when it has taken as long as two turns, whatever the calls cost.
+ */
 static void call_ready(void *data, uint32_t events)
 {
     struct sandbox_domain *sd = data;
+    uint64_t limit = ROW_TURNS * sd->domain->host->turn_ticks;
+    uint64_t start = __rdtsc();
     unsigned int n = 0;
 
     if (!(events & EPOLLIN)) {
@@ -566,7 +574,8 @@ static void call_ready(void *data, uint32_t events)
     }
     do
         take_call(sd);
-    while (++n < CALLS_IN_A_ROW && another_call(sd));
+    while (++n < CALLS_IN_A_ROW && __rdtsc() - start < limit &&
+           another_call(sd));
 }
 
 /* ---- the listener ---- */

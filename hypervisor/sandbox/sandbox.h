@@ -87,10 +87,11 @@ struct sandbox_domain {
     } next;                  /* notify.c */
     struct {                 /* mailbox.c */
         struct list link;
-        bool active;          /* its mailboxes are looked at */
-        uint64_t served;      /* calls, since it is active */
-        unsigned int useless; /* how often in a row looking was in vain */
-        bool async;           /* in ring_async, by link_async */
+        bool active;            /* its mailboxes are looked at */
+        uint64_t served;        /* calls, since it is active */
+        unsigned int useless;   /* how often in a row looking was in vain */
+        unsigned int next_vcpu; /* whose mailbox is looked at first */
+        bool async;             /* in ring_async, by link_async */
         struct list link_async;
         uint64_t last_ns;       /* its last call that a mailbox may carry */
         uint64_t bound_ns;      /* how long to look at empty mailboxes */

@@ -427,6 +427,33 @@ static void test_hypercalls_under_timer_and_pauses(void **state)
     assert_int_equal(info.hypercalls, calls + 2);
 }
 
+/* ---- taking turns ---- */
+
+/*
+ * A row of calls of one guest ends when its time is over, not only when it has
+ * as many as there may be: where that time is none, after one.
+ */
+static void test_a_row_is_timed(void **state)
+{
+    struct confined *c = *state;
+    struct domain *d;
+    uint16_t id;
+
+    confine_vcpus = 4;
+    id = confine_boot(c, "many");
+    confine_vcpus = 1;
+    confine_wait_for(c, &confine_shared(c, id)->traps, 100);
+    d = host_domain(c->h, id);
+    c->h->turn_ticks = 0;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t before = stats_total(d);
+
+        rs_host_dispatch(c->h, 1);
+        assert_in_range(stats_total(d) - before, 0, 1);
+    }
+    assert_int_equal(rs_domain_destroy(c->h, id), 0);
+}
+
 #define CASE(name) \
     cmocka_unit_test_setup_teardown(name, confine_setup, confine_teardown)
 
@@ -434,6 +461,7 @@ static int run(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_pause_spinning),
+        CASE(test_a_row_is_timed),
         CASE(test_pause_in_hypercalls),
         CASE(test_pause_sleeping),
         CASE(test_pause_many),

@@ -18,6 +18,7 @@ struct rs_host *core_host(const char *engine)
 
     if (rs_host_new(&c, &h))
         fail_msg("no host: %s", rs_error(NULL));
+    h->turn_ticks = HYPERCALL_UNTIMED; /* turns are counted, not timed */
     return h;
 }
 

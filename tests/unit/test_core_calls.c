@@ -59,6 +59,7 @@ static int setup(void **state)
     (void)state;
     memset(&fx, 0, sizeof(fx));
     assert_int_equal(rs_host_new(&c, &fx.h), 0);
+    fx.h->turn_ticks = HYPERCALL_UNTIMED;
     core_image(image);
     fx.d = (uint16_t)rs_domain_create(fx.h, &dc);
     assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
