@@ -13,11 +13,13 @@
  * The pages of a ring need not be contiguous, so a slot may lie in two pieces:
  * slots are copied through ring_copy(), only the indices are used in place.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "blkback_ring.h"
+#include "ring_check.h"
 
 #define SERVICE_BATCH 64 /* requests per turn */
 #define PUSH_BATCH    8  /* responses that may wait for the end of a turn */
@@ -183,10 +185,12 @@ static int job_prepare(struct blk_ring *r, struct blk_job *job,
     return err;
 }
 
+/* There are as many jobs as slots, and each request in flight holds a slot. */
 static struct blk_job *job_get(struct blk_ring *r)
 {
     struct list *first = r->free_jobs.next;
 
+    assert(!list_empty(&r->free_jobs));
     list_del(first);
     return container_of(first, struct blk_job, link);
 }
@@ -283,7 +287,7 @@ static void barrier_advance(struct blk_ring *r, int err)
         job_end(job, 0);
     }
     r->barrier = NULL;
-    if (!r->closing)
+    if (!r->closing && !r->broken)
         ring_poll_kick(&r->poll);
 }
 
@@ -333,21 +337,38 @@ static void job_start(struct blk_ring *r, const struct blkif_request *slot)
     barrier_advance(r, 0);
 }
 
+/*
+ * How many requests the frontend has added. An impossible index ends the
+ * ring's service for good: what is in flight is answered, the rest is not
+ * looked at.
+ */
+static unsigned int new_requests(struct blk_ring *r)
+{
+    RING_IDX prod = READ_ONCE(r->back.sring->req_prod);
+    unsigned int n;
+
+    xen_rmb(); /* slots after the index; partner: RING_PUSH_REQUESTS */
+    if (r->broken)
+        return 0;
+    if (ring_new_requests(prod, r->back.req_cons, r->back.rsp_prod_pvt,
+                          r->back.nr_ents, &n))
+        return n;
+    r->broken = true;
+    ring_poll_remove(&r->poll);
+    dev_fail(r->dev, "the ring's producer index is impossible");
+    return 0;
+}
+
 unsigned int blk_ring_service_(struct ring_poll *p)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
-    RING_IDX prod = READ_ONCE(r->back.sring->req_prod);
+    unsigned int n = 0, new = new_requests(r);
     struct blkif_request slot;
-    unsigned int n = 0;
 
-    xen_rmb(); /* slots after the index; partner: RING_PUSH_REQUESTS */
-    if (RING_REQUEST_PROD_OVERFLOW(&r->back, prod)) {
-        ring_poll_remove(p);
-        dev_fail(r->dev, "the ring's producer index is impossible");
+    if (r->broken)
         return 0;
-    }
     r->in_service = true;
-    while (r->back.req_cons != prod && n < SERVICE_BATCH && !r->barrier) {
+    while (n < new &&n < SERVICE_BATCH && !r->barrier) {
         ring_copy(r, r->back.req_cons++, &slot, sizeof(slot), false);
         job_start(r, &slot);
         n++;
@@ -362,11 +383,12 @@ unsigned int blk_ring_service_(struct ring_poll *p)
 bool blk_ring_arm_(struct ring_poll *p)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
-    bool more;
 
-    if (r->barrier)
+    if (r->barrier || r->broken)
         return false; /* its end kicks us */
-    /* Partner: RING_PUSH_REQUESTS_AND_CHECK_NOTIFY in the frontend. */
-    RING_FINAL_CHECK_FOR_REQUESTS(&r->back, more);
-    return more;
+    if (new_requests(r))
+        return true;
+    WRITE_ONCE(r->back.sring->req_event, r->back.req_cons + 1);
+    xen_mb(); /* partner: RING_PUSH_REQUESTS_AND_CHECK_NOTIFY */
+    return new_requests(r) > 0;
 }

@@ -50,6 +50,7 @@ struct blk_ring {
     unsigned int unpushed;   /* responses written but not yet visible */
     struct blk_job *barrier; /* waits for the others, or runs alone */
     bool in_service, closing;
+    bool broken; /* by the frontend: nothing more is taken from the ring */
 };
 
 /* For struct ring_poll. */

@@ -60,6 +60,13 @@ static void refill(struct consback *c)
         c->budget = BURST;
 }
 
+/* An impossible index: nothing of the ring is used any more. */
+static void cons_broken(struct consback *c, const char *which)
+{
+    ring_poll_remove(&c->poll);
+    dev_fail(c->dev, "the %s ring's index is impossible", which);
+}
+
 /* Takes at most max bytes of output from the ring; returns how many. */
 static size_t take_output(struct consback *c, size_t max)
 {
@@ -69,8 +76,7 @@ static size_t take_output(struct consback *c, size_t max)
 
     xen_rmb(); /* bytes after the index; partner: the guest's wmb */
     if (n > sizeof(c->ring->out)) {
-        ring_poll_remove(&c->poll);
-        dev_fail(c->dev, "the output ring's index is impossible");
+        cons_broken(c, "output");
         return 0;
     }
     if (n > max)
@@ -98,8 +104,12 @@ static size_t give_input(struct consback *c)
     XENCONS_RING_IDX used = c->in_prod - READ_ONCE(c->ring->in_cons);
     size_t n;
 
-    if (!c->pty || used >= sizeof(c->ring->in))
-        return 0; /* full, or nonsense; the guest's next event comes here */
+    if (used > sizeof(c->ring->in)) { /* ahead of in_prod, or far behind */
+        cons_broken(c, "input");
+        return 0;
+    }
+    if (!c->pty || used == sizeof(c->ring->in))
+        return 0; /* the guest's next event comes here */
     n = console_pty_read(c->pty, buf, sizeof(c->ring->in) - used);
     xen_mb(); /* the room was free before we fill it */
     for (size_t i = 0; i < n; i++)
@@ -115,7 +125,7 @@ static void pty_input(void *arg)
 {
     struct consback *c = arg;
 
-    if (c->ring && give_input(c))
+    if (c->ring && !c->dev->failed && give_input(c))
         evtchn_notify(c->port);
 }
 

@@ -12,7 +12,7 @@ noinst_LIBRARIES += %D%/libdriver.a
 %C%_libdriver_a_CPPFLAGS = $(driver_CPPFLAGS)
 %C%_libdriver_a_SOURCES = \
 	%D%/driver.c %D%/driver.h \
-	%D%/ring_poll.c %D%/ring_poll.h \
+	%D%/ring_poll.c %D%/ring_poll.h %D%/ring_check.h \
 	%D%/stats_socket.c %D%/stats_socket.h \
 	%D%/store.h %D%/store_value.c \
 	%D%/xenbus_backend.c %D%/xenbus_backend.h \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "netback_queue.h"
+#include "ring_check.h"
 
 #define SLOTS_MAX XEN_NETIF_NR_SLOTS_MIN
 
@@ -197,8 +198,9 @@ static unsigned int tx_service(struct vif_queue *q, unsigned int budget)
     int notify;
 
     xen_rmb(); /* the requests after the index; partner: the guest's wmb */
-    if (RING_REQUEST_PROD_OVERFLOW(&q->tx, prod)) {
-        queue_broken(q, "more transmit requests than the ring holds");
+    if (!ring_new_requests(prod, q->tx.req_cons, q->tx.rsp_prod_pvt,
+                           q->tx.nr_ents, &n)) {
+        queue_broken(q, "the transmit ring's producer index is impossible");
         return 0;
     }
     while (q->tx.req_cons != prod && done < budget && !q->broken) {
@@ -227,13 +229,15 @@ static unsigned int pages_of(size_t len)
 static bool rx_room(struct vif_queue *q, unsigned int slots)
 {
     RING_IDX prod = READ_ONCE(q->rx.sring->req_prod);
+    unsigned int n;
 
     xen_rmb(); /* the requests after the index; partner: the guest's wmb */
-    if (RING_REQUEST_PROD_OVERFLOW(&q->rx, prod)) {
-        queue_broken(q, "more receive requests than the ring holds");
+    if (!ring_new_requests(prod, q->rx.req_cons, q->rx.rsp_prod_pvt,
+                           q->rx.nr_ents, &n)) {
+        queue_broken(q, "the receive ring's producer index is impossible");
         return false;
     }
-    return prod - q->rx.req_cons >= slots;
+    return n >= slots;
 }
 
 /*

@@ -168,6 +168,8 @@ static unsigned int turn(struct ring_poll *p, uint64_t now, bool preempted)
         p->idle_ns = 0;
         return 1;
     }
+    if (!p->active)
+        return 0; /* removed by its arm */
     deactivate(p);
     p->useless = p->served ? 0 : p->useless + 1;
     return 0;

@@ -32,7 +32,8 @@ struct ring_poll {
 
     /*
      * Asks for an event at the next request (sets the ring's event index,
-     * barrier, looks again). true: there is work already, do not sleep.
+     * barrier, looks again). true: there is work already, do not sleep. It
+     * may end in ring_poll_remove(), too.
      */
     bool (*arm)(struct ring_poll *p);
 

@@ -15,8 +15,9 @@
 #include <event2/event.h>
 
 #include "blk_request.h"
-#include "blkback.h"
+#include "blkback_ring.h"
 #include "fake_host.h"
+#include "ring_check.h"
 #include "ring_poll.h"
 
 #define RING_REF  16 /* the ring's pages, unless a test scatters them */
@@ -32,6 +33,7 @@ static bool hold;
 static char order[64]; /* what was done: r w f d */
 static unsigned int n_order;
 static int disk_error;
+static void (*on_submit)(void); /* what a guest does meanwhile */
 
 static void disk_do(struct disk_io *io)
 {
@@ -53,10 +55,14 @@ static void disk_do(struct disk_io *io)
 static void disk_submit(struct disk *disk, struct disk_io *io)
 {
     (void)disk;
-    if (hold)
+    if (on_submit)
+        on_submit();
+    if (hold) {
+        assert_true(n_held < sizeof(held) / sizeof(held[0]));
         held[n_held++] = io;
-    else
+    } else {
         disk_do(io);
+    }
 }
 
 static void disk_kick(struct disk *disk)
@@ -123,6 +129,7 @@ static int setup(void **state)
     n_held = kicks = n_order = 0;
     hold = failed = disconnected = false;
     disk_error = 0;
+    on_submit = NULL;
     driver.base = event_base_new();
     poll_room_new(driver.base, &driver.poll);
     dev.driver = &driver;
@@ -582,6 +589,151 @@ static void test_index_backwards(void **state)
     assert_true(failed);
 }
 
+/* What is in flight keeps its slot: an index may not go back below it. */
+static void test_index_behind_flight(void **state)
+{
+    (void)state;
+    connect_ring();
+    hold = true;
+    for (unsigned int i = 0; i < 32; i++)
+        simple(BLKIF_OP_READ, i, i);
+    push_and_run();
+    assert_int_equal(n_held, 32);
+    for (unsigned int back = 1; back <= 32; back++) {
+        front.sring->req_prod = 32 - back;
+        fake_guest_sends();
+        run_loop();
+        assert_true(failed);
+        assert_int_equal(n_held, 32);
+    }
+    front.sring->req_prod = 33; /* too late */
+    fake_guest_sends();
+    run_loop();
+    assert_int_equal(n_held, 32);
+    disk_release();
+    for (unsigned int i = 0; i < 32; i++)
+        expect_response(i, BLKIF_RSP_OKAY);
+    expect_silence();
+}
+
+/* The frontend, while its requests are being taken. */
+static void index_goes_back(void)
+{
+    front.sring->req_prod = 1;
+}
+
+static void test_index_changes_in_service(void **state)
+{
+    (void)state;
+    connect_ring();
+    hold = true;
+    on_submit = index_goes_back;
+    for (unsigned int i = 0; i < 32; i++)
+        simple(BLKIF_OP_READ, i, i);
+    push_and_run();
+    assert_int_equal(n_held, 32); /* by the index as it was */
+    assert_true(failed);
+    disk_release();
+    for (unsigned int i = 0; i < 32; i++)
+        expect_response(i, BLKIF_RSP_OKAY);
+    expect_silence();
+}
+
+/* A barrier's end wakes the ring, but not one that is broken. */
+static void test_index_behind_barrier(void **state)
+{
+    (void)state;
+    connect_ring();
+    hold = true;
+    simple(BLKIF_OP_WRITE, 1, 0);
+    simple(BLKIF_OP_WRITE_BARRIER, 2, 8);
+    simple(BLKIF_OP_WRITE, 3, 16);
+    push_and_run();
+    front.sring->req_prod = 0;
+    fake_guest_sends();
+    run_loop();
+    assert_true(failed);
+    front.sring->req_prod = 3;
+    for (int step = 0; step < 6; step++) {
+        disk_release();
+        run_loop();
+    }
+    expect_response(1, BLKIF_RSP_OKAY);
+    expect_response(2, BLKIF_RSP_OKAY);
+    expect_silence();
+}
+
+/* Indices wrap: nothing is special about zero. */
+static void test_index_wraps(void **state)
+{
+    const RING_IDX start = UINT32_MAX - 5;
+
+    (void)state;
+    connect_ring();
+    ring->back.req_cons = ring->back.rsp_prod_pvt = start;
+    front.req_prod_pvt = front.rsp_cons = start;
+    front.sring->rsp_prod = start;
+    hold = true;
+    for (unsigned int i = 0; i < 32; i++)
+        simple(BLKIF_OP_READ, i, i);
+    push_and_run();
+    assert_int_equal(n_held, 32);
+    assert_false(failed);
+    disk_release();
+    for (unsigned int i = 0; i < 32; i++)
+        expect_response(i, BLKIF_RSP_OKAY);
+    front.sring->req_prod = start; /* behind, across zero */
+    fake_guest_sends();
+    run_loop();
+    assert_true(failed);
+    assert_int_equal(n_held, 0);
+}
+
+/* Each distance of a producer, with any number in flight. */
+static void test_every_index(void **state)
+{
+    const RING_IDX bases[] = { 0, 5, 1u << 31, UINT32_MAX - 3 };
+    const unsigned int size = 8;
+
+    (void)state;
+    for (unsigned int b = 0; b < 4; b++)
+        for (unsigned int flight = 0; flight <= size; flight++)
+            for (int ahead = -40; ahead <= 40; ahead++) {
+                RING_IDX cons = bases[b] + flight;
+                bool good = ahead >= 0 && ahead + (int)flight <= (int)size;
+                unsigned int n;
+
+                assert_int_equal(ring_new_requests(cons + (RING_IDX)ahead, cons,
+                                                   bases[b], size, &n),
+                                 good);
+                if (good)
+                    assert_int_equal(n, ahead);
+            }
+}
+
+/* Nothing of ours is in a response, nor written beside it. */
+static void test_responses_are_clean(void **state)
+{
+    unsigned char *slot = (unsigned char *)&front.sring->ring[0];
+    struct blkif_response rsp;
+
+    (void)state;
+    connect_ring();
+    simple(BLKIF_OP_READ, 0x0102030405060708, 0)->seg[0].gref = DATA_REF;
+    memset(slot + offsetof(struct blkif_request, seg[1]), 0xa5,
+           sizeof(union blkif_sring_entry) -
+               offsetof(struct blkif_request, seg[1]));
+    push_and_run();
+    memset(&rsp, 0, sizeof(rsp));
+    rsp.id = 0x0102030405060708;
+    rsp.operation = BLKIF_OP_READ;
+    assert_memory_equal(slot, &rsp, sizeof(rsp));
+    for (size_t i = offsetof(struct blkif_request, seg[1]);
+         i < sizeof(union blkif_sring_entry); i++)
+        assert_int_equal(slot[i], 0xa5);
+    expect_response(rsp.id, BLKIF_RSP_OKAY);
+}
+
 /* Events without requests end up in a pause, and are not lost after it. */
 static void test_event_storm(void **state)
 {
@@ -654,6 +806,12 @@ int main(void)
         TEST(test_bad_indirect),
         TEST(test_impossible_index),
         TEST(test_index_backwards),
+        TEST(test_index_behind_flight),
+        TEST(test_index_changes_in_service),
+        TEST(test_index_behind_barrier),
+        TEST(test_index_wraps),
+        TEST(test_every_index),
+        TEST(test_responses_are_clean),
         TEST(test_event_storm),
         TEST(test_cannot_connect),
         TEST(test_disconnect_while_running),

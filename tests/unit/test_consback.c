@@ -251,22 +251,85 @@ static void test_last_words(void **state)
     assert_string_equal(read_log(&n), "panic!\n");
 }
 
+/* Sets an index; whether the device is closed then, with a reason. */
+static bool closes(XENCONS_RING_IDX *index, uint32_t value)
+{
+    const char *why;
+
+    *index = value;
+    fake_guest_sends();
+    run_ms(5);
+    why = fake_store_get(driver.store, BACK "/hotplug-error");
+    assert_int_equal(why != NULL, !strcmp(state_node(), "6"));
+    assert_true(!why || strstr(why, "index is impossible"));
+    return why != NULL;
+}
+
+/* A new guest with this domid and these indices; its device. */
+static void make_again(XENCONS_RING_IDX out, XENCONS_RING_IDX in)
+{
+    fake_store_remove(driver.store, BACK);
+    run_ms(2);
+    ring->out_prod = ring->out_cons = out;
+    ring->in_prod = ring->in_cons = in;
+    make_device();
+    assert_string_equal(state_node(), "4");
+}
+
 static void test_hostile_index(void **state)
 {
+    const uint32_t size = sizeof(ring->out);
+    const uint32_t bases[] = { 0, 1000, UINT32_MAX, UINT32_MAX - 2047 };
     size_t n;
 
     (void)state;
-    make_device();
-    ring->out_prod = ring->out_cons + sizeof(ring->out) + 1;
-    fake_guest_sends();
-    run_ms(5);
-    assert_string_equal(state_node(), "6");
+    for (unsigned int i = 0; i < 4; i++) {
+        make_again(bases[i], 0);
+        assert_false(closes(&ring->out_prod, bases[i])); /* equal */
+        assert_true(closes(&ring->out_prod, bases[i] + size + 1));
+        make_again(bases[i], 0);
+        assert_true(closes(&ring->out_prod, bases[i] - 1));
+        make_again(bases[i], 0);
+        assert_true(closes(&ring->out_prod, bases[i] + (1u << 31)));
+    }
     read_log(&n);
     assert_int_equal(n, 0);
+    for (unsigned int i = 0; i < 4; i++) {
+        make_again(bases[i], 0);
+        assert_false(closes(&ring->out_prod, bases[i] + size)); /* full */
+        assert_int_equal(ring->out_cons, bases[i] + size);
+    }
+    read_log(&n);
+    assert_int_equal(n, 4 * size);
 }
 
 /* Input is not written over what the guest claims to have read or not. */
 static void test_hostile_input_index(void **state)
+{
+    const uint32_t size = sizeof(ring->in);
+    const uint32_t bases[] = { 0, 1000, UINT32_MAX, UINT32_MAX - 1023 };
+    int tty;
+
+    (void)state;
+    for (unsigned int i = 0; i < 4; i++) {
+        make_again(0, bases[i]);
+        tty = open_tty();
+        assert_false(closes(&ring->in_cons, bases[i]));
+        assert_false(closes(&ring->in_cons, bases[i] - size)); /* full */
+        assert_int_equal(write(tty, "abc", 3), 3);
+        assert_false(closes(&ring->in_cons, bases[i] - size));
+        assert_int_equal(ring->in_prod, bases[i]);
+        assert_true(closes(&ring->in_cons, bases[i] - size - 1)); /* behind */
+        assert_int_equal(ring->in_prod, bases[i]);
+        close(tty);
+        make_again(0, bases[i]);
+        assert_true(closes(&ring->in_cons, bases[i] + 1)); /* ahead */
+        assert_int_equal(ring->in_prod, bases[i]);
+    }
+}
+
+/* Typing while the index is impossible is how it is found out, too. */
+static void test_hostile_index_while_typing(void **state)
 {
     int tty;
 
@@ -276,6 +339,7 @@ static void test_hostile_input_index(void **state)
     ring->in_cons = 12345;
     assert_int_equal(write(tty, "abc", 3), 3);
     run_ms(5);
+    assert_string_equal(state_node(), "6");
     assert_int_equal(ring->in_prod, 0);
     close(tty);
 }
@@ -320,6 +384,7 @@ int main(void)
         TEST(test_last_words),
         TEST(test_hostile_index),
         TEST(test_hostile_input_index),
+        TEST(test_hostile_index_while_typing),
         TEST(test_log_rotates),
     };
 

@@ -58,6 +58,7 @@ struct recorder {
     size_t len;
     unsigned int sent, flushes;
     bool paused;
+    RING_IDX *changes, to; /* an index, and what the guest makes of it */
 };
 
 static void record_send(struct link *link, const void *frame, size_t len)
@@ -67,6 +68,8 @@ static void record_send(struct link *link, const void *frame, size_t len)
     memcpy(r->frame, frame, len);
     r->len = len;
     r->sent++;
+    if (r->changes)
+        *r->changes = r->to;
 }
 
 static void record_flush(struct link *link)
@@ -343,11 +346,74 @@ static void test_hostile_requests(void **state)
 
     setup(&b, true, true);
     b.tx.req_prod_pvt = 257;
-    broken(&b, "more transmit requests");
+    broken(&b, "transmit ring's producer");
 
     setup(&b, true, true);
     b.tx.req_prod_pvt = (RING_IDX)-1;
-    broken(&b, "more transmit requests");
+    broken(&b, "transmit ring's producer");
+}
+
+/* Both rings as if `start` requests had been taken and answered. */
+static void start_at(struct bench *b, RING_IDX start)
+{
+    b->queue->tx.req_cons = b->queue->tx.rsp_prod_pvt = start;
+    b->queue->rx.req_cons = b->queue->rx.rsp_prod_pvt = start;
+    b->tx.req_prod_pvt = b->tx.rsp_cons = start;
+    b->rx.req_prod_pvt = b->rx.rsp_cons = start;
+    b->tx.sring->rsp_prod = b->tx.sring->req_prod = start;
+    b->rx.sring->rsp_prod = b->rx.sring->req_prod = start;
+}
+
+static const RING_IDX starts[] = { 0, 256, 1u << 31, UINT32_MAX - 1 };
+
+/* Ahead, behind, equal and full, also where the indices wrap. */
+static void test_transmit_index(void **state)
+{
+    const int bad[] = { 257, -1, -255, -256, -257, INT32_MIN };
+    struct bench b;
+
+    (void)state;
+    for (unsigned int i = 0; i < 4; i++) {
+        for (unsigned int k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+            setup(&b, true, true);
+            start_at(&b, starts[i]);
+            for (int n = 0; n < 3; n++)
+                request(&b, 0, 0, 60, 0);
+            assert_int_equal(publish(&b), 3);
+            assert_int_equal(publish(&b), 0);
+            b.tx.req_prod_pvt += (RING_IDX)bad[k];
+            broken(&b, "transmit ring's producer");
+        }
+        setup(&b, true, true);
+        start_at(&b, starts[i]);
+        for (int n = 0; n < 256; n++)
+            request(&b, 0, 0, 60, 0);
+        publish(&b);
+        while (vif_queue_service(b.queue))
+            ;
+        assert_int_equal(b.wire.sent, 256);
+        assert_string_equal(b.why, "");
+        teardown(&b);
+    }
+}
+
+/* An index that changes during a call is seen by the next one. */
+static void test_index_changes_in_service(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    setup(&b, true, true);
+    for (int n = 0; n < 10; n++)
+        request(&b, 0, 0, 60, 0);
+    b.wire.changes = &b.tx.sring->req_prod;
+    b.wire.to = 1;
+    assert_int_equal(publish(&b), 10);
+    assert_int_equal(b.wire.sent, 10);
+    assert_int_equal(b.tx.sring->rsp_prod, 10);
+    assert_int_equal(vif_queue_service(b.queue), 0);
+    assert_non_null(strstr(b.why, "transmit ring's producer"));
+    teardown(&b);
 }
 
 /* The ring is full at most once per turn, whatever the guest does to it. */
@@ -435,6 +501,70 @@ static void test_backlog(void **state)
     teardown(&b);
 }
 
+static void test_receive_index(void **state)
+{
+    const int bad[] = { 257, -1, -255, -256, -257, INT32_MIN };
+    char frame[100] = "x";
+    struct bench b;
+
+    (void)state;
+    for (unsigned int i = 0; i < 4; i++) {
+        for (unsigned int k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+            setup(&b, true, true);
+            start_at(&b, starts[i]);
+            post(&b, 0);
+            vif_queue_receive(b.queue, frame, sizeof(frame));
+            assert_int_equal(b.queue->stats.rx_frames, 1);
+            vif_queue_receive(b.queue, frame, sizeof(frame)); /* it waits */
+            b.rx.sring->req_prod += (RING_IDX)bad[k];
+            vif_queue_service(b.queue);
+            assert_non_null(strstr(b.why, "receive ring's producer"));
+            assert_int_equal(b.queue->stats.rx_frames, 1);
+            teardown(&b);
+        }
+        setup(&b, true, true);
+        start_at(&b, starts[i]);
+        for (unsigned int n = 0; n < 256; n++)
+            post(&b, n % PAGES);
+        for (unsigned int n = 0; n < 257; n++)
+            vif_queue_receive(b.queue, frame, sizeof(frame));
+        assert_int_equal(b.queue->stats.rx_frames, 256);
+        assert_string_equal(b.why, "");
+        teardown(&b);
+    }
+}
+
+/* Nothing of ours is in a response, nor in what a frame leaves of a page. */
+static void test_responses_are_clean(void **state)
+{
+    const struct netif_rx_response rx = { .id = 3, .status = 60 };
+    const struct netif_tx_response tx = { .id = 1000 };
+    unsigned char *slot;
+    char frame[60];
+    struct bench b;
+
+    (void)state;
+    setup(&b, true, true);
+    memset(frame, 1, sizeof(frame));
+    memset(memory[3], 0xa5, PAGE_SIZE);
+    post(&b, 3);
+    vif_queue_receive(b.queue, frame, sizeof(frame));
+    slot = (unsigned char *)RING_GET_RESPONSE(&b.rx, 0);
+    ((struct netif_rx_response *)slot)->flags &=
+        (uint16_t)~NETRXF_data_validated;
+    assert_memory_equal(slot, &rx, sizeof(rx));
+    for (unsigned int i = sizeof(frame); i < PAGE_SIZE; i++)
+        assert_int_equal((unsigned char)memory[3][i], 0xa5);
+
+    request(&b, 0, 0, 60, 0);
+    slot = (unsigned char *)RING_GET_REQUEST(&b.tx, 0);
+    publish(&b);
+    assert_memory_equal(slot, &tx, sizeof(tx));
+    assert_int_equal(*(uint16_t *)(slot + 4), 0); /* offset, as it was */
+    assert_int_equal(*(uint16_t *)(slot + 10), 60);
+    teardown(&b);
+}
+
 static void test_receive_hostile(void **state)
 {
     char frame[100] = "x";
@@ -450,7 +580,7 @@ static void test_receive_hostile(void **state)
     setup(&b, true, true);
     b.rx.sring->req_prod = 1000;
     vif_queue_receive(b.queue, frame, sizeof(frame));
-    assert_non_null(strstr(b.why, "more receive requests"));
+    assert_non_null(strstr(b.why, "receive ring's producer"));
     teardown(&b);
 
     setup(&b, false, true); /* without feature-sg: one page */
@@ -536,9 +666,13 @@ int main(void)
         cmocka_unit_test(test_send_pieces),
         cmocka_unit_test(test_send_errors),
         cmocka_unit_test(test_hostile_requests),
+        cmocka_unit_test(test_transmit_index),
+        cmocka_unit_test(test_index_changes_in_service),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_receive),
         cmocka_unit_test(test_backlog),
+        cmocka_unit_test(test_receive_index),
+        cmocka_unit_test(test_responses_are_clean),
         cmocka_unit_test(test_receive_hostile),
         cmocka_unit_test(test_bounded_mappings),
         cmocka_unit_test(test_checksum),

@@ -279,6 +279,66 @@ static void test_rsp_index(void **state)
     check_reconnect();
 }
 
+/* The ring begins anew at `start`, as if so many bytes had passed. */
+static void start_at(uint32_t start)
+{
+    session_kill(&t, 5);
+    session_boot(&t, 5, true);
+    page->req_cons = page->req_prod = start;
+    page->rsp_cons = page->rsp_prod = start;
+    is(A(XS_INTRODUCE, "5\0001\0007\0"), "OK|");
+}
+
+/* Ahead and behind, for both indices, also where they wrap. */
+static void test_every_index(void **state)
+{
+    const uint32_t starts[] = { 0, RING, 1u << 31, UINT32_MAX };
+    const int bad[] = { RING + 1, -1, -RING, -RING - 1, INT32_MIN };
+    struct xsd_sockmsg hdr = { XS_GET_DOMAIN_PATH, 1, 0, 2 };
+
+    (void)state;
+    for (unsigned int i = 0; i < 4; i++)
+        for (unsigned int k = 0; k < 5; k++) {
+            uint32_t cons, prod;
+
+            start_at(starts[i]);
+            cons = page->req_cons;
+            page->req_prod = cons + (uint32_t)bad[k];
+            kick();
+            assert_int_equal(page->error, XENSTORE_ERROR_RINGIDX);
+            assert_int_equal(page->req_cons, cons);
+
+            start_at(starts[i]);
+            put(&hdr, 16);
+            put("5", 2);
+            prod = page->rsp_prod;
+            page->rsp_cons = prod + (uint32_t)bad[k];
+            if (bad[k] < 0 && bad[k] >= -RING)
+                continue; /* not yet read: as it may be */
+            kick();
+            assert_int_equal(page->error, XENSTORE_ERROR_RINGIDX);
+            assert_int_equal(page->rsp_prod, prod);
+        }
+}
+
+/* A reply takes its own bytes of the ring, and the ring's page no others. */
+static void test_reply_is_clean(void **state)
+{
+    struct xsd_sockmsg hdr = { XS_GET_DOMAIN_PATH, 1, 0, 2 };
+    uint32_t at = page->rsp_prod;
+
+    (void)state;
+    memset((char *)page->rsp, 0xa5, RING);
+    put(&hdr, 16);
+    put("5", 2);
+    kick();
+    assert_int_equal(page->rsp_prod, at + 16 + 16);
+    for (uint32_t i = 0; i < RING - 32; i++)
+        assert_int_equal(
+            (unsigned char)page->rsp[MASK_XENSTORE_IDX(at + 32 + i)], 0xa5);
+    page->rsp_cons = page->rsp_prod;
+}
+
 static void test_too_long(void **state)
 {
     struct xsd_sockmsg hdr = { XS_READ, 1, 0, 4097 };
@@ -347,10 +407,19 @@ static void test_death(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_introduce),   T(test_large_messages), T(test_trickle),
-        T(test_full),        T(test_unread),         T(test_req_index),
-        T(test_rsp_index),   T(test_too_long),       T(test_scribbled_indices),
-        T(test_reintroduce), T(test_death),
+        T(test_introduce),
+        T(test_large_messages),
+        T(test_trickle),
+        T(test_full),
+        T(test_unread),
+        T(test_req_index),
+        T(test_rsp_index),
+        T(test_too_long),
+        T(test_scribbled_indices),
+        T(test_reintroduce),
+        T(test_death),
+        T(test_every_index),
+        T(test_reply_is_clean),
     };
 
     return cmocka_run_group_tests_name("rings", tests, NULL, NULL);
