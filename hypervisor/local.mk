@@ -38,7 +38,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/version.c \
 	%D%/view.c %D%/view.h \
 	%D%/window.c %D%/window.h \
-	%D%/sandbox/filter.c %D%/sandbox/layout.h \
+	%D%/sandbox/changes.c %D%/sandbox/filter.c %D%/sandbox/layout.h \
 	%D%/sandbox/mailbox.c %D%/sandbox/mailbox.h %D%/sandbox/notify.c \
 	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h %D%/sandbox/zygote.c \
 	%D%/sandbox/stub_blob.S %D%/sandbox/vcpu_thread.c \

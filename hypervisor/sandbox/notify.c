@@ -1,7 +1,7 @@
 /*
  * Notifications: what a guest asked by a system call that Linux holds until
  * we answer. A hypercall is dispatched; a change of the address space is let
- * go only if it is one that we told the stub to make.
+ * go only if changes.c allows it.
  *
  * One call of one vCPU is handled at a time, from RECV to SEND. A vCPU that is
  * down gets its answer when it is up again. After a domain shut down no call is
@@ -11,12 +11,9 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -54,234 +51,6 @@ int notify_install_fd(struct sandbox_domain *sd, int fd, int number)
         return -EBUSY;
     return ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno
                                                                        : 0;
-}
-
-/*
- * The descriptor under which the calling vCPU may map a file: its own for as
- * long as it has not said that it is done, for what it was let go to do may
- * not have run yet. Only within one call does a file's number tell the file.
- */
-static int lend_file(struct sandbox_domain *sd, int file)
-{
-    const unsigned int nr = sizeof(sd->foreign) / sizeof(sd->foreign[0]);
-    unsigned int i, free = nr;
-    int err;
-
-    if (file == sd->domain->memory.fd)
-        return SANDBOX_FD_RAM;
-    for (i = 0; i < nr; i++) {
-        if (sd->foreign[i].to == sd->caller && sd->foreign[i].file == file &&
-            sd->foreign[i].notif_id == sd->notif_id)
-            return SANDBOX_FD_FOREIGN + (int)i;
-        if (!sd->foreign[i].to && free == nr)
-            free = i;
-    }
-    if (free == nr)
-        return -EMFILE;
-    err = notify_install_fd(sd, file, SANDBOX_FD_FOREIGN + (int)free);
-    if (err)
-        return err;
-    sd->foreign[free].to = sd->caller;
-    sd->foreign[free].notif_id = sd->notif_id;
-    sd->foreign[free].file = file;
-    return SANDBOX_FD_FOREIGN + (int)free;
-}
-
-static void take_files_back(struct sandbox_domain *sd)
-{
-    const unsigned int nr = sizeof(sd->foreign) / sizeof(sd->foreign[0]);
-
-    for (unsigned int i = 0; i < nr; i++)
-        if (sd->foreign[i].to == sd->caller) {
-            notify_install_fd(sd, sd->host->dummy_fd,
-                              SANDBOX_FD_FOREIGN + (int)i);
-            sd->foreign[i].to = NULL;
-        }
-}
-
-/* ---- changes of the address space ---- */
-
-/*
- * Is a change of these pages under way on another vCPU? Then what stands there
- * may yet be replaced, by one that was let go and has not run. (A vCPU's own
- * changes run in their order.)
- */
-static bool is_changing(const struct sandbox_domain *sd, uint64_t addr,
-                        uint64_t size)
-{
-    for (unsigned int k = 0; k < sd->domain->nr_vcpus; k++) {
-        const struct sandbox_vcpu *sv = &sd->vcpu[k];
-
-        if (sv != sd->caller && sv->protecting && sv->protecting - addr < size)
-            return true; /* it would make a hole accessible */
-        for (unsigned int i = 0; sv != sd->caller && i < sv->nr_pending; i++) {
-            const struct sandbox_change *c = &sv->pending[i].change;
-
-            if (addr < c->addr + c->size && c->addr < addr + size)
-                return true;
-        }
-    }
-    return false;
-}
-
-/*
- * What is removed from RAM leaves its own pages of the file, without access:
- * were it anonymous memory, an mprotect() once it is RAM again would make
- * that accessible, which is nobody's.
- */
-int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
-                       uint64_t offset, int writable,
-                       void (*done)(struct vcpu *, uint64_t), uint64_t arg)
-{
-    struct sandbox_domain *sd = v->domain->engine;
-    struct sandbox_page *page = sandbox_page_of(v);
-    struct sandbox_vcpu *sv = v->engine;
-    struct pending_change *p = &sv->pending[sv->nr_pending];
-    bool of_ram = gfn < v->domain->memory.nr_pages;
-    int fd = of_ram ? SANDBOX_FD_RAM : -1;
-
-    if (!sd->in_call || sv->nr_pending == SANDBOX_MAX_CHANGES ||
-        is_changing(sd, gfn << PAGE_SHIFT, (uint64_t)pages << PAGE_SHIFT))
-        return -EBUSY;
-    if (file < 0) {
-        offset = of_ram ? gfn << PAGE_SHIFT : 0;
-    } else {
-        fd = lend_file(sd, file);
-        if (fd < 0)
-            return fd;
-    }
-    p->change = (struct sandbox_change){
-        .addr = gfn << PAGE_SHIFT,
-        .size = (uint64_t)pages << PAGE_SHIFT,
-        .offset = offset,
-        .fd = fd,
-        .prot = file < 0   ? PROT_NONE
-                : writable ? PROT_READ | PROT_WRITE
-                           : PROT_READ,
-    };
-    p->state = CHANGE_TOLD;
-    p->done = done;
-    p->arg = arg;
-    page->change[sv->nr_pending] = p->change;
-    page->nr_changes = ++sv->nr_pending;
-    return 0;
-}
-
-static bool is_change(const struct sandbox_change *c, const uint64_t *a)
-{
-    uint64_t flags =
-        c->fd >= 0 ? MAP_SHARED | MAP_FIXED
-                   : MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
-
-    return a[0] == c->addr && a[1] == c->size && a[2] == (uint64_t)c->prot &&
-           a[3] == flags && (int32_t)a[4] == c->fd && a[5] == c->offset;
-}
-
-static enum verdict judge_mmap(struct sandbox_vcpu *sv, const uint64_t *a)
-{
-    for (unsigned int i = 0; i < sv->nr_pending; i++) {
-        struct pending_change *p = &sv->pending[i];
-
-        if (p->state == CHANGE_TOLD && is_change(&p->change, a)) {
-            p->state = CHANGE_LET_GO;
-            return LET_GO;
-        }
-    }
-    return ANSWER;
-}
-
-/* Protection of one page of the guest's own RAM, never writable and
- * executable. (What stands at a hole must stay inaccessible.) */
-static enum verdict judge_mprotect(struct sandbox_domain *sd, const uint64_t *a)
-{
-    if (!memory_is_ram(sd->domain, a[0] >> PAGE_SHIFT) || a[1] != PAGE_SIZE ||
-        (a[0] & ~PAGE_MASK) || (a[2] & ~7ull) ||
-        (a[2] & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
-        return ANSWER;
-    sd->caller->protecting = a[0];
-    return LET_GO;
-}
-
-/* Does /proc/PID/maps show something reachable from addr to last? */
-static bool maps_show(int pid, uint64_t addr, uint64_t last)
-{
-    unsigned long start, end;
-    char path[32], perms[8];
-    bool found = false;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-    f = fopen(path, "re");
-    if (!f)
-        return true;
-    while (!found && fscanf(f, "%lx-%lx %7s%*[^\n]", &start, &end, perms) == 3)
-        found = last >= start && addr < end && strncmp(perms, "---", 3);
-    fclose(f);
-    return found;
-}
-
-/*
- * That the thread came back from its mmap() does not say that the mmap() took
- * the page away: a guest that holds as many mappings as Linux allows makes it
- * fail. So look. (Where ptrace is restricted, reading is refused, maps are
- * not.)
- */
-static bool is_reachable(int pid, uint64_t addr, uint64_t size)
-{
-    char byte;
-
-    for (uint64_t at = addr; at < addr + size; at += PAGE_SIZE) {
-        struct iovec to = { &byte, 1 }, from = { (void *)(uintptr_t)at, 1 };
-
-        if (process_vm_readv(pid, &to, 1, &from, 1, 0) == 1)
-            return true;
-        if (errno != EFAULT)
-            return errno != ESRCH && maps_show(pid, addr, addr + size - 1);
-    }
-    return false;
-}
-
-static bool was_refused(struct sandbox_domain *sd,
-                        const struct pending_change *p)
-{
-    return p->change.prot == PROT_NONE &&
-           is_reachable(sd->domain->pid, p->change.addr, p->change.size);
-}
-
-/*
- * A thread that calls again has finished what it was let go to do before.
- * What it was told and did not do is forgotten at its next hypercall, except
- * an unmapping: that stays to be done, and keeps its grant pinned.
- */
-static void finish_changes(struct sandbox_domain *sd, struct sandbox_vcpu *sv,
-                           bool hypercall)
-{
-    struct sandbox_page *page = sandbox_page_of(sv->vcpu);
-    unsigned int left = 0;
-
-    sv->protecting = 0;
-    for (unsigned int i = 0; i < sv->nr_pending; i++) {
-        struct pending_change p = sv->pending[i];
-
-        if (p.state == CHANGE_LET_GO && was_refused(sd, &p)) {
-            domain_crash(sd->domain, "%s",
-                         p.done ? "it kept a page that it had to give back"
-                                : "its page tables need more mappings than "
-                                  "Linux allows (vm.max_map_count)");
-            sv->pending[left++] = p; /* and its grant stays pinned */
-        } else if (p.state == CHANGE_LET_GO) {
-            if (p.done)
-                p.done(sv->vcpu, p.arg);
-        } else if (p.done || !hypercall) {
-            sv->pending[left++] = p;
-        }
-    }
-    sv->nr_pending = left;
-    if (!hypercall)
-        return; /* the stub is on its way through the page's list */
-    for (unsigned int i = 0; i < left; i++)
-        page->change[i] = sv->pending[i].change;
-    page->nr_changes = left;
 }
 
 /* ---- calls ---- */
@@ -359,12 +128,12 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
     switch (nr) {
     case __NR_mmap:
         *value = -EPERM;
-        return judge_mmap(sd->caller, args);
+        return changes_allow_mmap(sd->caller, args) ? LET_GO : ANSWER;
     case __NR_mprotect:
         *value = -EINVAL;
-        return judge_mprotect(sd, args);
+        return changes_allow_mprotect(sd->caller, args) ? LET_GO : ANSWER;
     case SANDBOX_CALL_FINISH:
-        take_files_back(sd);
+        changes_take_files_back(sd->caller);
         return ANSWER;
     case SANDBOX_CALL_CRASH:
         crash(d, args);
@@ -477,9 +246,8 @@ static void take_call(struct sandbox_domain *sd)
     sd->caller = sv;
     sd->in_call = true;
     /* A look may come between a call and what it left to be done. */
-    finish_changes(sd, sv,
-                   q->data.nr >= (int)SANDBOX_BASE &&
-                       q->data.nr != SANDBOX_CALL_LOOK);
+    changes_finish(sv, q->data.nr >= (int)SANDBOX_BASE &&
+                           q->data.nr != SANDBOX_CALL_LOOK);
     verdict = d->shut_down ? KEEP : handle(sd, q->data.nr, args, &value);
     if (verdict != KEEP && !d->shut_down) {
         if (starts || !sv->vcpu->up)

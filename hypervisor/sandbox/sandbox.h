@@ -4,6 +4,7 @@
  *   zygote.c  the process that spawns domain processes
  *   filter.c  what a guest may ask of Linux, as two seccomp filters
  *   notify.c  hypercalls and address-space changes, as notifications
+ *   changes.c which changes, in which order, and when they are finished
  *   mailbox.c hypercalls that a running vCPU asks for in memory
  *   vcpu_thread.c  a vCPU as a thread: raised, lowered, looked at
  *   sandbox.c struct engine_ops: create, pause, resume, kill, ports
@@ -132,15 +133,26 @@ bool notify_is_parked(const struct sandbox_domain *sd);
 void notify_start(struct sandbox_domain *sd);
 /* Gives the answer that waited for this vCPU, if one did. */
 void notify_release(struct sandbox_vcpu *sv);
-int notify_physmap_set(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
-                       uint64_t offset, int writable,
-                       void (*done)(struct vcpu *, uint64_t), uint64_t arg);
-
 /* Should a call run the hypervisor, and an answer its caller, at once on the
  * processor of the other, which is about to sleep? Not 0: it cannot be had. */
 int notify_set_sync(int listener, bool sync);
 /* After a hypercall: what is left of a long one is the stub's to ask for. */
 void notify_tell_rest(struct vcpu *v);
+
+/* ---- changes.c ---- */
+
+/* Member of struct engine_ops: physmap_set(). */
+int changes_tell(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
+                 uint64_t offset, int writable,
+                 void (*done)(struct vcpu *, uint64_t), uint64_t arg);
+/* sv calls mmap() or mprotect() with these arguments: may it run? */
+bool changes_allow_mmap(struct sandbox_vcpu *sv, const uint64_t args[6]);
+bool changes_allow_mprotect(struct sandbox_vcpu *sv, const uint64_t args[6]);
+/* sv calls again: finishes what it was let go to do. At a hypercall it also
+ * forgets what sv was told to show and did not. */
+void changes_finish(struct sandbox_vcpu *sv, bool hypercall);
+/* sv has carried out all that it wants: ends the lending of files to it. */
+void changes_take_files_back(struct sandbox_vcpu *sv);
 
 /* ---- mailbox.c ---- */
 

@@ -8,16 +8,17 @@ probe_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -ffreestanding -fno-pic \
 	-I$(top_srcdir)/libhypercall/guest -I$(top_srcdir)/hypervisor \
 	-I$(top_srcdir)/%D%
 
-%D%/probe.elf: %D%/probe.c %D%/probe_mail.c %D%/probe_race.c %D%/probe.h \
-		%D%/probe.lds $(stub_headers)
+confine_probe = %D%/probe.c %D%/probe_mail.c %D%/probe_puppet.c \
+	%D%/probe_race.c
+
+%D%/probe.elf: $(confine_probe) %D%/probe.h %D%/probe.lds $(stub_headers)
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) $(probe_flags) -static -nostdlib \
 	    -Wl,-T,$(top_srcdir)/%D%/probe.lds -Wl,--build-id=none \
 	    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -o $@ \
-	    $(top_srcdir)/%D%/probe.c $(top_srcdir)/%D%/probe_mail.c \
-	    $(top_srcdir)/%D%/probe_race.c
+	    $(addprefix $(top_srcdir)/,$(confine_probe))
 CLEANFILES += %D%/probe.elf
-EXTRA_DIST += %D%/probe.c %D%/probe_mail.c %D%/probe_race.c %D%/probe.lds
+EXTRA_DIST += $(confine_probe) %D%/probe.lds
 
 confine_cppflags = $(core_test_cppflags) -I$(top_srcdir)/%D%
 
@@ -25,7 +26,7 @@ check_LIBRARIES += %D%/libconfine.a
 %C%_libconfine_a_CPPFLAGS = $(confine_cppflags)
 %C%_libconfine_a_CCASFLAGS = -DPROBE_FILE='"%D%/probe.elf"'
 %C%_libconfine_a_SOURCES = %D%/confine.c %D%/confine.h %D%/probe.h \
-	%D%/probe_blob.S
+	%D%/probe_blob.S %D%/puppet.c %D%/puppet.h
 %D%/libconfine_a-probe_blob.$(OBJEXT): %D%/probe.elf
 
 confine_ldadd = %D%/libconfine.a hypervisor/libringside.a \
@@ -42,6 +43,10 @@ unit_tests += %D%/test_confine_calls
 unit_tests += %D%/test_confine_grants
 %C%_test_confine_grants_CPPFLAGS = $(confine_cppflags)
 %C%_test_confine_grants_LDADD = $(confine_ldadd)
+
+unit_tests += %D%/test_confine_order
+%C%_test_confine_order_CPPFLAGS = $(confine_cppflags)
+%C%_test_confine_order_LDADD = $(confine_ldadd)
 
 unit_tests += %D%/test_confine_process
 %C%_test_confine_process_CPPFLAGS = $(confine_cppflags)

@@ -20,6 +20,8 @@
  *   fault WHAT                       ends in a fault
  *   scribble                         over what the host names, then spins
  *   block-signals                    by a forged sigreturn, then spins
+ *   puppets                          all vCPUs do what the host says
+ *                                    (probe_puppet.c)
  */
 #include "probe.h"
 
@@ -715,33 +717,21 @@ static void scribble(void)
     spin();
 }
 
-/* The frame that the kernel reads in rt_sigreturn, from the stack pointer. */
-struct frame {
-    uint64_t flags, link;
-    uint64_t stack[3];
-    uint64_t regs[32]; /* struct sigcontext */
-    uint64_t mask;
-};
-
-enum { SC_RSP = 15, SC_RIP = 16, SC_FLAGS = 17, SC_CS = 18 };
+static void spin_deaf(unsigned long arg)
+{
+    (void)arg;
+    spin();
+}
 
 static void block_signals(void)
 {
-    static struct frame f;
+    probe_run_deaf(spin_deaf, 0, PROBE_STACK + 3 * 4096);
+}
 
-    f.flags = 2 | 4;
-    f.stack[1] = 2; /* SS_DISABLE: no signal stack either */
-    f.regs[SC_RSP] = PROBE_STACK + 3 * 4096 - 8;
-    f.regs[SC_RIP] = (uint64_t)spin;
-    f.regs[SC_FLAGS] = 0x202;
-    f.regs[SC_CS] = 0x33 | 0x2bull << 48;
-    f.mask = ~0ull;
-    __asm__ __volatile__("mov %0, %%rsp\n"
-                         "mov $15, %%eax\n"
-                         "syscall\n" ::"r"(&f)
-                         : "memory", "rax");
-    say("no", 0);
-    quit(1);
+static void puppets(void)
+{
+    start_others(probe_puppet);
+    probe_puppet(0);
 }
 
 /* ---- */
@@ -774,6 +764,7 @@ static const struct {
     { "fault", fault },
     { "scribble", scribble },
     { "block-signals", block_signals },
+    { "puppets", puppets },
 };
 
 _Noreturn void probe_main(struct start_info *si)
