@@ -107,7 +107,11 @@ static int make(struct sandbox_boot *boot, int which, uint32_t otherwise,
 
     if (!f)
         return -ENOMEM;
-    err = add(f);
+    /* Another architecture or ABI (int 0x80, x32): libseccomp's own answer
+     * would be to kill the thread, and leave a domain without that vCPU. */
+    err = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (!err)
+        err = add(f);
     if (!err)
         err = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (!err)

@@ -205,6 +205,47 @@ static void test_other_doors(void **state)
         kills(*state, "vsyscall");
 }
 
+/*
+ * No thread can end alone: where one vCPU ends, by whatever door, so does the
+ * domain, with a report.
+ */
+static void ends_all(struct confined *c, unsigned int vcpu, bool int80,
+                     unsigned long nr, const char *report)
+{
+    struct rs_domain_info info;
+    struct puppets p;
+
+    puppets_boot(&p, c, 2);
+    p.slot[vcpu].int80 = int80;
+    puppet_ask(&p, vcpu, nr, (const uint64_t[6]){ 0 });
+    info = confine_wait(c, p.d->domid);
+    assert_int_equal(info.shutdown_reason, SHUTDOWN_crash);
+    if (!strstr(info.crash, report))
+        fail_msg("%#lx of vCPU %u: %s", nr, vcpu, info.crash);
+    puppets_destroy(&p);
+}
+
+static void test_one_thread_ends(void **state)
+{
+    static const unsigned long numbers[] = {
+        X32 + __NR_exit, X32 + __NR_getpid,  X32 + 512, __NR_exit,
+        __NR_exit_group, SANDBOX_BASE + 100, ~0ul,
+    };
+    const unsigned long exit_of_i386 = 1, getpid_of_i386 = 20;
+    const char *other = "system call that is not a hypercall",
+               *fault = "killed by signal 11",
+               *gate = has_int80() ? other : fault;
+
+    for (unsigned int vcpu = 0; vcpu < 2; vcpu++) {
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+            ends_all(*state, vcpu, false, numbers[i], other);
+        /* Its stack is no signal's frame. */
+        ends_all(*state, vcpu, false, __NR_rt_sigreturn, fault);
+        ends_all(*state, vcpu, true, exit_of_i386, gate);
+        ends_all(*state, vcpu, true, getpid_of_i386, gate);
+    }
+}
+
 /* Every hypercall's number is answered; what is not there by -ENOSYS. */
 static void test_hypercall_numbers(void **state)
 {
@@ -450,6 +491,7 @@ static int run(void)
         CASE(test_every_number),
         CASE(test_numbers_around),
         CASE(test_other_doors),
+        CASE(test_one_thread_ends),
         CASE(test_hypercall_numbers),
         CASE(test_engine_calls),
         CASE(test_write),
