@@ -48,4 +48,11 @@
 #define PAGE_SIZE  4096UL
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
+/*
+ * start_info.flags, a bit that Xen does not use: Linux does not keep what
+ * wrfsbase wrote, though the processor may carry it out. The thread pointer is
+ * set by HYPERVISOR_set_segment_base then.
+ */
+#define SIF_RINGSIDE_NO_FSBASE (1u << 31)
+
 #endif

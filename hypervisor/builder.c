@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -175,11 +176,15 @@ static int make_rings(struct domain *d, const struct rs_domain_config *c,
     return err;
 }
 
+#define HWCAP2_FSGSBASE_BIT (1ul << 1) /* <asm/hwcap2.h> */
+
 static void write_start_info(struct domain *d, const struct rs_domain_config *c,
                              const struct layout *l)
 {
     struct start_info *si = (void *)(d->memory.base + l->start_info);
 
+    if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT))
+        si->flags |= SIF_RINGSIDE_NO_FSBASE;
     snprintf(si->magic, sizeof(si->magic), "xen-3.0-x86_64");
     si->nr_pages = d->memory.nr_pages;
     si->shared_info = (uint64_t)d->memory.nr_pages << PAGE_SHIFT;

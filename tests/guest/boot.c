@@ -26,7 +26,8 @@ int main(void)
           "shared_info lies behind RAM");
     point(si->pt_base > (uintptr_t)si && si->pt_base < ram,
           "free memory begins behind the boot pages");
-    point(si->flags == 0 && si->nr_pt_frames == 0, "no privileges");
+    point((si->flags & ~SIF_RINGSIDE_NO_FSBASE) == 0 && si->nr_pt_frames == 0,
+          "no privileges");
     point(here >= si->pt_base && here < ram, "main has a stack of its own");
     point(memchr(si->cmd_line, 0, sizeof(si->cmd_line)) != NULL,
           "the command line ends");

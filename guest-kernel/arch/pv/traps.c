@@ -1,7 +1,9 @@
 /*
  * Traps of a paravirtual kernel: a table of functions. And the thread pointer,
  * which needs one of them: wrfsbase where the CPU has it and the host's kernel
- * lets us, which only trying tells; else a hypercall.
+ * lets us, which only trying tells; else a hypercall. A virtual machine may
+ * carry the instruction out while its kernel knows nothing of it and loses the
+ * base at the next switch of processes: that the hypervisor tells.
  */
 #include <cpuid.h>
 
@@ -50,7 +52,8 @@ void arch_fs_init(void)
 {
     unsigned int a, b = 0, c, d;
 
-    by_instruction = __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+    by_instruction = !(start_info->flags & SIF_RINGSIDE_NO_FSBASE) &&
+                     __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
                      (b & CPUID7_EBX_FSGSBASE) && fsbase_try(0);
 }
 
