@@ -47,6 +47,14 @@ unit_tests += %D%/test_confine_grants
 unit_tests += %D%/test_confine_order
 %C%_test_confine_order_CPPFLAGS = $(confine_cppflags)
 %C%_test_confine_order_LDADD = $(confine_ldadd)
+%C%_test_confine_order_SOURCES = %D%/test_confine_order.c \
+	%D%/order_model.c %D%/order_model.h %D%/order_play.c %D%/order_play.h
+
+# Other random programs than those of `make check`, for SECONDS; with SEED from
+# that one on.
+model-order: %D%/test_confine_order
+	%D%/test_confine_order --seconds $(or $(SECONDS),60) $(SEED)
+.PHONY: model-order
 
 unit_tests += %D%/test_confine_process
 %C%_test_confine_process_CPPFLAGS = $(confine_cppflags)

@@ -3,10 +3,12 @@
  * they were told late, in another order, twice, or never (puppet.h): a page
  * whose grant has ended, or that was given back, is reachable for nobody.
  */
+#include "order_play.h"
 #include "puppet.h"
 
 #include <asm/unistd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -471,6 +473,41 @@ static void test_removal_refused_without_leader(void **state)
     keeps(*state, true);
 }
 
+/* ---- random programs ---- */
+
+#define SEEDS 24u
+#define STEPS 400u
+
+static void test_programs(void **state)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        order_play(*state, seed, STEPS);
+}
+
+static void test_storms(void **state)
+{
+    for (uint64_t seed = 1; seed <= 2; seed++)
+        order_storm(*state, seed * PUPPET_MAX, STEPS);
+}
+
+/* Other programs than these, for so many seconds. */
+static struct {
+    uint64_t seed, end_ns;
+} longer;
+
+static void test_longer(void **state)
+{
+    uint64_t programs = 0;
+
+    for (; host_now() < longer.end_ns; longer.seed++, programs++) {
+        order_play(*state, longer.seed, STEPS * 4);
+        order_storm(*state, longer.seed, STEPS);
+    }
+    print_message("%llu programs of %u steps, up to seed %llu\n",
+                  (unsigned long long)programs, STEPS * 5,
+                  (unsigned long long)longer.seed);
+}
+
 /* ---- */
 
 #define CASE(name) \
@@ -487,12 +524,27 @@ static int run(void)
         CASE(test_protected_late_by_another),
         CASE(test_removal_refused),
         CASE(test_removal_refused_without_leader),
+        CASE(test_programs),
+        CASE(test_storms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
+static int run_longer(void)
+{
+    const struct CMUnitTest tests[] = { CASE(test_longer) };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+/* --seconds N [SEED]: only random programs, from this seed on. */
 int main(int argc, char **argv)
 {
+    if (argc > 2 && !strcmp(argv[1], "--seconds")) {
+        longer.seed = argc > 3 ? strtoull(argv[3], NULL, 10) : host_now();
+        longer.end_ns = host_now() + strtoull(argv[2], NULL, 10) * 1000000000u;
+        return run_longer();
+    }
     return confine_main(argc, argv, run);
 }
