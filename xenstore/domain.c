@@ -69,8 +69,8 @@ bool domain_fits(const struct domain *d, enum quota_id q, int64_t more)
 void domain_charge(struct domain *d, enum quota_id q, int64_t more)
 {
     d->used[q] += more;
-    if (q == QUOTA_MEMORY && !d->warned && d->quota.limit[QUOTA_MEMORY_SOFT] &&
-        !domain_privileged(d) &&
+    if (q == QUOTA_MEMORY && !d->warned && !d->loading &&
+        d->quota.limit[QUOTA_MEMORY_SOFT] && !domain_privileged(d) &&
         d->used[q] > (int64_t)d->quota.limit[QUOTA_MEMORY_SOFT]) {
         d->warned = true;
         log_line("domain %u uses more than %u bytes", d->domid,

@@ -38,6 +38,7 @@ struct domain {
     int64_t used[QUOTA_COUNT];
     uint32_t complaints;  /* log lines about it so far */
     bool warned;          /* passed the soft memory limit */
+    bool loading;         /* its state is: what is charged is no news */
     int32_t write_credit; /* thousandths of a write; see throttle.c */
     uint64_t credit_ms;   /* when it was last brought up to date */
 };

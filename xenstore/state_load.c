@@ -147,8 +147,14 @@ static int load_daemon(struct loader *l, struct state_in *in)
     return l->ops->daemon(l->ctx, &d, l->why);
 }
 
+/*
+ * Nodes and connections are charged anew as they are loaded, and that must
+ * change nothing that is saved: a domain above a soft limit that was lowered
+ * is warned of at its own next charge.
+ */
 static void in_domain(struct state_in *in, struct domain *d)
 {
+    d->loading = true;
     d->serial = in_u64(in);
     d->birth = in_u64(in);
     d->introduced = in_bool(in);
@@ -400,6 +406,10 @@ static int load_update(struct loader *l, struct state_in *in)
 
 static int load_end(struct loader *l, struct state_in *in)
 {
+    struct list *pos;
+
+    list_for_each(pos, &l->s->domain_list)
+        domain_of(pos)->loading = false;
     return in_u32(in) == l->records ? 0 : -EINVAL;
 }
 

@@ -245,6 +245,28 @@ static void test_domains(void **state)
     client_free(&t, h);
 }
 
+/* A soft limit that was lowered below what is used: loading is no new use. */
+static void test_soft_limit(void **state)
+{
+    struct client *g = session_guest(&t, a, 5);
+
+    (void)state;
+    is(A(XS_MKDIR, "/g\0"), "OK|");
+    is(A(XS_SET_PERMS, "/g\0n5\0"), "OK|");
+    is(ASK(&t, g, XS_WRITE, 0, "/g/x\0some bytes to keep"), "OK|");
+    is(A(XS_CONTROL, "quota\0set\0memory-soft\00010\0"), "OK|");
+    assert_false(dom(5)->warned);
+    assert_null(session_update(&t));
+    assert_false(dom(5)->warned);
+    update();
+    assert_true(dom(5)->used[QUOTA_MEMORY] > 10);
+    is(ASK(&t, g, XS_WRITE, 0, "/g/y\0more"), "OK|");
+    assert_true(dom(5)->warned);
+    update();
+    assert_true(dom(5)->warned);
+    client_free(&t, g);
+}
+
 /* The ids of connections and domains are not used twice. */
 static void test_ids(void **state)
 {
@@ -507,7 +529,7 @@ int main(void)
         T(test_domains),      T(test_ids),          T(test_ring),
         T(test_ring_ignored), T(test_transactions), T(test_check),
         T(test_cut),          T(test_flipped),      T(test_foreign),
-        T(test_refused),      T(test_ring_lost),
+        T(test_refused),      T(test_ring_lost),    T(test_soft_limit),
     };
 
     return cmocka_run_group_tests_name("state", tests, NULL, NULL);
