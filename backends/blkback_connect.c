@@ -3,6 +3,7 @@
  * channel, its jobs.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "blkback_ring.h"
@@ -121,6 +122,10 @@ int blk_ring_disconnect(struct blk_ring *r)
 {
     r->closing = true;
     ring_poll_remove(&r->poll);
+    if (r->disk->ops->work) {
+        r->disk->loop_pages = 0;
+        r->disk->ops->work(r->disk, UINT_MAX);
+    }
     if (r->running)
         return -EINPROGRESS;
     blk_ring_free_(r);

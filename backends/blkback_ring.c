@@ -7,6 +7,12 @@
  * an event only before the ring goes to sleep (ring_poll.c), and gets one only
  * if it asked.
  *
+ * One guest's disk must not keep the others from theirs. A ring's requests hold
+ * a bounded number of pages, so of grant handles and of bytes in the disk; the
+ * next request is looked at but stays on the ring, where the frontend sees that
+ * it is not taken. A turn ends when its budget is used (ring_poll.h), also
+ * in the middle of a large request that is done in the loop (disk.h, work).
+ *
  * A write barrier waits until everything before it is done, while nothing
  * behind it is taken from the ring; then flush, write, flush.
  *
@@ -21,8 +27,12 @@
 #include "blkback_ring.h"
 #include "ring_check.h"
 
-#define SERVICE_BATCH 64 /* requests per turn */
-#define PUSH_BATCH    8  /* responses that may wait for the end of a turn */
+#define PUSH_BATCH 8 /* responses that may wait for the end of a turn */
+
+/* Units of work: to find so many mapped pages again; to map one and unmap it.
+ */
+#define PAGES_PER_UNIT 16
+#define UNITS_PER_MAP  2
 
 /* ---- the shared ring ---- */
 
@@ -148,6 +158,7 @@ static int build_iov(struct blk_ring *r, struct blk_job *job)
     if (err)
         return err;
     job->n_pages = n;
+    r->pages += n;
     for (unsigned int i = 0; i < n; i++) {
         char *at = (char *)job->page[i]->addr + job->seg[i].offset;
         struct iovec *last = k ? &job->iov[k - 1] : NULL;
@@ -162,14 +173,14 @@ static int build_iov(struct blk_ring *r, struct blk_job *job)
     return 0;
 }
 
-/* From a slot's copy to something that the disk can do. */
+/* From a slot's copy, parsed, to something that the disk can do. */
 static int job_prepare(struct blk_ring *r, struct blk_job *job,
                        const struct blkif_request *slot)
 {
     struct blk_request *req = &job->req;
-    int err = blk_request_parse(slot, &r->limits, req);
+    int err = 0;
 
-    if (!err && req->n_segments)
+    if (req->n_segments)
         err = job_reserve(job, req->n_segments);
     if (!err && req->n_indirect)
         err = gather_indirect(r, job);
@@ -216,18 +227,29 @@ static void job_count(const struct blk_job *job, int err)
     }
 }
 
+static void job_put(struct blk_job *job)
+{
+    struct blk_ring *r = job->ring;
+
+    grant_pool_put(r->grants, job->page, job->n_pages);
+    r->pages -= job->n_pages;
+    job->n_pages = 0;
+    list_add_head(&r->free_jobs, &job->link);
+}
+
 /* The end of a job: answer it, and let what waited for it go on. */
 static void job_end(struct blk_job *job, int err)
 {
     struct blk_ring *r = job->ring;
 
-    grant_pool_put(r->grants, job->page, job->n_pages);
-    job->n_pages = 0;
-    list_add_head(&r->free_jobs, &job->link);
+    job_put(job);
     if (r->closing)
         return;
     job_count(job, err);
     respond(r, &job->req, err);
+    if (r->waiting && !r->broken)
+        ring_poll_kick(&r->poll);
+    r->waiting = false;
 }
 
 static void job_submit(struct blk_job *job, enum disk_op op)
@@ -237,6 +259,9 @@ static void job_submit(struct blk_job *job, enum disk_op op)
     r->running++;
     job->io.op = op;
     r->disk->ops->submit(r->disk, &job->io);
+    /* Outside of a turn it was a barrier's step, and may have to go on. */
+    if (!r->in_service && !r->broken)
+        ring_poll_kick(&r->poll);
 }
 
 /* ---- barriers ---- */
@@ -313,7 +338,7 @@ void blk_job_done_(struct disk_io *io, int err)
 
 /* ---- service ---- */
 
-static void job_start(struct blk_ring *r, const struct blkif_request *slot)
+static void job_start(struct blk_job *job)
 {
     static const enum disk_op op_of[] = {
         [BLK_READ] = DISK_READ,
@@ -321,13 +346,8 @@ static void job_start(struct blk_ring *r, const struct blkif_request *slot)
         [BLK_FLUSH] = DISK_FLUSH,
         [BLK_DISCARD] = DISK_DISCARD,
     };
-    struct blk_job *job = job_get(r);
-    int err = job_prepare(r, job, slot);
+    struct blk_ring *r = job->ring;
 
-    if (err) {
-        job_end(job, err);
-        return;
-    }
     if (job->req.action != BLK_BARRIER) {
         job_submit(job, op_of[job->req.action]);
         return;
@@ -335,6 +355,53 @@ static void job_start(struct blk_ring *r, const struct blkif_request *slot)
     job->step = STEP_NONE;
     r->barrier = job;
     barrier_advance(r, 0);
+}
+
+/* May a request of so many pages be taken? One may, whatever its size. */
+static bool has_room(const struct blk_ring *r, unsigned int pages)
+{
+    unsigned int max = grant_pool_share();
+
+    if (max > BLK_PAGES_MAX)
+        max = BLK_PAGES_MAX;
+    return !r->pages || r->pages + pages <= max;
+}
+
+/*
+ * Takes the next request, if it may be taken now; else it stays on the ring.
+ * Returns the units of work that it was, 0 if it stays.
+ */
+static unsigned int take_one(struct blk_ring *r)
+{
+    struct blkif_request slot;
+    uint64_t mapped = grant_pool_total(r->grants);
+    struct blk_request req;
+    struct blk_job *job;
+    int err;
+
+    ring_copy(r, r->back.req_cons, &slot, sizeof(slot), false);
+    err = blk_request_parse(&slot, &r->limits, &req);
+    if (!err && !has_room(r, req.n_segments)) {
+        r->waiting = true;
+        return 0;
+    }
+    job = job_get(r);
+    job->req = req;
+    if (!err)
+        err = job_prepare(r, job, &slot);
+    if (err == -EAGAIN) { /* others hold all handles */
+        r->waiting = r->running > 0;
+        job_put(job);
+        return 0;
+    }
+    r->back.req_cons++;
+    if (err)
+        job_end(job, err);
+    else
+        job_start(job);
+    mapped = grant_pool_total(r->grants) - mapped;
+    return 1 + req.n_segments / PAGES_PER_UNIT +
+           UNITS_PER_MAP * (unsigned int)mapped;
 }
 
 /*
@@ -359,33 +426,40 @@ static unsigned int new_requests(struct blk_ring *r)
     return 0;
 }
 
-unsigned int blk_ring_service_(struct ring_poll *p)
+unsigned int blk_ring_service_(struct ring_poll *p, unsigned int budget)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
-    unsigned int n = 0, new = new_requests(r);
-    struct blkif_request slot;
+    unsigned int new = new_requests(r), units = 0;
+    struct disk *disk = r->disk;
 
     if (r->broken)
         return 0;
     r->in_service = true;
-    while (n < new &&n < SERVICE_BATCH && !r->barrier) {
-        ring_copy(r, r->back.req_cons++, &slot, sizeof(slot), false);
-        job_start(r, &slot);
-        n++;
+    disk->loop_pages = 0;
+    if (disk->ops->work)
+        disk->ops->work(disk, budget);
+    while (new --&&units + disk->loop_pages < budget && !r->barrier &&
+           !r->waiting) {
+        unsigned int n = take_one(r);
+
+        if (!n)
+            break;
+        units += n;
     }
-    if (n)
-        r->disk->ops->kick(r->disk);
+    units += disk->loop_pages;
+    if (units)
+        disk->ops->kick(disk);
     push_responses(r);
     r->in_service = false;
-    return n;
+    return units;
 }
 
 bool blk_ring_arm_(struct ring_poll *p)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
 
-    if (r->barrier || r->broken)
-        return false; /* its end kicks us */
+    if (r->barrier || r->waiting || r->broken)
+        return false; /* the end of a job kicks us */
     if (new_requests(r))
         return true;
     WRITE_ONCE(r->back.sring->req_event, r->back.req_cons + 1);

@@ -11,6 +11,12 @@
 #include "host.h"
 #include "ring_poll.h"
 
+/*
+ * Pages that a ring's requests may hold at a time, unless the pool's share is
+ * less. Enough to keep any disk busy; the requests beyond stay on the ring.
+ */
+#define BLK_PAGES_MAX 1024
+
 #define MAX_RING_PAGES (1 << BLKBACK_MAX_RING_ORDER)
 
 enum barrier_step { STEP_NONE, STEP_FLUSH_BEFORE, STEP_WRITE, STEP_FLUSH };
@@ -47,14 +53,16 @@ struct blk_ring {
     struct blk_job *jobs; /* one per slot */
     struct list free_jobs;
     unsigned int running;    /* jobs that the disk works on */
+    unsigned int pages;      /* that jobs hold */
     unsigned int unpushed;   /* responses written but not yet visible */
     struct blk_job *barrier; /* waits for the others, or runs alone */
+    bool waiting;            /* the next request waits until a job ends */
     bool in_service, closing;
     bool broken; /* by the frontend: nothing more is taken from the ring */
 };
 
 /* For struct ring_poll. */
-unsigned int blk_ring_service_(struct ring_poll *p);
+unsigned int blk_ring_service_(struct ring_poll *p, unsigned int budget);
 bool blk_ring_arm_(struct ring_poll *p);
 
 /* For struct disk_io. */

@@ -131,11 +131,13 @@ static void pty_input(void *arg)
 
 /* ---- service ---- */
 
-static unsigned int cons_service(struct ring_poll *p)
+/* The rate bounds it more than any budget: a ring's worth is a unit. */
+static unsigned int cons_service(struct ring_poll *p, unsigned int budget)
 {
     struct consback *c = container_of(p, struct consback, poll);
     size_t out, in;
 
+    (void)budget;
     refill(c);
     out = take_output(c, c->budget);
     c->budget -= out;

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 struct disk;
+struct disk_queue;
 struct driver;
 
 enum disk_op {
@@ -33,6 +34,8 @@ struct disk_io {
 
     /* The disk's own; so are the fields above while the request runs. */
     struct disk_io *next;
+    struct disk_queue *queue;
+    uint64_t cost;
     int fd, result;
 };
 
@@ -40,6 +43,12 @@ struct disk_ops {
     void (*submit)(struct disk *disk, struct disk_io *io);
     /* All that was submitted since the last kick may start now. */
     void (*kick)(struct disk *disk);
+    /*
+     * A large request that is done in the loop is done in slices, so that the
+     * loop gets to others between them: goes on with such requests until
+     * about `budget` pages are copied or none is left. NULL: there never are.
+     */
+    void (*work)(struct disk *disk, unsigned int budget);
     /* No request is running. */
     void (*close)(struct disk *disk);
 };
@@ -56,6 +65,9 @@ struct disk {
     uint32_t sector_size, physical_sector_size;
     bool read_only, can_discard, is_cdrom;
     struct disk_stats stats;
+    /* Pages that were copied in the loop; the caller of submit and work sets
+     * it to 0 and looks at it. */
+    unsigned int loop_pages;
 };
 
 /*

@@ -2,9 +2,10 @@
  * A raw file (or a block device) as a disk.
  *
  * A request runs at once, in the loop, where it cannot block: on tmpfs always,
- * elsewhere if the kernel does it under RWF_NOWAIT. The rest goes to the
- * carrier (disk_io.h). Flushing and discarding may always block, except on
- * tmpfs.
+ * elsewhere if the kernel does it under RWF_NOWAIT. Large ones are done a slice
+ * at a time, when file_work() is called. The rest goes to the carrier through
+ * the disk's queue (disk_io.h). Flushing and discarding may always block,
+ * except on tmpfs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,8 @@ struct disk_file {
     bool at_once;             /* never offload */
     bool nowait[2];           /* RWF_NOWAIT works for DISK_READ, _WRITE */
     struct disk_async *async; /* NULL only if at_once */
+    struct disk_queue queue;  /* to async */
+    struct disk_io *slices, **last_slice; /* requests done in slices */
 };
 
 int disk_io_mode_parse(const char *name)
@@ -77,35 +80,67 @@ void disk_async_free(struct disk_async *a)
         a->free(a);
 }
 
-/* true: io was done, or failed, without blocking. */
-static bool try_now(struct disk_file *f, struct disk_io *io, int *err)
+/* Will io be tried in the loop? */
+static bool may_run_now(const struct disk_file *f, const struct disk_io *io)
 {
     bool vector = io->op == DISK_READ || io->op == DISK_WRITE;
 
-    if (f->at_once) {
-        *err = disk_io_run(io, 0);
-        return true;
-    }
-    if (!vector || !f->nowait[io->op])
+    return f->at_once || (vector && f->nowait[io->op]);
+}
+
+/* A slice of io. false: there is more, for another time. */
+static bool run_slice(struct disk_file *f, struct disk_io *io)
+{
+    uint64_t before = io->length;
+    int err = disk_io_slice(io, f->at_once ? 0 : RWF_NOWAIT);
+
+    f->disk.loop_pages +=
+        1 + (unsigned int)((before - io->length) >>
+                           (io->op == DISK_DISCARD ? 16 : 12));
+    if (err == -EINPROGRESS)
         return false;
-    *err = disk_io_run(io, RWF_NOWAIT);
-    if (*err == -EOPNOTSUPP || *err == -EINVAL)
+    if (!f->at_once && (err == -EOPNOTSUPP || err == -EINVAL))
         f->nowait[io->op] = false;
-    else if (*err != -EAGAIN)
-        return true;
-    return false;
+    if (!f->at_once && (err == -EAGAIN || err == -EOPNOTSUPP || err == -EINVAL))
+        disk_queue_add(&f->queue, io);
+    else
+        io->done(io, err);
+    return true;
 }
 
 static void file_submit(struct disk *disk, struct disk_io *io)
 {
     struct disk_file *f = container_of(disk, struct disk_file, disk);
-    int err;
 
     io->fd = f->fd;
-    if (try_now(f, io, &err))
-        io->done(io, err);
-    else
-        f->async->submit(f->async, io);
+    if (!may_run_now(f, io)) {
+        disk_queue_add(&f->queue, io);
+        return;
+    }
+    if (io->length <= DISK_SLICE && run_slice(f, io))
+        return;
+    io->next = NULL;
+    *f->last_slice = io;
+    f->last_slice = &io->next;
+}
+
+static void file_work(struct disk *disk, unsigned int budget)
+{
+    struct disk_file *f = container_of(disk, struct disk_file, disk);
+
+    while (f->slices && disk->loop_pages < budget) {
+        struct disk_io *io = f->slices;
+
+        f->slices = io->next;
+        if (!f->slices)
+            f->last_slice = &f->slices;
+        if (run_slice(f, io))
+            continue;
+        io->next = f->slices;
+        if (!f->slices)
+            f->last_slice = &io->next;
+        f->slices = io;
+    }
 }
 
 static void file_kick(struct disk *disk)
@@ -113,13 +148,14 @@ static void file_kick(struct disk *disk)
     struct disk_file *f = container_of(disk, struct disk_file, disk);
 
     if (f->async)
-        f->async->kick(f->async);
+        disk_queue_kick(f->async);
 }
 
 static void file_close(struct disk *disk)
 {
     struct disk_file *f = container_of(disk, struct disk_file, disk);
 
+    disk_queue_fini(&f->queue);
     close(f->fd);
     free(f);
 }
@@ -127,6 +163,7 @@ static void file_close(struct disk *disk)
 static const struct disk_ops file_ops = {
     .submit = file_submit,
     .kick = file_kick,
+    .work = file_work,
     .close = file_close,
 };
 
@@ -184,6 +221,8 @@ int disk_file_open(const char *path, bool read_only, enum disk_io_mode mode,
     f->disk.ops = &file_ops;
     f->disk.read_only = read_only;
     f->async = async;
+    f->last_slice = &f->slices;
+    disk_queue_init(&f->queue, async);
     /* NONBLOCK: opening a FIFO must not hang; files do not care. */
     f->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY |
                            O_NONBLOCK);

@@ -59,6 +59,71 @@ static int run_vector(struct disk_io *io, int flags)
     return 0;
 }
 
+#define SLICE_PIECES 64
+
+/* Copies the first pieces of io to iov, one slice of them. */
+static unsigned int first_pieces(const struct disk_io *io, struct iovec *iov)
+{
+    size_t left = DISK_SLICE;
+    unsigned int n = 0;
+
+    for (; left && n < io->n_iov && n < SLICE_PIECES; n++) {
+        iov[n] = io->iov[n];
+        if (iov[n].iov_len > left)
+            iov[n].iov_len = left;
+        left -= iov[n].iov_len;
+    }
+    return n;
+}
+
+static int vector_slice(struct disk_io *io, int flags)
+{
+    struct iovec iov[SLICE_PIECES];
+    int pieces = (int)first_pieces(io, iov);
+    ssize_t n;
+
+    do {
+        if (io->op == DISK_READ)
+            n = preadv2(io->fd, iov, pieces, (off_t)io->offset, flags);
+        else
+            n = pwritev2(io->fd, iov, pieces, (off_t)io->offset, flags);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    if (n == 0 && io->op == DISK_WRITE)
+        return -ENOSPC;
+    if (n > 0)
+        return disk_io_advance(io, (size_t)n) ? 0 : -EINPROGRESS;
+    disk_io_zero_rest(io);
+    return 0;
+}
+
+/* Pages of a file in memory are freed faster than they are copied. */
+static int discard_slice(struct disk_io *io)
+{
+    uint64_t n = io->length < 16 * DISK_SLICE ? io->length : 16 * DISK_SLICE;
+
+    if (fallocate(io->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  (off_t)io->offset, (off_t)n))
+        return -errno;
+    io->offset += n;
+    io->length -= n;
+    return io->length ? -EINPROGRESS : 0;
+}
+
+int disk_io_slice(struct disk_io *io, int flags)
+{
+    switch (io->op) {
+    case DISK_READ:
+    case DISK_WRITE:
+        return vector_slice(io, flags);
+    case DISK_DISCARD:
+        return discard_slice(io);
+    default:
+        return disk_io_run(io, flags);
+    }
+}
+
 int disk_io_run(struct disk_io *io, int flags)
 {
     switch (io->op) {

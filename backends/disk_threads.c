@@ -76,8 +76,9 @@ static void threads_finished(evutil_socket_t fd, short what, void *arg)
     pthread_mutex_unlock(&t->lock);
     for (; io; io = next) {
         next = io->next;
-        io->done(io, io->result);
+        disk_queue_done(io, io->result);
     }
+    disk_queue_kick(&t->async);
 }
 
 static void threads_submit(struct disk_async *a, struct disk_io *io)
@@ -143,6 +144,8 @@ int disk_threads_new(struct event_base *base, struct disk_async **out)
     t->async.submit = threads_submit;
     t->async.kick = threads_kick;
     t->async.free = threads_free;
+    t->async.parallel = 4 * N_THREADS; /* the next ones wait beside them */
+    list_init(&t->async.busy);
     t->tail = &t->head;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->more, NULL);

@@ -119,7 +119,7 @@ static void complete(struct disk_uring *u, struct disk_io *io, int res)
         res = -ENOSPC;
     if (res == 0 && io->op == DISK_READ)
         disk_io_zero_rest(io);
-    io->done(io, res < 0 ? res : 0);
+    disk_queue_done(io, res < 0 ? res : 0);
 }
 
 static void uring_finished(evutil_socket_t fd, short what, void *arg)
@@ -138,7 +138,8 @@ static void uring_finished(evutil_socket_t fd, short what, void *arg)
         io_uring_cqe_seen(&u->ring, cqe);
         complete(u, io, res);
     }
-    uring_kick(&u->async);
+    uring_kick(&u->async); /* what goes on */
+    disk_queue_kick(&u->async);
 }
 
 static void uring_free(struct disk_async *a)
@@ -163,6 +164,8 @@ int disk_uring_new(struct event_base *base, struct disk_async **out)
     u->async.submit = uring_submit;
     u->async.kick = uring_kick;
     u->async.free = uring_free;
+    u->async.parallel = ENTRIES;
+    list_init(&u->async.busy);
     u->tail = &u->waiting;
     err = io_uring_queue_init(ENTRIES, &u->ring, 0);
     if (err) {

@@ -19,12 +19,18 @@ struct grant_pool {
     bool persistent;
     unsigned int max, mapped;
     uint64_t total;
+    struct list link; /* pools */
     struct list idle;
     struct grant_page *bucket[BUCKETS];
 };
 
 /* Of a batch under way. There is one thread. */
 static struct grant_mapping maps[BATCH];
+
+/* All of this process, and what they have mapped together. */
+static struct list pools = { &pools, &pools };
+static unsigned int n_pools, handles;
+unsigned int grant_pool_handles_ = 49152;
 
 static struct grant_page **bucket_of(struct grant_pool *pool, grant_ref_t ref)
 {
@@ -42,6 +48,8 @@ int grant_pool_new(domid_t domid, bool persistent, unsigned int max,
     pool->persistent = persistent;
     pool->max = persistent ? max : 0;
     list_init(&pool->idle);
+    list_add_tail(&pools, &pool->link);
+    n_pools++;
     *out = pool;
     return 0;
 }
@@ -77,6 +85,7 @@ static void shrink(struct grant_pool *pool, unsigned int keep)
             unhash(pool, page);
             free(page);
             pool->mapped--;
+            handles--;
         }
         grant_unmap_range(maps, n);
     }
@@ -87,7 +96,42 @@ void grant_pool_free(struct grant_pool *pool)
     if (!pool)
         return;
     shrink(pool, 0);
+    list_del(&pool->link);
+    n_pools--;
     free(pool);
+}
+
+unsigned int grant_pool_share(void)
+{
+    return grant_pool_handles_ / (n_pools ? n_pools : 1);
+}
+
+/* Of those with idle pages, the pool that has most; NULL. */
+static struct grant_pool *largest(void)
+{
+    struct grant_pool *best = NULL;
+    struct list *pos;
+
+    list_for_each(pos, &pools) {
+        struct grant_pool *p = container_of(pos, struct grant_pool, link);
+
+        if (!list_empty(&p->idle) && (!best || p->mapped > best->mapped))
+            best = p;
+    }
+    return best;
+}
+
+/* Sees to it that n handles are free; false if they are all in use. */
+static bool make_room(unsigned int n)
+{
+    while (handles + n > grant_pool_handles_) {
+        struct grant_pool *victim = largest();
+
+        if (!victim)
+            return false;
+        shrink(victim, victim->mapped > BATCH ? victim->mapped - BATCH : 0);
+    }
+    return true;
 }
 
 static struct grant_page *find(struct grant_pool *pool, grant_ref_t ref)
@@ -118,6 +162,7 @@ static struct grant_page *add(struct grant_pool *pool,
     list_add_tail(&pool->idle, &page->link);
     pool->mapped++;
     pool->total++;
+    handles++;
     return page;
 }
 
@@ -126,18 +171,23 @@ static int map_batch(struct grant_pool *pool, const grant_ref_t *refs,
                      unsigned int n, bool read_only, struct grant_page **out)
 {
     unsigned int n_ok = 0;
-    int err = grant_map_range(pool->domid, refs, n,
-                              read_only && !pool->persistent, maps);
+    bool no_space = false;
+    int err;
 
+    if (!make_room(n))
+        return -EAGAIN;
+    err = grant_map_range(pool->domid, refs, n, read_only && !pool->persistent,
+                          maps);
     if (err < 0)
         return err;
     for (unsigned int i = 0; i < n; i++) {
+        no_space |= maps[i].status == GNTST_no_space;
         if (maps[i].status == GNTST_okay)
             maps[n_ok++] = maps[i];
     }
     if (n_ok < n) {
         grant_unmap_range(maps, n_ok);
-        return -EFAULT;
+        return no_space ? -EAGAIN : -EFAULT;
     }
     for (unsigned int i = 0; i < n; i++) {
         out[i] = add(pool, &maps[i]);

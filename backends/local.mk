@@ -22,7 +22,7 @@ noinst_LIBRARIES += %D%/libdriver.a
 	%D%/blkback_ring.c %D%/blkback_ring.h \
 	%D%/blk_request.c %D%/blk_request.h \
 	%D%/disk.h %D%/disk_file.c %D%/disk_io.c %D%/disk_io.h \
-	%D%/disk_threads.c %D%/disk_uring.c \
+	%D%/disk_queue.c %D%/disk_threads.c %D%/disk_uring.c \
 	%D%/consback.c %D%/consback.h \
 	%D%/console_log.c %D%/console_log.h \
 	%D%/console_pty.c %D%/console_pty.h \
@@ -76,6 +76,11 @@ tests_unit_test_grant_pool_LDADD = $(fake_host_LDADD)
 tests_unit_test_disk_file_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_disk_file_SOURCES = tests/unit/test_disk_file.c
 tests_unit_test_disk_file_LDADD = $(fake_host_LDADD)
+
+unit_tests += tests/unit/test_disk_queue
+tests_unit_test_disk_queue_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_disk_queue_SOURCES = tests/unit/test_disk_queue.c
+tests_unit_test_disk_queue_LDADD = $(fake_host_LDADD)
 
 # The ring without the handshake: the test has its own dev_fail() and so on.
 tests_unit_test_blkback_ring_CPPFLAGS = $(driver_CPPFLAGS)

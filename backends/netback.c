@@ -85,9 +85,11 @@ static void vif_receive(void *arg, const void *frame, size_t len)
         ring_poll_kick(&vif->poll);
 }
 
-static unsigned int vif_service(struct ring_poll *p)
+/* A request and the copy of its page: two units. */
+static unsigned int vif_service(struct ring_poll *p, unsigned int budget)
 {
-    return vif_queue_service(&vif_of(p)->queue);
+    (void)budget; /* VIF_BATCH is about as much; the rest is owed */
+    return 2 * vif_queue_service(&vif_of(p)->queue);
 }
 
 static bool vif_arm(struct ring_poll *p)
@@ -342,7 +344,14 @@ static int vif_connect(struct xenbus_device *dev)
     q->sg = store_read_flag(store, dev->frontend_path, "feature-sg");
     q->persistent =
         store_read_flag(store, dev->frontend_path, "feature-persistent");
-    vif_queue_init(q, dev->frontend_id, vif->rings[0].addr, vif->rings[1].addr);
+    err = vif_queue_init(q, dev->frontend_id, vif->rings[0].addr,
+                         vif->rings[1].addr);
+    if (err) {
+        channel_close(&vif->tx);
+        channel_close(&vif->rx);
+        grant_unmap_range(vif->rings, 2);
+        return err;
+    }
     vif->connected = true;
     vif->link->ops->pause(vif->link, false);
     ring_poll_kick(&vif->poll);

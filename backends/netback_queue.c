@@ -1,6 +1,7 @@
 /*
  * Frames out of the guest's rings and into them.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,17 +143,22 @@ static void tx_respond(struct vif_queue *q, const struct tx_frame *f,
 /* Our copy of the frame that is being sent. There is one thread. */
 static char sent[LINK_FRAME_MAX];
 
-/* Copies the frame out of the guest; false if a page is not granted. */
-static bool tx_copy(struct vif_queue *q, const struct tx_frame *f)
+/*
+ * Copies the frame out of the guest. -EFAULT: a page is not granted; -EAGAIN:
+ * this process has no handle for it now.
+ */
+static int tx_copy(struct vif_queue *q, const struct tx_frame *f)
 {
     struct grant_page *pages[SLOTS_MAX];
     grant_ref_t refs[SLOTS_MAX] = { 0 };
     size_t at = 0;
+    int err;
 
     for (unsigned int i = 0; i < f->slots; i++)
         refs[i] = f->slot[i].gref;
-    if (grant_pool_get(q->pages, refs, f->slots, true, pages))
-        return false;
+    err = grant_pool_get(q->pages, refs, f->slots, true, pages);
+    if (err)
+        return err;
     for (unsigned int i = 0; i < f->slots; i++) {
         const struct netif_tx_request *r = &f->slot[i];
 
@@ -160,14 +166,18 @@ static bool tx_copy(struct vif_queue *q, const struct tx_frame *f)
         at += r->size;
     }
     grant_pool_put(q->pages, pages, f->slots);
-    return true;
+    return 0;
 }
 
-/* Takes one frame; returns how many requests it was, 0 if the ring broke. */
+/*
+ * Takes one frame; returns how many requests it was, 0 if the ring broke or the
+ * frame must wait.
+ */
 static unsigned int tx_one(struct vif_queue *q, RING_IDX prod)
 {
     struct tx_frame f;
     const char *why = tx_gather(q, prod, &f);
+    int err;
 
     if (why) {
         queue_broken(q, why);
@@ -178,8 +188,10 @@ static unsigned int tx_one(struct vif_queue *q, RING_IDX prod)
         tx_respond(q, &f, NETIF_RSP_ERROR);
         return f.slots + f.extras;
     }
-    if (!tx_copy(q, &f)) {
-        queue_broken(q, "a request with a reference that is not granted");
+    err = tx_copy(q, &f);
+    if (err) {
+        if (err == -EFAULT)
+            queue_broken(q, "a request with a reference that is not granted");
         return 0;
     }
     if (f.slot[0].flags & NETTXF_csum_blank)
@@ -242,12 +254,13 @@ static bool rx_room(struct vif_queue *q, unsigned int slots)
 
 /*
  * Takes the next n posted buffers: their ids in `id`, their pages in `pages`,
- * to be put back. false: the queue broke.
+ * to be put back. false: the queue broke, or this process has no handles.
  */
 static bool rx_take(struct vif_queue *q, unsigned int n, uint16_t *id,
                     struct grant_page **pages)
 {
     grant_ref_t refs[SLOTS_MAX] = { 0 };
+    int err;
 
     for (unsigned int i = 0; i < n; i++) {
         struct netif_rx_request r;
@@ -256,8 +269,11 @@ static bool rx_take(struct vif_queue *q, unsigned int n, uint16_t *id,
         id[i] = r.id;
         refs[i] = r.gref;
     }
-    if (grant_pool_get(q->pages, refs, n, false, pages)) {
+    err = grant_pool_get(q->pages, refs, n, false, pages);
+    if (err == -EFAULT)
         queue_broken(q, "a buffer with a reference that is not granted");
+    if (err) {
+        q->stats.rx_dropped++;
         return false;
     }
     q->rx.req_cons += n;
@@ -343,9 +359,9 @@ static unsigned int backlog_service(struct vif_queue *q, unsigned int budget)
     while (done < budget && backlog_ready(q)) {
         struct waiting *w = container_of(q->backlog.next, struct waiting, node);
 
+        done += pages_of(w->len);
         rx_deliver(q, w->frame, w->len);
         backlog_drop(q, w);
-        done++;
     }
     if (done && q->backlog_bytes <= VIF_BACKLOG_FULL)
         q->link->ops->pause(q->link, false);

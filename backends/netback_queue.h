@@ -60,8 +60,8 @@ int vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
 void vif_queue_fini(struct vif_queue *q);
 
 /*
- * Hands at most VIF_BATCH requests of the guest to the link, and waiting
- * frames to the guest; returns how many were handled.
+ * Hands about VIF_BATCH requests of the guest to the link, and waiting frames
+ * to as many buffers of the guest; returns how many requests both took.
  */
 unsigned int vif_queue_service(struct vif_queue *q);
 

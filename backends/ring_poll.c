@@ -23,6 +23,8 @@ struct poll_room {
     uint64_t max_ns; /* 0 on one CPU: the other side could not run meanwhile */
     struct list active;
     struct list *next; /* whom spin() serves next; kept right by removals */
+    uint64_t round;
+    bool open; /* in this pass somebody had credit left and used it */
 };
 
 int poll_room_new(struct event_base *base, struct poll_room **out)
@@ -36,6 +38,7 @@ int poll_room_new(struct event_base *base, struct poll_room **out)
     if (sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) > 1)
         room->max_ns = POLL_MAX_NS;
     list_init(&room->active);
+    room->next = &room->active;
     *out = room;
     return 0;
 }
@@ -57,6 +60,9 @@ void ring_poll_init(struct poll_room *room, struct ring_poll *p)
     p->useless = 0;
     p->idle_ns = 0;
     p->bound_ns = 0;
+    p->round = room ? room->round : 0;
+    p->credit = RING_POLL_QUANTUM;
+    p->quick = false;
 }
 
 /* The bound for the next time, from how long the ring was idle this time. */
@@ -83,7 +89,8 @@ void ring_poll_kick(struct ring_poll *p)
     p->idle_ns = 0;
     p->served = false;
     p->active = true;
-    list_add_tail(&p->room->active, &p->link);
+    list_add_tail(p->room->next, &p->link); /* before it */
+    p->room->next = &p->link;
 }
 
 /* Out of the list of active rings, also while spin() walks it. */
@@ -143,17 +150,33 @@ int ring_poll_bind(struct ring_poll *p, int fd)
     return p->event && p->rearm && !event_add(p->event, NULL) ? 0 : -ENOMEM;
 }
 
+/* What p may still do in this round. */
+static int credit(struct ring_poll *p)
+{
+    uint64_t rounds = p->room->round - p->round;
+
+    p->round = p->room->round;
+    while (rounds-- && p->credit < RING_POLL_QUANTUM)
+        p->credit += RING_POLL_QUANTUM;
+    if (p->credit > RING_POLL_QUANTUM)
+        p->credit = RING_POLL_QUANTUM;
+    return p->credit;
+}
+
 /*
  * One turn of one ring. Returns how much it did. A ring without traffic for
  * longer than its bound is armed and put to sleep.
  */
 static unsigned int turn(struct ring_poll *p, uint64_t now, bool preempted)
 {
-    unsigned int n = p->service(p);
+    unsigned int n = p->service(p, (unsigned int)p->credit);
 
+    p->credit -= (int)n;
     if (!p->active)
         return n; /* removed by its service */
     if (n) {
+        if (p->idle_ns)
+            p->quick = now - p->idle_ns < RING_POLL_AWAIT_NS;
         p->idle_ns = 0;
         p->served = true;
         return n;
@@ -175,19 +198,40 @@ static unsigned int turn(struct ring_poll *p, uint64_t now, bool preempted)
     return 0;
 }
 
-/* Gives each active ring a turn; returns how much they did. */
-static unsigned int turn_all(struct poll_room *room, uint64_t now,
-                             bool preempted)
+/* It is empty, but will probably have work before the others are done. */
+static bool is_awaited(const struct ring_poll *p, uint64_t now)
 {
-    struct list *pos = room->active.next;
-    unsigned int done = 0;
+    return p->quick && p->idle_ns && now - p->idle_ns < RING_POLL_AWAIT_NS;
+}
 
-    while (pos != &room->active) {
-        room->next = pos->next;
-        done += turn(container_of(pos, struct ring_poll, link), now, preempted);
-        pos = room->next;
+/*
+ * Gives each active ring a turn, from where the last pass stopped; ends with
+ * the pass, or when the time until `end` is over. Returns how much was done.
+ */
+static unsigned int turn_all(struct poll_room *room, uint64_t *now,
+                             uint64_t end, bool preempted)
+{
+    unsigned int done = 0, n;
+
+    while (room->next != &room->active) {
+        struct ring_poll *p = container_of(room->next, struct ring_poll, link);
+
+        room->next = room->next->next;
+        if (credit(p) <= 0)
+            continue;
+        n = turn(p, *now, preempted);
+        if (p->active && p->credit > 0 && (n || is_awaited(p, *now)))
+            room->open = true;
+        done += n;
+        if (n)
+            *now = driver_now();
+        if (n && *now >= end)
+            return done;
     }
-    room->next = NULL;
+    if (!room->open)
+        room->round++;
+    room->open = false;
+    room->next = room->active.next;
     return done;
 }
 
@@ -197,18 +241,19 @@ static unsigned int turn_all(struct poll_room *room, uint64_t now,
  */
 static void spin(struct poll_room *room)
 {
-    uint64_t start = driver_now(), now = start;
+    uint64_t now = driver_now(), end = now + POLL_SLICE_NS;
     bool preempted = false;
 
-    while (!list_empty(&room->active) && now - start < POLL_SLICE_NS) {
+    while (!list_empty(&room->active) && now < end) {
         unsigned int done = 0;
         uint64_t before = now;
 
         for (int i = 0; i < TURNS_PER_CLOCK && !done; i++) {
             cpu_relax();
-            done = turn_all(room, now, preempted);
+            done = turn_all(room, &now, end, preempted);
         }
-        now = driver_now();
+        if (!done)
+            now = driver_now();
         preempted = !done && now - before > POLL_GAP_NS;
     }
 }

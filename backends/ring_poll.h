@@ -7,10 +7,18 @@
  * polling does: a sleep that was shorter than the largest poll makes it grow,
  * a longer one ends polling until traffic returns. Idle rings cost nothing.
  *
- * Fairness: each turn gives every active ring one bounded service(), and the
- * loop looks at all other descriptors every few microseconds. A poll during
- * which this process was preempted (a gap between two looks at the clock) ends:
- * somebody else needs the CPU more.
+ * Fairness is deficit round robin. In a round each active ring may do
+ * RING_POLL_QUANTUM units of work: a request is a unit, and each page of data
+ * that the loop itself copies. What one request takes beyond that is owed in
+ * the next rounds. A ring that wakes up is served next, but with what it had
+ * left of this round; sleeping earns nothing. While rings have work, those that
+ * used up their part of the round wait for the others, also for a ring that is
+ * empty this moment and has been quick with its next request (RING_POLL_AWAIT):
+ * else one request at a time would get one turn for each of a neighbour's
+ * quanta, although it is ready long before. The loop looks at all other
+ * descriptors every few microseconds, in the middle of a round as well. A poll
+ * during which this process was preempted (a gap between two looks at the
+ * clock) ends: somebody else needs the CPU more.
  */
 #ifndef RINGSIDE_BACKENDS_RING_POLL_H
 #define RINGSIDE_BACKENDS_RING_POLL_H
@@ -20,15 +28,19 @@
 
 #include "list.h"
 
+#define RING_POLL_QUANTUM  64
+#define RING_POLL_AWAIT_NS 20000
+
 struct event_base;
 struct poll_room;
 
 struct ring_poll {
     /*
-     * Handles at most a batch (some 64) of requests and pushes responses;
-     * returns how many it took. It may end in ring_poll_remove().
+     * Handles requests until `budget` units of work are done, the last one
+     * to its end, and pushes responses. Returns how many units it did, 0 if
+     * there was nothing to do. It may end in ring_poll_remove().
      */
-    unsigned int (*service)(struct ring_poll *p);
+    unsigned int (*service)(struct ring_poll *p, unsigned int budget);
 
     /*
      * Asks for an event at the next request (sets the ring's event index,
@@ -49,6 +61,9 @@ struct ring_poll {
     unsigned int useless; /* wake-ups in a row that found nothing */
     uint64_t idle_ns;     /* when the ring was first seen empty */
     uint64_t bound_ns;    /* how long to poll an empty ring */
+    uint64_t round;       /* that `credit` belongs to */
+    int credit;           /* units left of this round; below 0: owed */
+    bool quick;           /* its last request came within RING_POLL_AWAIT_NS */
 };
 
 int poll_room_new(struct event_base *base, struct poll_room **out);

@@ -16,12 +16,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char *memory;
 
+/*
+ * What the guest adds to its producer indices in the middle of a call: when a
+ * frame is sent, when its pages are mapped, when it is notified.
+ */
+static struct vif_queue *queue;
+static int8_t meddle_tx, meddle_rx;
+
+static void guest_meddles(void)
+{
+    queue->tx.sring->req_prod += (RING_IDX)(int)meddle_tx;
+    queue->rx.sring->req_prod += (RING_IDX)(int)meddle_rx;
+    meddle_tx = meddle_rx = 0;
+}
+
 int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
                     bool read_only, struct grant_mapping *out)
 {
     int ok = 0;
 
     (void)read_only;
+    guest_meddles();
     for (unsigned int i = 0; i < n; i++) {
         out[i] = (struct grant_mapping){ .domid = domid, .ref = refs[i] };
         out[i].status = refs[i] % 32 < PAGES ? GNTST_okay : GNTST_bad_gntref;
@@ -48,6 +63,7 @@ static void check_send(struct link *link, const void *frame, size_t len)
     assert(len >= LINK_HEADER && len <= LINK_FRAME_MAX);
     memcpy(copy, frame, len);
     free(copy);
+    guest_meddles();
 }
 
 static void ignore_link(struct link *link)
@@ -61,9 +77,10 @@ static void ignore_pause(struct link *link, bool paused)
     (void)paused;
 }
 
-static void ignore(void *arg)
+static void notified(void *arg)
 {
     (void)arg;
+    guest_meddles();
 }
 
 static void count_broken(void *arg, const char *why)
@@ -85,9 +102,62 @@ static unsigned int take(const uint8_t **data, size_t *size)
     return *(*data)++;
 }
 
-static void play(struct vif_queue *q, const uint8_t *data, size_t size)
+/* The next four bytes, for an index. */
+static RING_IDX take_index(const uint8_t **data, size_t *size)
+{
+    RING_IDX idx = 0;
+
+    for (int i = 0; i < 4; i++)
+        idx = idx << 8 | take(data, size);
+    return idx;
+}
+
+static void one_step(struct vif_queue *q, unsigned int op, const uint8_t **data,
+                     size_t *size)
 {
     static char frame[LINK_FRAME_MAX];
+
+    switch (op % 16) {
+    case 0 ... 2:
+        q->tx.sring->req_prod += take(data, size) % 40;
+        break;
+    case 3 ... 5:
+        q->rx.sring->req_prod += take(data, size) % 40;
+        break;
+    case 6:
+        q->tx.sring->req_prod -= take(data, size) % 40;
+        break;
+    case 7:
+        q->rx.sring->req_prod -= take(data, size) % 40;
+        break;
+    case 8:
+        q->tx.sring->req_prod = take_index(data, size);
+        break;
+    case 9:
+        q->rx.sring->req_prod = take_index(data, size);
+        break;
+    case 10:
+        meddle_tx = (int8_t)take(data, size);
+        meddle_rx = (int8_t)take(data, size);
+        break;
+    case 11: /* where the rings stand, so that they wrap */
+        q->tx.req_cons = q->tx.rsp_prod_pvt = take_index(data, size);
+        q->rx.req_cons = q->rx.rsp_prod_pvt = q->tx.req_cons + op;
+        q->tx.sring->req_prod = q->tx.req_cons;
+        q->rx.sring->req_prod = q->rx.req_cons;
+        break;
+    case 12 ... 13:
+        vif_queue_receive(q, frame, op * 257 % sizeof(frame));
+        break;
+    default:
+        vif_queue_service(q);
+        vif_queue_arm(q);
+        break;
+    }
+}
+
+static void play(struct vif_queue *q, const uint8_t *data, size_t size)
+{
     size_t n = size < PAGE_SIZE - 64 ? size : PAGE_SIZE - 64;
 
     memcpy((char *)q->tx.sring + 64, data, n);
@@ -95,21 +165,9 @@ static void play(struct vif_queue *q, const uint8_t *data, size_t size)
     while (size) {
         unsigned int op = take(&data, &size);
 
-        switch (op % 4) {
-        case 0:
-            q->tx.sring->req_prod += take(&data, &size) % 40;
-            break;
-        case 1:
-            q->rx.sring->req_prod += take(&data, &size) % 40;
-            break;
-        case 2:
-            vif_queue_receive(q, frame, op * 257 % sizeof(frame));
-            break;
-        case 3:
-            vif_queue_service(q);
-            vif_queue_arm(q);
-            break;
-        }
+        one_step(q, op, &data, &size);
+        assert(q->tx.req_cons == q->tx.rsp_prod_pvt);
+        assert(q->rx.req_cons == q->rx.rsp_prod_pvt);
     }
 }
 
@@ -122,11 +180,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int broken = 0;
 
     assert(q && tx && rx);
+    queue = q;
+    meddle_tx = meddle_rx = 0;
     if (!memory)
         memory = aligned_alloc(PAGE_SIZE, PAGES * PAGE_SIZE);
     memset(tx, 0, PAGE_SIZE);
     memset(rx, 0, PAGE_SIZE);
-    q->user = (struct vif_queue_user){ ignore, ignore, count_broken, &broken };
+    q->user =
+        (struct vif_queue_user){ notified, notified, count_broken, &broken };
     q->link = &link;
     q->sg = size & 1;
     q->persistent = size & 2;

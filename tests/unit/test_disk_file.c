@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,6 +43,8 @@ static void done(struct disk_io *io, int err)
 
 static void wait_for(int n)
 {
+    disk->loop_pages = 0;
+    disk->ops->work(disk, UINT_MAX);
     disk->ops->kick(disk);
     while (finished < n)
         assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
@@ -182,6 +185,39 @@ static void test_many_at_once(void **state)
         assert_int_equal((unsigned char)buf[i][511], i % 251);
 }
 
+/* What is done in the loop is done in slices. */
+static void test_slices(void **state)
+{
+    const struct place *place = *state;
+    static char buf[SIZE / 2];
+    struct iovec iov = { buf, sizeof(buf) };
+    struct disk_io io = { .op = DISK_WRITE,
+                          .length = sizeof(buf),
+                          .iov = &iov,
+                          .n_iov = 1,
+                          .done = done };
+    unsigned int turns = 0;
+
+    open_or_skip(place);
+    if (place->mode != DISK_IO_INLINE)
+        skip();
+    memset(buf, 'x', sizeof(buf));
+    disk->loop_pages = 0;
+    disk->ops->submit(disk, &io);
+    assert_in_range(disk->loop_pages, 0, 33);
+    for (; !finished; turns++) {
+        disk->loop_pages = 0;
+        disk->ops->work(disk, 64);
+        assert_in_range(disk->loop_pages, 1, 64 + 33);
+    }
+    finished = 0;
+    assert_true(turns >= sizeof(buf) / (97 * 4096));
+    memset(buf, 0, sizeof(buf));
+    assert_int_equal(run_buffer(DISK_READ, 0, buf, sizeof(buf)), 0);
+    for (size_t i = 0; i < sizeof(buf); i += 512)
+        assert_int_equal(buf[i], 'x');
+}
+
 static void test_odd_size(void **state)
 {
     char buf[1024];
@@ -262,6 +298,8 @@ static void test_cannot_open(void **state)
                                                  teardown, place),             \
         cmocka_unit_test_prestate_setup_teardown(test_many_at_once, setup,     \
                                                  teardown, place),             \
+        cmocka_unit_test_prestate_setup_teardown(test_slices, setup, teardown, \
+                                                 place),                       \
         cmocka_unit_test_prestate_setup_teardown(test_odd_size, setup,         \
                                                  teardown, place),             \
         cmocka_unit_test_prestate_setup_teardown(test_read_only, setup,        \

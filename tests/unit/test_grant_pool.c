@@ -136,6 +136,50 @@ static void test_large(void **state)
     assert_int_equal(fake.maps, 0);
 }
 
+/* Gets pages first to first + n - 1. */
+static int get_range(struct grant_pool *pool, unsigned int first,
+                     unsigned int n, struct grant_page **page)
+{
+    static grant_ref_t refs[200];
+
+    for (unsigned int i = 0; i < n; i++)
+        refs[i] = first + i;
+    return grant_pool_get(pool, refs, n, false, page);
+}
+
+/* Pools share the handles: idle pages go back, pages in use do not. */
+static void test_shared_handles(void **state)
+{
+    static struct grant_page *a_page[200], *b_page[200];
+    struct grant_pool *a = make(true, 200), *b = make(true, 200);
+    unsigned int handles = grant_pool_handles_;
+
+    (void)state;
+    grant_pool_handles_ = 100;
+    assert_int_equal(grant_pool_share(), 50);
+    assert_int_equal(get_range(a, 8, 80, a_page), 0);
+    assert_int_equal(get_range(b, 200, 50, b_page), -EAGAIN);
+    assert_int_equal(grant_pool_mapped(b), 0);
+    assert_int_equal(fake.maps, 80);
+    assert_int_equal(get_range(b, 200, 20, b_page), 0);
+    grant_pool_put(a, a_page, 80);
+    assert_int_equal(fake.maps, 100);
+    assert_int_equal(get_range(b, 220, 30, b_page + 20), 0);
+    assert_true(fake.maps <= 100);
+    assert_int_equal(grant_pool_mapped(b), 50);
+    for (unsigned int i = 0; i < 50; i++)
+        assert_int_equal(fake.mapped[200 + i], 1);
+    assert_int_equal(get_range(a, 8, 51, a_page), -EAGAIN);
+    assert_int_equal(get_range(a, 8, 50, a_page), 0);
+    assert_int_equal(fake.maps, 100);
+    grant_pool_put(a, a_page, 50);
+    grant_pool_put(b, b_page, 50);
+    grant_pool_handles_ = handles;
+    grant_pool_free(a);
+    grant_pool_free(b);
+    assert_int_equal(fake.maps, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup(test_all_or_nothing, setup),
         cmocka_unit_test_setup(test_bound, setup),
         cmocka_unit_test_setup(test_large, setup),
+        cmocka_unit_test_setup(test_shared_handles, setup),
     };
 
     return cmocka_run_group_tests_name("grant_pool", tests, NULL, NULL);

@@ -333,7 +333,7 @@ static void test_broken_ring(void **state)
     tx->req_prod = 12345;
     fake_guest_sends();
     settle();
-    front_refused("more transmit requests");
+    front_refused("producer index is impossible");
 }
 
 static void test_denied_page(void **state)

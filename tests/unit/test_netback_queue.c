@@ -491,7 +491,7 @@ static void test_backlog(void **state)
     post(&b, 15);
     assert_true(vif_queue_arm(b.queue));
     for (int i = 0; i < n - 1; i++) {
-        assert_int_equal(vif_queue_service(b.queue), 1);
+        assert_int_equal(vif_queue_service(b.queue), 16);
         assert_int_equal(memory[0][0], i);
         for (unsigned int j = 0; j < 16; j++)
             post(&b, j);
@@ -593,6 +593,31 @@ static void test_receive_hostile(void **state)
     teardown(&b);
 }
 
+/* That others have all handles is no fault of this guest. */
+static void test_no_handles(void **state)
+{
+    unsigned int handles = grant_pool_handles_;
+    char frame[100] = "x";
+    struct bench b;
+
+    (void)state;
+    setup(&b, true, true);
+    grant_pool_handles_ = 0;
+    request(&b, 0, 0, 60, 0);
+    assert_int_equal(publish(&b), 0);
+    assert_true(vif_queue_arm(b.queue));
+    post(&b, 1);
+    vif_queue_receive(b.queue, frame, sizeof(frame));
+    assert_int_equal(b.queue->stats.rx_dropped, 1);
+    assert_string_equal(b.why, "");
+    grant_pool_handles_ = handles;
+    assert_int_equal(vif_queue_service(b.queue), 1);
+    assert_int_equal(b.wire.sent, 1);
+    vif_queue_receive(b.queue, frame, sizeof(frame));
+    assert_int_equal(b.queue->stats.rx_frames, 1);
+    teardown(&b);
+}
+
 /* Many references: the number of mappings stays bounded. */
 static void test_bounded_mappings(void **state)
 {
@@ -674,6 +699,7 @@ int main(void)
         cmocka_unit_test(test_receive_index),
         cmocka_unit_test(test_responses_are_clean),
         cmocka_unit_test(test_receive_hostile),
+        cmocka_unit_test(test_no_handles),
         cmocka_unit_test(test_bounded_mappings),
         cmocka_unit_test(test_checksum),
     };

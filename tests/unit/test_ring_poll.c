@@ -2,6 +2,7 @@
  * Polling and sleeping: rings are served fairly, sleep when they are idle, wake
  * up, and cannot be used to keep the driver domain awake for nothing.
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@ struct ring {
     struct ring_poll poll;
     unsigned int work; /* requests that wait */
     unsigned int batch, services, arms;
+    unsigned int cost, units;     /* of a request; of all */
     bool remove_in_service, late; /* late: work comes while arming */
     int fd;
 };
@@ -26,17 +28,23 @@ struct ring {
 static struct event_base *base;
 static struct poll_room *room;
 static struct ring a, b;
+static unsigned int enough; /* units of both: the loop ends */
 
-static unsigned int service(struct ring_poll *p)
+static unsigned int service(struct ring_poll *p, unsigned int budget)
 {
     struct ring *r = container_of(p, struct ring, poll);
-    unsigned int n = r->work < r->batch ? r->work : r->batch;
+    unsigned int n = 0, units = 0;
 
+    assert_true(budget > 0 && budget <= RING_POLL_QUANTUM);
+    for (; n < r->batch && r->work && units < budget; n++, units += r->cost)
+        r->work--;
     r->services++;
-    r->work -= n;
+    r->units += units;
+    if (a.units + b.units > enough)
+        event_base_loopbreak(base);
     if (r->remove_in_service)
         ring_poll_remove(p);
-    return n;
+    return units;
 }
 
 static bool arm(struct ring_poll *p)
@@ -53,7 +61,7 @@ static bool arm(struct ring_poll *p)
 
 static void ring_make(struct ring *r)
 {
-    *r = (struct ring){ .batch = 4 };
+    *r = (struct ring){ .batch = 4, .cost = 1 };
     ring_poll_init(room, &r->poll);
     r->poll.service = service;
     r->poll.arm = arm;
@@ -65,6 +73,7 @@ static int setup(void **state)
 {
     (void)state;
     base = event_base_new();
+    enough = UINT_MAX;
     if (poll_room_new(base, &room))
         return -1;
     ring_make(&a);
@@ -142,6 +151,34 @@ static void test_fair(void **state)
     assert_true(a.work > 0);
 }
 
+/* Of two that always have work, each gets half, whatever its requests cost. */
+static void test_equal_shares(void **state)
+{
+    const unsigned int costs[] = { 1, 2, 33, 64, 257, 1000 };
+
+    (void)state;
+    for (unsigned int i = 0; i < 6; i++)
+        for (unsigned int batch = 1; batch <= 64; batch += 63) {
+            ring_poll_remove(&a.poll);
+            ring_poll_remove(&b.poll);
+            close(a.fd);
+            close(b.fd);
+            ring_make(&a);
+            ring_make(&b);
+            a.work = b.work = UINT_MAX;
+            enough = 100000;
+            a.batch = 64;
+            b.batch = batch;
+            b.cost = costs[i];
+            fire(&a);
+            fire(&b);
+            poll_room_run(room);
+            assert_true(a.units + b.units > enough);
+            assert_true(a.units <= b.units + 2 * RING_POLL_QUANTUM + costs[i]);
+            assert_true(b.units <= a.units + 2 * RING_POLL_QUANTUM + costs[i]);
+        }
+}
+
 /* Work that comes between the last look and arming is not slept over. */
 static void test_late_work(void **state)
 {
@@ -207,8 +244,14 @@ static void test_bound_adapts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sleeps_when_idle),  TEST(test_fair),  TEST(test_late_work),
-        TEST(test_remove_in_service), TEST(test_storm), TEST(test_bound_adapts),
+        TEST(test_sleeps_when_idle),
+        TEST(test_equal_shares),
+
+        TEST(test_fair),
+        TEST(test_late_work),
+        TEST(test_remove_in_service),
+        TEST(test_storm),
+        TEST(test_bound_adapts),
     };
 
     return cmocka_run_group_tests_name("ring_poll", tests, NULL, NULL);
