@@ -123,6 +123,21 @@ tests_fuzz_fuzz_blkback_SOURCES = tests/fuzz/fuzz_blkback.c $(fuzz_main) \
 tests_fuzz_fuzz_blkback_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_blkback_LDADD = $(EVENT_LIBS)
 
+fuzz_tests += tests/fuzz/fuzz_consback tests/fuzz/fuzz_xenbus
+tests_fuzz_fuzz_consback_CPPFLAGS = $(driver_CPPFLAGS) \
+	-I$(top_srcdir)/tests/unit -DFAKE_PAGES=4
+tests_fuzz_fuzz_consback_SOURCES = tests/fuzz/fuzz_consback.c $(fuzz_main) \
+	$(fake_host) %D%/consback.c %D%/store_value.c
+tests_fuzz_fuzz_consback_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_consback_LDADD = $(EVENT_LIBS)
+
+tests_fuzz_fuzz_xenbus_CPPFLAGS = $(driver_CPPFLAGS) \
+	-I$(top_srcdir)/tests/unit
+tests_fuzz_fuzz_xenbus_SOURCES = tests/fuzz/fuzz_xenbus.c $(fuzz_main) \
+	$(fake_host) %D%/xenbus_backend.c %D%/xenbus_scan.c %D%/store_value.c
+tests_fuzz_fuzz_xenbus_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_xenbus_LDADD = $(EVENT_LIBS)
+
 dist_man_MANS += docs/man/ringside-driverd.8
 system_tests += tests/system/driverd.sh
 
