@@ -245,6 +245,17 @@ static void kill_process(struct domain *d)
     domain_set_pid(d, 0);
 }
 
+void sandbox_vcpu_lost(const struct sandbox_vcpu *sv)
+{
+    struct sandbox_domain *sd = sv->vcpu->domain->engine;
+    struct pollfd p = { .fd = sd->pidfd, .events = POLLIN };
+
+    if (sd->lost || poll(&p, 1, 0) == 1)
+        return; /* its end will be told */
+    sd->lost = sv;
+    send_signal(sd, SIGKILL);
+}
+
 static void close_if_open(int fd)
 {
     if (fd >= 0)
@@ -267,7 +278,12 @@ static void free_engine(struct domain *d)
 /* What a wait status says of the guest. */
 static void report_end(struct domain *d, int status)
 {
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+    const struct sandbox_domain *sd = d->engine;
+
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && sd->lost)
+        domain_crash(d, "killed: the thread of its vCPU %u had ended",
+                     sd->lost->vcpu->id);
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
         domain_crash(d,
                      "killed: it made a system call that is not a hypercall");
     else if (WIFSIGNALED(status))

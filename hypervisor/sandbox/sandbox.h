@@ -70,7 +70,8 @@ struct sandbox_domain {
     int pidfd;
     struct watch socket; /* until the listener arrived */
     struct watch listener;
-    bool dead;            /* the process has ended */
+    bool dead;                       /* the process has ended */
+    const struct sandbox_vcpu *lost; /* whose thread ended before, or NULL */
     unsigned int started; /* vCPUs that wait in their start call, or did */
     bool entered;         /* guest code may have run */
     bool in_call;         /* a notification is being handled: */
@@ -187,6 +188,12 @@ bool sandbox_vcpu_stopped(const struct sandbox_vcpu *sv);
 void sandbox_process_ended(struct sandbox_host *s, pid_t pid, int status);
 /* The zygote ended, and with it every domain's process. */
 void sandbox_zygote_ended(struct sandbox_host *s);
+/*
+ * The thread of sv has ended, and nobody told that its process has. The filter
+ * leaves no way to that. If there is one all the same, the domain does not go
+ * on without this vCPU: its process is killed, and its end reported.
+ */
+void sandbox_vcpu_lost(const struct sandbox_vcpu *sv);
 /* Puts the descriptors of all ports into a guest that is about to start. */
 int sandbox_install_ports(struct sandbox_domain *sd);
 

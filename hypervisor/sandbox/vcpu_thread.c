@@ -33,15 +33,28 @@ static void read_proc(const struct sandbox_vcpu *sv, const char *name,
     buf[n > 0 ? n : 0] = '\0';
 }
 
-/* The state letter of a thread: behind the last parenthesis of its stat. */
-static char thread_state(const struct sandbox_vcpu *sv)
+static int send_signal(const struct sandbox_vcpu *sv, int sig)
 {
-    char buf[256];
-    const char *p;
+    return (int)syscall(SYS_tgkill, sv->vcpu->domain->pid, sv->tid, sig);
+}
 
-    read_proc(sv, "stat", buf, sizeof(buf));
-    p = strrchr(buf, ')');
-    return p && p[1] == ' ' ? p[2] : 'X';
+/*
+ * The state letter of a thread in its stat: behind the last parenthesis, which
+ * *after tells. A zombie is a process's first thread that ended; of others
+ * there is no stat. (Nor is there if we have no descriptor left.)
+ */
+static char thread_state(const struct sandbox_vcpu *sv, char *buf, size_t size,
+                         const char **after)
+{
+    char state = 'X';
+
+    read_proc(sv, "stat", buf, size);
+    *after = strrchr(buf, ')');
+    if (*after && (*after)[1] == ' ')
+        state = (*after)[2];
+    if (state == 'Z' || (state == 'X' && send_signal(sv, 0) && errno == ESRCH))
+        sandbox_vcpu_lost(sv);
+    return state;
 }
 
 /* ---- up and down ---- */
@@ -60,11 +73,12 @@ static bool is_asking(const struct sandbox_vcpu *sv)
  */
 bool sandbox_vcpu_stopped(const struct sandbox_vcpu *sv)
 {
-    char state;
+    const char *after;
+    char buf[256], state;
 
     if (!sv->tid || sv->held.waits || is_asking(sv))
         return true;
-    state = thread_state(sv);
+    state = thread_state(sv, buf, sizeof(buf), &after);
     return state == 'T' || state == 't' || state == 'Z' || state == 'X';
 }
 
@@ -94,8 +108,9 @@ void sandbox_vcpu_down(struct vcpu *v)
     struct sandbox_domain *sd = v->domain->engine;
     struct sandbox_vcpu *sv = v->engine;
 
-    if (sd->caller != sv && sv->tid && !sd->dead)
-        syscall(SYS_tgkill, v->domain->pid, sv->tid, SIGURG);
+    if (sd->caller != sv && sv->tid && !sd->dead && send_signal(sv, SIGURG) &&
+        errno == ESRCH)
+        sandbox_vcpu_lost(sv);
 }
 
 /* ---- what it does, and where ---- */
@@ -103,14 +118,10 @@ void sandbox_vcpu_down(struct vcpu *v)
 /* Behind the name in stat: the state, and 36 fields on the processor. */
 static void read_place(const struct sandbox_vcpu *sv, struct vcpu_look *out)
 {
-    char buf[512];
     const char *p;
+    char buf[512], state = thread_state(sv, buf, sizeof(buf), &p);
 
-    read_proc(sv, "stat", buf, sizeof(buf));
-    p = strrchr(buf, ')');
-    if (!p || p[1] != ' ')
-        return;
-    out->blocked = (p[2] == 'S' || p[2] == 'D') && !is_asking(sv);
+    out->blocked = (state == 'S' || state == 'D') && !is_asking(sv);
     for (int i = 0; i < 37 && p; i++)
         p = strchr(p + 1, ' ');
     if (p)

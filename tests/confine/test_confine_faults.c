@@ -1,12 +1,13 @@
 /*
  * A guest that goes wrong ends alone, with a report that says how.
  */
-#include "confine.h"
+#include "puppet.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Ends as a crash whose text has this. */
 static void crashes(struct confined *c, const char *how, const char *text)
@@ -213,6 +214,50 @@ static void test_lies(void **state)
     assert_int_equal(rs_guest_counts(c->h, d, &counts), -ESRCH);
 }
 
+/* ---- a vCPU whose thread has ended ---- */
+
+static void look_by_pause(struct puppets *p)
+{
+    assert_int_equal(rs_domain_pause(p->c->h, p->d->domid), 0);
+}
+
+static void look_by_list(struct puppets *p)
+{
+    struct rs_vcpu_info info[2];
+
+    assert_int_equal(rs_vcpu_list(p->c->h, p->d->domid, info, 2), 2);
+}
+
+static void look_by_another(struct puppets *p)
+{
+    puppet_ask(p, 0, SANDBOX_BASE + __HYPERVISOR_vcpu_op,
+               (const uint64_t[6]){ VCPUOP_down, 1 });
+}
+
+/* No filter lets it happen, so we say that another thread is the vCPU, which
+ * is none of its process. */
+static void test_thread_that_is_gone(void **state)
+{
+    void (*const looks[])(struct puppets *) = { look_by_pause, look_by_list,
+                                                look_by_another };
+    struct confined *c = *state;
+    struct rs_domain_info info;
+    struct puppets p;
+
+    for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+        puppets_boot(&p, c, 2);
+        look_by_list(&p);
+        assert_int_equal(confine_info(c, p.d->domid).state, RS_DOMAIN_RUNNING);
+        puppet_vcpu(&p, 1)->tid = getpid();
+        looks[i](&p);
+        info = confine_wait(c, p.d->domid);
+        assert_int_equal(info.shutdown_reason, SHUTDOWN_crash);
+        assert_string_equal(info.crash,
+                            "killed: the thread of its vCPU 1 had ended");
+        puppets_destroy(&p);
+    }
+}
+
 #define CASE(name) \
     cmocka_unit_test_setup_teardown(name, confine_setup, confine_teardown)
 
@@ -227,6 +272,7 @@ static int run(void)
         CASE(test_killed_from_outside),
         CASE(test_scribble),
         CASE(test_lies),
+        CASE(test_thread_that_is_gone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
