@@ -234,9 +234,13 @@ static void kill_process(struct domain *d)
 {
     struct sandbox_domain *sd = d->engine;
     struct pollfd p = { .fd = sd->pidfd, .events = POLLIN };
+    int ended = sd->pidfd >= 0 ? -1 : 1;
 
     send_signal(sd, SIGKILL);
-    if (sd->pidfd >= 0 && poll(&p, 1, 1000) != 1)
+    /* A signal to us does not make it dead: what it sees stays pinned. */
+    while (ended < 0 && (ended = poll(&p, 1, 1000)) < 0 && errno == EINTR)
+        ;
+    if (ended != 1)
         host_log(d->host, RS_LOG_ERROR, "domain %u does not die", d->domid);
     sd->dead = true;
     mailbox_close(sd);

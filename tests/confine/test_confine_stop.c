@@ -4,11 +4,14 @@
  */
 #include "confine.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -302,6 +305,36 @@ static void test_kill_at_any_moment(void **state)
     assert_int_equal(c->h->used_pages, 0);
 }
 
+static void on_signal(int sig)
+{
+    (void)sig;
+}
+
+/* A guest that is destroyed has ended, also if signals came while we waited. */
+static void test_destroy_under_signals(void **state)
+{
+    const struct sigaction act = { .sa_handler = on_signal };
+    const struct itimerval often = { { 0, 50 }, { 0, 50 } }, never = { 0 };
+    struct confined *c = *state;
+    struct sigaction before;
+
+    assert_int_equal(sigaction(SIGALRM, &act, &before), 0);
+    for (int i = 0; i < 20; i++) {
+        uint16_t d = confine_boot(c, "hypercalls");
+        struct pollfd p = { .events = POLLIN };
+
+        confine_wait_for(c, &confine_shared(c, d)->count, 1);
+        p.fd = (int)syscall(SYS_pidfd_open, confine_info(c, d).pid, 0);
+        assert_true(p.fd >= 0);
+        setitimer(ITIMER_REAL, &often, NULL);
+        rs_domain_destroy(c->h, d);
+        setitimer(ITIMER_REAL, &never, NULL);
+        assert_int_equal(poll(&p, 1, 0), 1);
+        close(p.fd);
+    }
+    sigaction(SIGALRM, &before, NULL);
+}
+
 /* Two guests, one of which is destroyed in its hypercall by another thread
  * than the one that handles it. */
 static void test_destroy_in_maps(void **state)
@@ -470,6 +503,7 @@ static int run(void)
         CASE(test_pause_at_birth),
         CASE(test_destroy_at_any_moment),
         CASE(test_kill_at_any_moment),
+        CASE(test_destroy_under_signals),
         CASE(test_destroy_in_maps),
         CASE(test_two_loops),
         CASE(test_two_loops_many_guests),
