@@ -251,7 +251,8 @@ int window_hide(struct window_set *s, struct domain *granter, xen_pfn_t gfn,
     struct shown *p;
     uint64_t address;
 
-    assert(w); /* it is not closed while a page is shown */
+    assert(w);                 /* it is not closed while a page is shown */
+    assert(s->run.count == 0); /* or it would be shown after its end */
     p = shown_of(w, gfn);
     assert(p);
     address = w->address + (gfn << PAGE_SHIFT);
