@@ -97,6 +97,7 @@ static void client_free(struct client *c)
     if (c->pidfd >= 0)
         close(c->pidfd);
     windows_free(&c->windows);
+    list_del(&c->waiter.link);
     list_del(&c->link);
     c->control->nr_clients--;
     free(c);
@@ -167,8 +168,8 @@ static int send_reply(struct client *c, const struct request *rq, long result)
     int fds[CONTROL_FDS_MAX];
     unsigned int n = 0;
 
-    out->h = (struct control_header){ .type = c->control->in.h.type,
-                                      .serial = c->control->in.h.serial,
+    out->h = (struct control_header){ .type = c->type,
+                                      .serial = c->serial,
                                       .size = rq->reply_size,
                                       .result = result };
     for (unsigned int i = 0; i < CONTROL_FDS_MAX; i++)
@@ -182,6 +183,18 @@ static int send_reply(struct client *c, const struct request *rq, long result)
     if (errno != EAGAIN && errno != EWOULDBLOCK)
         return -errno;
     return keep_reply(c, out, sizeof(out->h) + rq->reply_size, fds, n);
+}
+
+void control_reply_later(struct client *c, long result)
+{
+    const struct request rq = { .reply_fds = { -1, -1, -1 } };
+    int err = host_rewatch(c->control->host, &c->socket, EPOLLIN);
+
+    c->waits = false;
+    if (!err)
+        err = send_reply(c, &rq, result);
+    if (err)
+        control_reap(c);
 }
 
 /* 0 when the waiting reply has gone, -EAGAIN when it must wait on. */
@@ -268,8 +281,14 @@ static long serve(struct client *c, int *got)
 
     for (unsigned int i = 0, used = 0; i < CONTROL_FDS_MAX; i++)
         slots[i] = ctl->in.h.fds & 1u << i ? got[used++] : -1;
+    c->type = ctl->in.h.type;
+    c->serial = ctl->in.h.serial;
     ret = requests[ctl->in.h.type].fn(&rq);
     close_all(slots, CONTROL_FDS_MAX);
+    if (ret == CONTROL_LATER) {
+        c->waits = true;
+        return host_rewatch(ctl->host, &c->socket, 0); /* but for its end */
+    }
     return ret == CONTROL_DROP ? -EPROTO : send_reply(c, &rq, ret);
 }
 
@@ -292,10 +311,11 @@ static void client_ready(void *data, uint32_t events)
     struct client *c = data;
     int err = 0;
 
-    (void)events;
-    if (c->backlog)
+    if (c->waits)
+        err = events & (EPOLLHUP | EPOLLERR) ? -EPIPE : 0;
+    else if (c->backlog)
         err = send_backlog(c);
-    for (int i = 0; !err && !c->backlog && i < BURST; i++)
+    for (int i = 0; !err && !c->backlog && !c->waits && i < BURST; i++)
         err = read_request(c);
     if (err && err != -EAGAIN && err != -EINTR)
         control_reap(c);
@@ -317,6 +337,7 @@ static int client_new(struct control *ctl, int fd)
     c->pidfd = -1;
     windows_init(&c->windows, ctl->host, -1, 0);
     list_init(&c->link);
+    list_init(&c->waiter.link);
     ctl->nr_clients++;
     err = peer_identify(c, fd);
     if (!err)

@@ -16,6 +16,12 @@ static void nothing(struct domain *d)
     (void)d;
 }
 
+static bool no_process(struct domain *d)
+{
+    (void)d;
+    return true;
+}
+
 static int attach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
 {
     (void)v, (void)port, (void)rx, (void)tx;
@@ -48,7 +54,7 @@ const struct engine_ops process_ops = {
     .name = "process",
     .domain_resume = nothing,
     .domain_pause = nothing,
-    .domain_kill = nothing,
+    .domain_kill = no_process,
     .domain_free = nothing,
     .port_attach = attach,
     .port_detach = detach,

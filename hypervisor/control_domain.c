@@ -209,9 +209,22 @@ long control_unpause(struct request *rq)
     return act_on(rq, domain_unpause);
 }
 
+static void destroyed(struct domain_waiter *w)
+{
+    control_reply_later(container_of(w, struct client, waiter), 0);
+}
+
+/* The reply comes when all that the domain held is free again. */
 long control_destroy(struct request *rq)
 {
-    return act_on(rq, domain_destroy);
+    struct domain *d = domain_asked(rq);
+
+    if (!d || d->dying || d->is_process)
+        return -ESRCH;
+    rq->client->waiter.ended = destroyed;
+    domain_await_end(d, &rq->client->waiter);
+    domain_end(d);
+    return CONTROL_LATER;
 }
 
 /* ---- creation ---- */

@@ -67,6 +67,10 @@ struct client {
     struct domain *domain; /* of roles store and driver */
     struct window_set windows;
     struct control_backlog *backlog;
+    /* A request whose reply is to come: */
+    bool waits;
+    uint32_t type, serial;
+    struct domain_waiter waiter; /* for the end of a domain */
 };
 
 /* A request, checked for size, role and descriptors, and room for its reply. */
@@ -84,6 +88,9 @@ struct request {
 
 /* What such a handler returns to end the connection: no honest client asks. */
 #define CONTROL_DROP (-0x7fffffffL)
+/* What a handler returns if its reply comes later, by control_reply_later();
+ * until then nothing more is read from the client. */
+#define CONTROL_LATER (-0x7ffffffeL)
 
 typedef long control_fn(struct request *rq);
 
@@ -113,6 +120,9 @@ struct client *control_client_of(struct control *ctl, enum control_role role);
 
 /* Ends a client whose process has gone, if that is so. */
 void control_reap(struct client *c);
+
+/* The reply of a request that returned CONTROL_LATER: a result, no payload. */
+void control_reply_later(struct client *c, long result);
 
 /* ---- control_call.c ---- */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "console.h"
@@ -79,6 +80,8 @@ int domain_alloc(struct rs_host *h, domid_t domid, const char *name,
     d->domid = domid;
     d->memory.fd = -1;
     d->pause_count = 1;
+    list_init(&d->ending);
+    list_init(&d->waiters);
     d->created_ns = host_now();
     if (name)
         snprintf(d->name, sizeof(d->name), "%s", name);
@@ -192,7 +195,7 @@ void domain_shutdown(struct domain *d, unsigned int reason, unsigned int status)
     if (d->shut_down || d->dying)
         return;
     if (d->pause_count == 0)
-        d->ops->domain_pause(d);
+        (d->ops->domain_stop ? d->ops->domain_stop : d->ops->domain_pause)(d);
     d->shut_down = true;
     d->shutdown_reason = reason;
     d->exit_status = status;
@@ -240,26 +243,120 @@ static void domain_free(struct domain *d)
 
 void domain_put_if_done(struct domain *d)
 {
-    if (d->dying && d->memory.pins == 0)
+    if (d->dying && d->end == END_DONE && d->memory.pins == 0)
         domain_free(d);
 }
 
-void domain_destroy(struct domain *d)
+void domain_await_end(struct domain *d, struct domain_waiter *w)
 {
-    if (d->dying)
-        return;
-    if (d->engine)
-        d->ops->domain_kill(d);
-    d->dying = true;
-    stop_vcpus(d);
-    grant_unmap_all(d);
-    evtchn_destroy(d);
-    memory_release(d);
+    list_add_tail(&d->waiters, &w->link);
+}
+
+static void complete(struct domain *d)
+{
     if (!d->is_process)
         host_log(d->host, RS_LOG_INFO, "domain %u (%s): destroyed", d->domid,
                  d->name);
     tell(d);
+    while (!list_empty(&d->waiters)) {
+        struct domain_waiter *w =
+            container_of(d->waiters.next, struct domain_waiter, link);
+
+        list_del(&w->link);
+        w->ended(w);
+    }
     domain_put_if_done(d);
+}
+
+/* Some of what the domain holds, for some tens of microseconds. */
+static void release_some(struct domain *d)
+{
+    bool more = false;
+
+    switch (d->end) {
+    case END_GRANTS:
+        more = grant_unmap_some(d);
+        break;
+    case END_PORTS:
+        more = evtchn_close_some(d);
+        break;
+    case END_MEMORY:
+        more = memory_release_some(d);
+        break;
+    case END_UNMAP:
+        more = memory_unmap_some(d);
+        break;
+    case END_KILL:
+    case END_DONE:
+        break;
+    }
+    if (!more)
+        d->end++;
+}
+
+bool domain_end_slice(struct domain *d)
+{
+    uint64_t start = host_now();
+
+    do
+        release_some(d);
+    while (d->end != END_DONE && host_now() - start < d->host->slice_ns);
+    if (d->end != END_DONE)
+        return true;
+    list_del(&d->ending);
+    complete(d);
+    return false;
+}
+
+/* One after the other: what comes first is over soonest. */
+void domain_ends_ready(void *host, uint32_t events)
+{
+    struct rs_host *h = host;
+    uint64_t n;
+
+    (void)events;
+    if (!list_empty(&h->ending))
+        domain_end_slice(container_of(h->ending.next, struct domain, ending));
+    if (list_empty(&h->ending) && read(h->ends.fd, &n, sizeof(n)) < 0)
+        return; /* another thread did the last slice, and it was not raised */
+}
+
+void domain_killed(struct domain *d)
+{
+    uint64_t one = 1;
+
+    d->end = END_GRANTS;
+    list_add_tail(&d->host->ending, &d->ending);
+    if (write(d->host->ends.fd, &one, sizeof(one)) < 0)
+        return; /* it is raised already */
+}
+
+void domain_end(struct domain *d)
+{
+    if (d->dying)
+        return;
+    d->dying = true;
+    stop_vcpus(d);
+    if (!d->engine || d->ops->domain_kill(d))
+        domain_killed(d);
+}
+
+/* What was killed and hangs in Linux runs no code of its own any more. */
+#define KILL_PATIENCE_MS 1000
+#define KILL_TRIES       10
+
+void domain_destroy(struct domain *d)
+{
+    domain_end(d);
+    for (int i = 0; d->end == END_KILL; i++)
+        if (d->ops->domain_gone(d, KILL_PATIENCE_MS) || i == KILL_TRIES)
+            domain_killed(d);
+        else
+            host_log(d->host, RS_LOG_ERROR, "domain %u does not die", d->domid);
+    if (d->end == END_DONE)
+        return;
+    while (domain_end_slice(d))
+        ;
 }
 
 uint64_t domain_process_cpu_ns(struct domain *d)

@@ -5,8 +5,12 @@
  *
  * A domain is a guest (memory, image, engine) or a process that joined by the
  * control socket (no memory of its own: its hypercalls carry their arguments).
- * A destroyed domain stays in the table as `dying` while others still map its
- * pages; its other pages, ports and mappings are gone at once.
+ *
+ * The end of a guest takes as long as it has memory, and nobody else waits for
+ * it: it is `dying` at once, and then, when its process is gone, its mappings,
+ * ports and pages are released in slices between other work of the host's loop
+ * (enum domain_end). After that a destroyed domain stays in the table only
+ * while others still map pages of it.
  */
 #ifndef RINGSIDE_DOMAIN_H
 #define RINGSIDE_DOMAIN_H
@@ -37,6 +41,22 @@ struct domain_image {
     uint64_t hypercall_page;
 };
 
+/* How far the end of a dying domain has come. */
+enum domain_end {
+    END_KILL,   /* something of it may still run */
+    END_GRANTS, /* it has mappings of others' pages, */
+    END_PORTS,  /* ports, */
+    END_MEMORY, /* pages that nobody else maps, */
+    END_UNMAP,  /* our mapping of them */
+    END_DONE,   /* what is left is mapped by others */
+};
+
+/* Who waits for END_DONE. */
+struct domain_waiter {
+    struct list link;
+    void (*ended)(struct domain_waiter *w);
+};
+
 #define DOMAIN_WATCHDOGS 2 /* as in Xen */
 
 struct watchdog {
@@ -57,6 +77,9 @@ struct domain {
     bool ring;            /* hypercalls may go by mailbox (engine) */
     bool shut_down;
     bool dying;
+    enum domain_end end;
+    struct list ending;  /* among the host's, from END_GRANTS to END_DONE */
+    struct list waiters; /* struct domain_waiter */
     unsigned int pause_count;
     unsigned int shutdown_reason, exit_status;
     char crash[160];
@@ -103,7 +126,23 @@ void domain_shutdown(struct domain *d, unsigned int reason,
 void domain_crash(struct domain *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Begins the end of d: it is dying, and the host's loop does the rest. */
+void domain_end(struct domain *d);
+
+/* The same, and all that there is to be done before the return. */
 void domain_destroy(struct domain *d);
+
+/* From an engine: nothing of d runs any more. */
+void domain_killed(struct domain *d);
+
+/* Calls w->ended() at END_DONE, unless w left the list before. */
+void domain_await_end(struct domain *d, struct domain_waiter *w);
+
+/* The host's loop: does a slice of the ends that are under way. */
+void domain_ends_ready(void *host, uint32_t events);
+/* A slice of one; false: there is nothing more to be done for it, and it may
+ * be freed. */
+bool domain_end_slice(struct domain *d);
 
 /* Frees a dying domain whose last foreign pin went. */
 void domain_put_if_done(struct domain *d);

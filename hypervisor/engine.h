@@ -50,10 +50,23 @@ struct engine_ops {
     /* Stops vCPUs: none executes guest code after the return. */
     void (*domain_pause)(struct domain *d);
 
-    /* Ends it for ever; nothing of it runs after the return. */
-    void (*domain_kill)(struct domain *d);
+    /* As domain_pause(), of a domain that shut down, but without waiting until
+     * all vCPUs have stopped: what they still ask is not answered. NULL:
+     * domain_pause() does it. */
+    void (*domain_stop)(struct domain *d);
 
-    /* Frees d->engine; after domain_kill(). */
+    /*
+     * Ends it for ever. True: nothing of it runs any more. False: that takes a
+     * while, and the engine calls domain_killed() then, or domain_gone() finds
+     * it, whichever is first.
+     */
+    bool (*domain_kill)(struct domain *d);
+
+    /* After domain_kill() returned false: has its end come, waiting for it at
+     * most so long? Once true, domain_killed() is not called any more. */
+    bool (*domain_gone)(struct domain *d, int wait_ms);
+
+    /* Frees d->engine, when nothing of it runs. */
     void (*domain_free)(struct domain *d);
 
     /*

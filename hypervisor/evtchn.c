@@ -151,8 +151,8 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote,
 
     rd = remote == DOMID_SELF ? d : host_domain(d->host, remote);
     if (!rd)
-        return -ESRCH; /* a dying one is there, but has no ports */
-    re = evtchn_of(rd, remote_port);
+        return -ESRCH; /* a dying one is there, but has no ports to bind to */
+    re = rd->dying ? NULL : evtchn_of(rd, remote_port);
     if (!re || re->state != EVTCHNSTAT_unbound || re->remote != d->domid)
         return -EINVAL;
     re->channel->refs++;
@@ -285,12 +285,21 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
     return 0;
 }
 
-void evtchn_destroy(struct domain *d)
+#define CLOSE_STEP 16u
+
+bool evtchn_close_some(struct domain *d)
 {
-    for (evtchn_port_t p = 1; p < d->evtchn.nr; p++)
-        evtchn_close(d, p);
-    free(d->evtchn.ports);
-    memset(&d->evtchn, 0, sizeof(d->evtchn));
+    struct evtchn_table *t = &d->evtchn;
+
+    for (unsigned int i = 0; i < CLOSE_STEP && t->nr > 1; i++) {
+        evtchn_close(d, t->nr - 1);
+        t->nr--;
+    }
+    if (t->nr > 1)
+        return true;
+    free(t->ports);
+    memset(t, 0, sizeof(*t));
+    return false;
 }
 
 int evtchn_send(struct domain *d, evtchn_port_t port)

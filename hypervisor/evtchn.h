@@ -50,8 +50,9 @@ struct evtchn_table {
 };
 
 int evtchn_init(struct domain *d, uint32_t max_ports);
-/* Closes every port; peers become unbound. */
-void evtchn_destroy(struct domain *d);
+/* At the end of d: closes some ports, whose peers become unbound, and at last
+ * frees the table; false: there are none left. */
+bool evtchn_close_some(struct domain *d);
 
 /* For the builder and the control socket; *port is set on 0. */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port);

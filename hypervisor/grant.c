@@ -240,11 +240,19 @@ void grant_release_map(struct domain *d, grant_handle_t handle)
         domain_put_if_done(g);
 }
 
-void grant_unmap_all(struct domain *d)
+#define UNMAP_STEP 256u
+
+bool grant_unmap_some(struct domain *d)
 {
-    for (grant_handle_t h = 0; h < d->grants.nr_maps; h++)
-        if (d->grants.maps[h].used)
-            grant_release_map(d, h);
+    struct grant_table *t = &d->grants;
+
+    for (unsigned int i = 0; i < UNMAP_STEP && t->nr_maps; i++)
+        if (t->maps[--t->nr_maps].used) {
+            t->nr_maps++; /* it is there until it is released */
+            grant_release_map(d, t->nr_maps - 1);
+            t->nr_maps--;
+        }
+    return t->nr_maps;
 }
 
 int16_t grant_swap(struct domain *d, grant_ref_t ref_a, grant_ref_t ref_b)

@@ -49,9 +49,10 @@ struct grant_table {
 };
 
 int grant_init(struct domain *d);
-void grant_destroy(struct domain *d); /* frees; after grant_unmap_all() */
+void grant_destroy(struct domain *d); /* frees; after grant_unmap_some() */
 /* Ends every mapping that d holds; after nothing of d runs any more. */
-void grant_unmap_all(struct domain *d);
+/* At the end of d: releases some of its mappings; false: it has none left. */
+bool grant_unmap_some(struct domain *d);
 
 /* Makes the table have nr frames at least; -EINVAL beyond the limit. */
 int grant_grow(struct domain *d, uint32_t nr);

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "builder.h"
@@ -110,6 +111,18 @@ static void woken(void *data, uint32_t events)
         ;
 }
 
+/* An eventfd, watched. */
+static int open_eventfd(struct rs_host *h, struct watch *w,
+                        void (*ready)(void *, uint32_t))
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), err;
+
+    if (fd < 0)
+        return host_error(h, -errno, "eventfd: %s", strerror(errno));
+    err = host_watch(h, w, fd, EPOLLIN, ready, h);
+    return err ? host_error(h, err, "epoll: %s", strerror(-err)) : 0;
+}
+
 static const struct engine_ops *engine_named(const char *name)
 {
     for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
@@ -135,7 +148,7 @@ static bool has_swap(void)
 static int host_init(struct rs_host *h, const struct rs_host_config *c)
 {
     const char *name = c->engine ? c->engine : "sandbox";
-    int fd, err;
+    int err;
 
     h->engine = engine_named(name);
     if (!h->engine)
@@ -149,14 +162,11 @@ static int host_init(struct rs_host *h, const struct rs_host_config *c)
     h->epfd = epoll_create1(EPOLL_CLOEXEC);
     if (h->epfd < 0)
         return host_error(h, -errno, "epoll: %s", strerror(errno));
-    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0)
-        return host_error(h, -errno, "eventfd: %s", strerror(errno));
-    h->wake.fd = fd;
-    err = host_watch(h, &h->wake, fd, EPOLLIN, woken, h);
-    if (err)
-        return host_error(h, err, "epoll: %s", strerror(-err));
-    err = time_open(h);
+    err = open_eventfd(h, &h->wake, woken);
+    if (!err)
+        err = open_eventfd(h, &h->ends, domain_ends_ready);
+    if (!err)
+        err = time_open(h);
     if (err)
         return err;
     return h->engine->host_open(h);
@@ -178,7 +188,9 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
     buckets_init(&h->names);
     buckets_init(&h->pids);
     list_init(&h->timers);
-    h->epfd = h->wake.fd = h->timer.fd = -1;
+    list_init(&h->ending);
+    h->slice_ns = HOST_SLICE_NS;
+    h->epfd = h->wake.fd = h->ends.fd = h->timer.fd = -1;
     h->next_domid = RS_DOMID_FIRST_GUEST;
     h->budget_pages = kib / (PAGE_SIZE / 1024);
     h->hold_pinned = has_swap();
@@ -196,7 +208,7 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
     return 0;
 }
 
-/* The oldest domain that is not yet dying. */
+/* The oldest domain whose end has not come, or is not complete. */
 static struct domain *any_alive(struct rs_host *h)
 {
     struct list *pos;
@@ -204,7 +216,7 @@ static struct domain *any_alive(struct rs_host *h)
     list_for_each(pos, &h->domain_list) {
         struct domain *d = container_of(pos, struct domain, link);
 
-        if (!d->dying)
+        if (!d->dying || d->end != END_DONE)
             return d;
     }
     return NULL;
@@ -229,6 +241,8 @@ void rs_host_free(struct rs_host *h)
     host_unlock(h);
     if (h->wake.fd >= 0)
         close(h->wake.fd);
+    if (h->ends.fd >= 0)
+        close(h->ends.fd);
     if (h->epfd >= 0)
         close(h->epfd);
     if (h->domains && h->domains != MAP_FAILED)
@@ -349,9 +363,60 @@ int rs_domain_unpause(struct rs_host *h, uint16_t domid)
     return with_domain(h, domid, domain_unpause);
 }
 
+/* Begins a guest's end; tells it from a later guest of the same domid. */
+static int begin_end(struct rs_host *h, uint16_t domid, uint64_t *created)
+{
+    struct domain *d;
+    int err = 0;
+
+    host_lock(h);
+    h->error[0] = '\0';
+    d = host_domain(h, domid);
+    if (!d || d->dying || d->is_process) {
+        err = host_error(h, -ESRCH, "no domain %u", domid);
+    } else {
+        *created = d->created_ns;
+        domain_end(d);
+    }
+    host_unlock(h);
+    return err;
+}
+
+enum end_step { STEP_DONE, STEP_MADE, STEP_MUST_WAIT };
+
+/* Looks whether the guest's process is gone, or does a slice of its end. */
+static enum end_step end_step(struct rs_host *h, uint16_t domid,
+                              uint64_t created)
+{
+    enum end_step step = STEP_DONE;
+    struct domain *d;
+
+    host_lock(h);
+    d = host_domain(h, domid);
+    if (d && d->created_ns == created && d->end != END_DONE) {
+        if (d->end == END_KILL && d->ops->domain_gone(d, 0))
+            domain_killed(d);
+        if (d->end == END_KILL)
+            step = STEP_MUST_WAIT;
+        else
+            step = domain_end_slice(d) ? STEP_MADE : STEP_DONE;
+    }
+    host_unlock(h);
+    return step;
+}
+
+/* Threads that wait for the lock have it between two slices. */
 int rs_domain_destroy(struct rs_host *h, uint16_t domid)
 {
-    return with_domain(h, domid, domain_destroy);
+    const struct timespec nap = { 0, 20000 };
+    uint64_t created = 0;
+    int err = begin_end(h, domid, &created);
+    enum end_step step;
+
+    while (!err && (step = end_step(h, domid, created)) != STEP_DONE)
+        if (step == STEP_MUST_WAIT || host_is_wanted(h))
+            nanosleep(&nap, NULL);
+    return err;
 }
 
 int rs_domain_info(struct rs_host *h, uint16_t domid,

@@ -17,6 +17,9 @@
 
 #define HOST_BATCH 32
 
+/* What ends of domains take of the loop at a time. */
+#define HOST_SLICE_NS 200000u
+
 struct domain;
 struct engine_ops;
 struct control;
@@ -46,6 +49,9 @@ struct rs_host {
     struct domain **domains;    /* by domid; NULL: none */
     struct list domain_list;    /* by age */
     struct buckets names, pids; /* domains by them (domain.h) */
+    struct list ending;         /* domains whose end is under way (domain.h) */
+    struct watch ends;          /* an eventfd, readable while there are any */
+    uint64_t slice_ns;
     unsigned int nr_domains;
     uint16_t next_domid;
     uint64_t budget_pages, used_pages;

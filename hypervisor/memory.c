@@ -32,6 +32,8 @@ static int map_tables(struct memory *m)
         m->frames = NULL;
         return -ENOMEM;
     }
+    m->base_bytes = file_bytes(m);
+    m->frames_bytes = FRAME_TABLE_BYTES(m);
     /* A fork must not carry a guest's memory along. */
     madvise(m->base, file_bytes(m), MADV_DONTFORK);
     return 0;
@@ -63,23 +65,65 @@ static void punch(struct memory *m, uint64_t first, uint64_t pages)
                   (off_t)(first << PAGE_SHIFT), (off_t)(pages << PAGE_SHIFT));
 }
 
-void memory_release(struct domain *d)
-{
-    struct memory *m = &d->memory;
-    uint32_t pinned = 0;
-    uint64_t from = 0;
+/* Pages of one step: the time to free them, and to unmap them from us. */
+#define RELEASE_STEP 512u
 
-    if (!m->frames)
-        return;
-    for (uint32_t gfn = 0; m->pins && gfn < m->nr_pages; gfn++)
+/* Frees [m->released, end) but for pinned frames. */
+static void release_frames(struct memory *m, uint64_t end)
+{
+    uint64_t from = m->released;
+
+    for (uint64_t gfn = from; m->pins && gfn < end && gfn < m->nr_pages; gfn++)
         if (m->frames[gfn].pins) {
             punch(m, from, gfn - from);
             from = gfn + 1;
-            pinned++;
+            m->pinned++;
         }
-    punch(m, from, m->file_pages - from);
-    host_uncharge(d->host, m->tot_pages - pinned);
-    m->tot_pages = pinned;
+    punch(m, from, end - from);
+    m->released = (uint32_t)end;
+}
+
+bool memory_release_some(struct domain *d)
+{
+    struct memory *m = &d->memory;
+    uint64_t end = (uint64_t)m->released + RELEASE_STEP;
+
+    if (!m->frames)
+        return false;
+    release_frames(m, end < m->file_pages ? end : m->file_pages);
+    if (m->released < m->file_pages)
+        return true;
+    host_uncharge(d->host, m->tot_pages - m->pinned);
+    m->tot_pages = m->pinned;
+    return false;
+}
+
+#define UNMAP_STEP ((size_t)4 << 20)
+
+/* The end of a mapping of *bytes; false: nothing is left of it. */
+static bool unmap_some(void *base, size_t *bytes)
+{
+    size_t n = *bytes < UNMAP_STEP ? *bytes : UNMAP_STEP;
+
+    *bytes -= n;
+    munmap((uint8_t *)base + *bytes, n);
+    return *bytes;
+}
+
+bool memory_unmap_some(struct domain *d)
+{
+    struct memory *m = &d->memory;
+
+    if (m->pins)
+        return false; /* whoever maps them reaches them through us */
+    if (m->base) {
+        if (!unmap_some(m->base, &m->base_bytes))
+            m->base = NULL;
+    } else if (m->frames) {
+        if (!unmap_some(m->frames, &m->frames_bytes))
+            m->frames = NULL;
+    }
+    return m->base || m->frames;
 }
 
 void memory_destroy(struct domain *d)
@@ -87,9 +131,9 @@ void memory_destroy(struct domain *d)
     struct memory *m = &d->memory;
 
     if (m->base)
-        munmap(m->base, file_bytes(m));
+        munmap(m->base, m->base_bytes);
     if (m->frames)
-        munmap(m->frames, FRAME_TABLE_BYTES(m));
+        munmap(m->frames, m->frames_bytes);
     if (m->fd >= 0)
         close(m->fd);
     host_uncharge(d->host, m->tot_pages);
@@ -195,10 +239,13 @@ void memory_unpin(struct domain *d, xen_pfn_t gfn)
     if (--m->frames[gfn].pins)
         return;
     let_go(d, gfn);
-    if (d->dying) {
+    if (d->dying && gfn < m->released) {
         punch(m, gfn, 1);
-        host_uncharge(d->host, 1);
-        m->tot_pages--;
+        m->pinned--;
+        if (d->end > END_MEMORY) {
+            host_uncharge(d->host, 1);
+            m->tot_pages--;
+        }
     }
 }
 

@@ -54,6 +54,10 @@ struct memory {
     uint32_t tot_pages;   /* charged to the budget now */
     uint32_t max_pages;   /* reservation limit */
     uint64_t pins;        /* sum over all frames */
+    size_t base_bytes, frames_bytes; /* mapped */
+    /* Of a dying domain: */
+    uint32_t released; /* first page that was not freed yet */
+    uint32_t pinned;   /* frames below it that were not, as others map them */
 };
 
 /* Pages at the end of a domain's file. */
@@ -69,8 +73,11 @@ struct memory {
 /* Memory of nr_pages frames and `own` hypervisor pages, charged. */
 int memory_create(struct domain *d, uint32_t nr_pages, uint32_t own);
 
-/* Frees every page without a foreign pin; the rest when the last pin goes. */
-void memory_release(struct domain *d);
+/* Of a dying domain, a step at a time; false: all is done. Frees every page
+ * without a foreign pin (the rest when the last pin goes); then, if there was
+ * none, unmaps what we had mapped. */
+bool memory_release_some(struct domain *d);
+bool memory_unmap_some(struct domain *d);
 void memory_destroy(struct domain *d);
 
 /* The hypervisor's address of hypervisor-owned page `index`. */

@@ -230,31 +230,70 @@ static void pause_process(struct domain *d)
                  d->domid, (unsigned int)(took / 1000000u));
 }
 
-static void kill_process(struct domain *d)
+/* Its vCPUs stop when they next run, which may be a while on a crowded
+ * machine; nothing that they ask is answered meanwhile. */
+static void stop_process(struct domain *d)
+{
+    send_signal(d->engine, SIGSTOP);
+}
+
+static bool has_ended(const struct sandbox_domain *sd, int wait_ms)
+{
+    struct pollfd p = { .fd = sd->pidfd, .events = POLLIN };
+    int ended = sd->pidfd < 0;
+
+    /* A signal to us does not make it dead: what it sees stays pinned. */
+    while (!ended && (ended = poll(&p, 1, wait_ms)) < 0 && errno == EINTR)
+        ended = 0;
+    return ended == 1;
+}
+
+static void process_gone(void *data, uint32_t events)
+{
+    struct sandbox_domain *sd = data;
+
+    (void)events;
+    host_unwatch(sd->domain->host, &sd->exit);
+    domain_killed(sd->domain);
+}
+
+/* Its memory is unmapped before the pidfd says that it has ended, and that
+ * takes long if there is much of it. */
+static bool kill_process(struct domain *d)
 {
     struct sandbox_domain *sd = d->engine;
-    struct pollfd p = { .fd = sd->pidfd, .events = POLLIN };
-    int ended = sd->pidfd >= 0 ? -1 : 1;
 
     send_signal(sd, SIGKILL);
-    /* A signal to us does not make it dead: what it sees stays pinned. */
-    while (ended < 0 && (ended = poll(&p, 1, 1000)) < 0 && errno == EINTR)
-        ;
-    if (ended != 1)
-        host_log(d->host, RS_LOG_ERROR, "domain %u does not die", d->domid);
     sd->dead = true;
     mailbox_close(sd);
     host_unwatch(d->host, &sd->socket);
     host_unwatch(d->host, &sd->listener);
     domain_set_pid(d, 0);
+    if (has_ended(sd, 0))
+        return true;
+    if (host_watch(d->host, &sd->exit, sd->pidfd, EPOLLIN, process_gone, sd))
+        sd->exit.ready = NULL;
+    else
+        return false;
+    /* It cannot be watched: then it is waited for. */
+    return has_ended(sd, -1);
+}
+
+static bool process_has_gone(struct domain *d, int wait_ms)
+{
+    struct sandbox_domain *sd = d->engine;
+
+    if (!has_ended(sd, wait_ms))
+        return false;
+    host_unwatch(d->host, &sd->exit);
+    return true;
 }
 
 void sandbox_vcpu_lost(const struct sandbox_vcpu *sv)
 {
     struct sandbox_domain *sd = sv->vcpu->domain->engine;
-    struct pollfd p = { .fd = sd->pidfd, .events = POLLIN };
 
-    if (sd->lost || poll(&p, 1, 0) == 1)
+    if (sd->lost || has_ended(sd, 0))
         return; /* its end will be told */
     sd->lost = sv;
     send_signal(sd, SIGKILL);
@@ -421,7 +460,9 @@ const struct engine_ops engine_sandbox = {
     .domain_create = create,
     .domain_resume = resume,
     .domain_pause = pause_process,
+    .domain_stop = stop_process,
     .domain_kill = kill_process,
+    .domain_gone = process_has_gone,
     .domain_free = free_engine,
     .vcpu_up = sandbox_vcpu_up,
     .vcpu_down = sandbox_vcpu_down,

@@ -70,6 +70,7 @@ struct sandbox_domain {
     int pidfd;
     struct watch socket; /* until the listener arrived */
     struct watch listener;
+    struct watch exit;               /* the pidfd, while it is being killed */
     bool dead;                       /* the process has ended */
     const struct sandbox_vcpu *lost; /* whose thread ended before, or NULL */
     unsigned int started; /* vCPUs that wait in their start call, or did */

@@ -65,6 +65,12 @@ static void nothing(struct domain *d)
     (void)d;
 }
 
+static bool kill(struct domain *d)
+{
+    (void)d;
+    return true;
+}
+
 static void free_domain(struct domain *d)
 {
     close_all(d->engine);
@@ -122,7 +128,7 @@ const struct engine_ops engine_test = {
     .domain_create = domain_create,
     .domain_resume = nothing,
     .domain_pause = nothing,
-    .domain_kill = nothing,
+    .domain_kill = kill,
     .domain_free = free_domain,
     .port_attach = port_attach,
     .port_detach = port_detach,
