@@ -21,6 +21,7 @@
 #include "console_pty.h"
 #include "host.h"
 #include "hypercall.h"
+#include "log_file.h"
 #include "ring_poll.h"
 #include "store.h"
 
@@ -31,7 +32,7 @@
 
 struct consback {
     struct xenbus_device *dev;
-    struct console_log *log;
+    struct log_file *log;
     struct console_pty *pty; /* NULL: this machine has none */
 
     /* While connected. */
@@ -89,7 +90,7 @@ static size_t take_output(struct consback *c, size_t max)
     xen_mb(); /* the bytes are read before their room is given back */
     c->out_cons += (XENCONS_RING_IDX)n;
     WRITE_ONCE(c->ring->out_cons, c->out_cons);
-    console_log_write(c->log, buf, n);
+    log_file_write(c->log, buf, n);
     if (c->pty)
         console_pty_write(c->pty, buf, n);
     return n;
@@ -210,7 +211,7 @@ static void cons_destroy(struct xenbus_device *dev)
     struct consback *c = dev->priv;
 
     console_pty_close(c->pty);
-    console_log_close(c->log);
+    log_file_close(c->log);
     free(c);
 }
 

@@ -4,6 +4,15 @@
 #include <time.h>
 
 #include "driver.h"
+#include "log_file.h"
+#include "printable.h"
+
+static struct log_file *log_file; /* NULL: standard error */
+
+void driver_log_to(struct log_file *log)
+{
+    log_file = log;
+}
 
 /* One write per line, so that lines of several processes do not mix. */
 void driver_vlog(const char *prefix, const char *fmt, va_list ap)
@@ -13,12 +22,13 @@ void driver_vlog(const char *prefix, const char *fmt, va_list ap)
 
     n = snprintf(line, sizeof(line), "driverd: %s%s", prefix ? prefix : "",
                  prefix ? ": " : "");
-    vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
-    for (char *c = line; *c; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?'; /* text of guests may hold terminal sequences */
-    }
-    fprintf(stderr, "%s\n", line);
+    vsnprintf(line + n, sizeof(line) - 1 - (size_t)n, fmt, ap);
+    printable_line(line, sizeof(line) - 1); /* text of guests is in it */
+    strcat(line, "\n");
+    if (log_file)
+        log_file_write(log_file, line, strlen(line));
+    else
+        fputs(line, stderr);
 }
 
 void driver_log(const char *fmt, ...)

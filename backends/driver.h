@@ -36,6 +36,10 @@ void driver_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void driver_vlog(const char *prefix, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
 
+/* Where lines go instead of standard error: a bounded log (log_file.h). */
+struct log_file;
+void driver_log_to(struct log_file *log);
+
 /* Monotonic time in nanoseconds (no system call). */
 uint64_t driver_now(void);
 

@@ -25,6 +25,7 @@
 #include "consback.h"
 #include "disk.h"
 #include "host.h"
+#include "log_file.h"
 #include "netback.h"
 #include "ring_poll.h"
 #include "stats_socket.h"
@@ -146,11 +147,14 @@ static const char *default_rundir(void)
 
 static void open_log(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    struct log_file *log;
+    int err = log_file_open(path, 0600, LOG_FILE_LIMIT, LOG_FILE_TELLS, &log);
 
-    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
-        fail(path, -errno);
-    close(fd);
+    if (!err)
+        err = log_file_bind(log);
+    if (err)
+        fail(path, err);
+    driver_log_to(log);
 }
 
 static void pause_ms(unsigned int ms)

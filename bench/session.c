@@ -133,16 +133,18 @@ int session_start(struct bench_session *s, const struct bench_options *o,
     return err;
 }
 
-/* A whole line that was not taken yet, its end marked by a NUL; NULL: none. */
+/* A whole line that was not taken yet, its end marked by a NUL; NULL: none.
+ * The hypervisor begins each line of a guest with "(dN) ". */
 static const char *next_line(struct bench_guest *g)
 {
-    char *line = g->text + g->taken, *end = strchr(line, '\n');
+    char *line = g->text + g->taken, *end = strchr(line, '\n'), *text;
 
     if (!end)
         return NULL;
     *end = '\0';
     g->taken = (size_t)(end + 1 - g->text);
-    return line;
+    text = strncmp(line, "(d", 2) == 0 ? strstr(line, ") ") : NULL;
+    return text ? text + 2 : line;
 }
 
 /* Waits for a line; what it waits for is told if it does not come. */

@@ -3,6 +3,20 @@ noinst_HEADERS += %D%/barrier.h %D%/list.h %D%/buckets.h %D%/xen_compat.h \
 	%D%/control_wire.h
 noinst_HEADERS += %D%/inet_checksum.h
 
+# Text of strangers, for logs and terminals.
+printable = %D%/printable.h %D%/printable.c
+
+unit_tests += tests/unit/test_printable
+tests_unit_test_printable_SOURCES = tests/unit/test_printable.c $(printable)
+tests_unit_test_printable_LDADD = $(CMOCKA_LIBS)
+
+# Log files of bounded size.
+log_file = %D%/log_file.h %D%/log_file.c
+
+unit_tests += tests/unit/test_log_file
+tests_unit_test_log_file_SOURCES = tests/unit/test_log_file.c $(log_file)
+tests_unit_test_log_file_LDADD = $(CMOCKA_LIBS)
+
 # What the toolstack and the driver domain have in common.
 xs_pipeline = %D%/xs_pipeline.h %D%/xs_pipeline.c
 

@@ -3,7 +3,9 @@
  *
  * The descriptor is a stranger's: a terminal that was stopped, a pipe that
  * nobody reads. So we write only what it takes at once, keep a bounded rest,
- * and drop (and say so) what does not fit. Regular files take everything.
+ * and drop (and say so) what does not fit. A regular file would take everything
+ * and keep it, so it gets so much of one domain and no more: it is the user's,
+ * who may have redirected standard error to it, and not ours to shorten.
  */
 #include "control_internal.h"
 
@@ -17,18 +19,22 @@
 #include <unistd.h>
 
 #define SINK_BYTES 65536u
+#define FILE_BYTES (4u << 20)
 
 struct control_sink {
     struct rs_host *host;
     struct watch writable; /* while bytes wait */
     int fd;
-    bool is_socket, is_dead;
+    bool is_socket, is_file, is_dead;
+    size_t written;     /* to a file */
     size_t start, used; /* of the ring below */
     size_t dropped;
     char *bytes; /* NULL: none had to wait yet */
 };
 
 static const char note[] = "\n(console output was dropped here)\n";
+static const char full[] = "\n(hypervisor) 4 MiB of this domain's console are "
+                           "here: the rest is dropped\n";
 
 /*
  * O_NONBLOCK belongs to the open file, which its owner uses too: terminals and
@@ -53,6 +59,7 @@ struct control_sink *control_sink_new(struct rs_host *h, int fd)
         s->host = h;
         s->fd = fstat(fd, &st) ? -1 : own_file(fd, st.st_mode);
         s->is_socket = s->fd >= 0 && S_ISSOCK(st.st_mode);
+        s->is_file = s->fd >= 0 && S_ISREG(st.st_mode);
         s->is_dead = s->fd < 0;
     }
     close(fd);
@@ -127,6 +134,16 @@ static size_t put_at_once(struct control_sink *s, const char *bytes, size_t n)
     return done > 0 ? (size_t)done : 0;
 }
 
+/* A full disk loses output, and that is all. */
+static void write_file(struct control_sink *s, const char *bytes, size_t n)
+{
+    bool fits = n <= FILE_BYTES - s->written;
+    ssize_t done = fits ? put(s, bytes, n) : put(s, full, sizeof(full) - 1);
+
+    s->is_dead = !fits;
+    s->written += done > 0 ? (size_t)done : 0;
+}
+
 void control_sink_write(void *data, const char *bytes, size_t n)
 {
     struct control_sink *s = data;
@@ -134,6 +151,10 @@ void control_sink_write(void *data, const char *bytes, size_t n)
 
     if (s->is_dead || n == 0)
         return;
+    if (s->is_file) {
+        write_file(s, bytes, n);
+        return;
+    }
     if (!s->used && !s->dropped)
         done = put_at_once(s, bytes, n);
     if (s->is_dead || done == n)

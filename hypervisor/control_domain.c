@@ -285,8 +285,6 @@ static long build(struct request *rq, struct rs_domain_config *c)
         rq->fds[2] = -1;
         if (!sink)
             return fail(rq, -ENOMEM, "no memory for the console");
-        c->console = control_sink_write;
-        c->data = sink;
     }
     rq->host->error[0] = '\0';
     ret = builder_create(rq->host, c);
@@ -296,7 +294,8 @@ static long build(struct request *rq, struct rs_domain_config *c)
     }
     d = host_domain(rq->host, (domid_t)ret);
     if (sink)
-        console_on_free(d, control_sink_free, sink);
+        console_show(d, &(struct console_output){ control_sink_write,
+                                                  control_sink_free, sink });
     *(struct control_created *)rq->reply = (struct control_created){
         .domid = d->domid,
         .store_gfn = d->store_gfn,

@@ -217,7 +217,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     va_end(ap);
     host_log(d->host, RS_LOG_WARN, "domain %u (%s): crashed: %s", d->domid,
              d->name, d->crash);
-    console_say(d, "(hypervisor) domain %u crashed: %s\n", d->domid, d->crash);
+    console_say(d, "(hypervisor) domain %u crashed: %s", d->domid, d->crash);
     domain_shutdown(d, SHUTDOWN_crash, 0);
 }
 

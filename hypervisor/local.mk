@@ -30,7 +30,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/host.c %D%/host.h \
 	%D%/hypercall.c %D%/hypercall.h \
 	%D%/image.c %D%/image.h \
-	%D%/log.c \
+	%D%/log.c $(printable) \
 	%D%/memory.c %D%/memory.h %D%/memory_op.c \
 	%D%/sched.c %D%/stats.c %D%/stats.h %D%/toolstack_op.c \
 	%D%/tsc.c %D%/tsc.h \
@@ -76,7 +76,7 @@ CLEANFILES += %D%/sandbox/stub/stub
 sbin_PROGRAMS += ringsided
 ringsided_CPPFLAGS = $(%C%_cppflags) -DRINGSIDE_SBINDIR='"$(sbindir)"'
 ringsided_SOURCES = %D%/ringsided.c %D%/options.c %D%/options.h \
-	%D%/rundir.c %D%/rundir.h \
+	%D%/rundir.c %D%/rundir.h $(log_file) \
 	%D%/supervise.c %D%/supervise.h
 ringsided_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
 

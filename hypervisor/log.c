@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "host.h"
+#include "printable.h"
 
 /* Of the last rs_host_new() that failed in this thread. */
 static __thread char new_error[256];
@@ -29,6 +30,7 @@ void host_log(struct rs_host *h, enum rs_log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    printable_line(line, sizeof(line)); /* names and consoles are in it */
     h->log(h->data, level, line);
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "log_file.h"
 #include "options.h"
 #include "rundir.h"
 #include "supervise.h"
@@ -30,8 +31,8 @@ struct daemon {
     struct rs_host *host;
     struct supervisor *supervisor;
     struct watch signals, lifeline;
-    int log;      /* file, -1: standard error */
-    int detached; /* --daemon: tells the waiting parent; -1 */
+    struct log_file *log; /* NULL: standard error */
+    int detached;         /* --daemon: tells the waiting parent; -1 */
     bool failed;
     bool keep; /* the logs say why */
 };
@@ -53,17 +54,19 @@ static void write_log(struct daemon *d, const char *level, const char *line)
 {
     struct timespec now;
     struct tm tm;
-    char stamp[32];
+    char stamp[32], text[640];
+    int n;
 
-    if (d->log < 0) {
+    if (!d->log) {
         complain("%s%s%s", level, *level ? ": " : "", line);
         return;
     }
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &tm);
     strftime(stamp, sizeof(stamp), "%F %T", &tm);
-    dprintf(d->log, "%s.%03ld %-7s %s\n", stamp, now.tv_nsec / 1000000,
-            *level ? level : "info", line);
+    n = snprintf(text, sizeof(text), "%s.%03ld %-7s %.560s\n", stamp,
+                 now.tv_nsec / 1000000, *level ? level : "info", line);
+    log_file_write(d->log, text, (size_t)n);
 }
 
 static void log_line(void *data, enum rs_log_level level, const char *line)
@@ -114,7 +117,7 @@ static void must_end(void *data, const char *why)
 
     d->failed = d->keep = true;
     write_log(d, "error", why);
-    if (d->log >= 0 && (!d->opt.daemon || d->detached >= 0))
+    if (d->log && (!d->opt.daemon || d->detached >= 0))
         complain("%s", why);
     rs_host_stop(d->host);
 }
@@ -158,17 +161,17 @@ static bool open_log(struct daemon *d)
 {
     char path[128];
     const char *file = d->opt.log;
+    int err;
 
-    d->log = -1;
     if (!file && !d->opt.daemon)
         return true;
     rundir_file(&d->rundir, "log/ringsided.log", path, sizeof(path));
     if (!file)
         file = path;
-    d->log = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (d->log < 0)
-        complain("%s: %s", file, strerror(errno));
-    return d->log >= 0;
+    err = log_file_open(file, 0600, LOG_FILE_LIMIT, LOG_FILE_TELLS, &d->log);
+    if (err)
+        complain("%s: %s", file, strerror(-err));
+    return !err;
 }
 
 static void write_pid(const struct daemon *d)

@@ -64,12 +64,13 @@ static bool find_program(const char *name, char *path)
     return !access(path, X_OK);
 }
 
-/* In the forked child: nothing here but system calls. */
-static void become(const char *path, const char *rundir, int ready, int log,
-                   pid_t parent)
+/* In the forked child: nothing here but system calls. The log is its standard
+ * error from the start, and it keeps it bounded itself (log_file.h). */
+static void become(const char *path, const char *rundir, const char *log_path,
+                   int ready, int log, pid_t parent)
 {
-    char *argv[] = { (char *)path, "--rundir", (char *)rundir,
-                     "--ready-fd", "3",        NULL };
+    char *argv[] = { (char *)path, "--rundir", (char *)rundir,   "--ready-fd",
+                     "3",          "--log",    (char *)log_path, NULL };
     sigset_t none;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -93,12 +94,9 @@ static void child_ready(void *data, uint32_t events);
 static void child_exited(void *data, uint32_t events);
 static void restart_later(struct child *c);
 
-static int open_log(const struct child *c)
+static int open_log(const struct child *c, char path[PATH_MAX])
 {
-    char path[PATH_MAX];
-
-    snprintf(path, sizeof(path), "%s/log/%s", c->supervisor->config.rundir,
-             c->log);
+    snprintf(path, PATH_MAX, "%s/log/%s", c->supervisor->config.rundir, c->log);
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
@@ -117,7 +115,7 @@ static int watch_child(struct child *c, int ready)
 
 static int spawn(struct child *c)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], log_path[PATH_MAX];
     pid_t self = getpid();
     int ready[2], log, err;
 
@@ -125,11 +123,12 @@ static int spawn(struct child *c)
         return -ENOENT;
     if (pipe2(ready, O_CLOEXEC | O_NONBLOCK))
         return -errno;
-    log = open_log(c);
+    log = open_log(c, log_path);
     c->pid = log < 0 ? -1 : fork();
     err = c->pid < 0 ? -errno : 0;
     if (c->pid == 0)
-        become(path, c->supervisor->config.rundir, ready[1], log, self);
+        become(path, c->supervisor->config.rundir, log_path, ready[1], log,
+               self);
     close(ready[1]);
     if (log >= 0)
         close(log);

@@ -4,8 +4,9 @@
  * As with xl, a child stays behind. It makes the guest, tells the command how
  * that went, and from then on waits for the guest's end, to do what its
  * configuration says (on_poweroff, on_reboot, on_crash) and to remove it and
- * its nodes. It keeps a log, RUNDIR/log/NAME.log, which also has the
- * hypervisor's words about the guest.
+ * its nodes. It keeps a log, RUNDIR/log/NAME.log, of bounded size. What the
+ * guest says on its emergency console and the hypervisor about it comes to the
+ * child over a socket and goes there, too: nobody else writes to that file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,59 +22,97 @@
 
 #include "check.h"
 #include "guest.h"
+#include "log_file.h"
 #include "options.h"
 #include "say.h"
 #include "summary.h"
 #include "verbs.h"
 
-#define LOOK_MS 60000 /* should the store's news be lost */
+#define LOOK_MS   60000 /* should the store's news be lost */
+#define READS_MAX 64    /* at once, so that no guest keeps us from others */
+
+/* Where lines about the guest go. */
+struct keeper {
+    struct log_file *log; /* NULL: it cannot be had */
+    int from, to;         /* the socket of the emergency console; -1 */
+};
 
 /* ---- the child ---- */
 
-static enum guest_end wait_end(struct guest *g, struct hypercall_info *info)
+static void open_keeper(struct keeper *k, const struct host *h,
+                        const char *name)
 {
-    struct pollfd p[2] = {
+    char path[200];
+    int ends[2];
+
+    *k = (struct keeper){ .from = -1, .to = -1 };
+    snprintf(path, sizeof(path), "%s/log", h->rundir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/log/%s.log", h->rundir, name);
+    if (log_file_open(path, 0600, LOG_FILE_LIMIT, LOG_FILE_TELLS, &k->log) ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return;
+    k->from = ends[0];
+    k->to = ends[1];
+}
+
+/* Moves what the emergency console has said to the log. */
+static void pump(void *arg)
+{
+    struct keeper *k = arg;
+    char buf[4096];
+    ssize_t n;
+
+    for (int i = 0; i < READS_MAX && k->from >= 0; i++) {
+        n = recv(k->from, buf, sizeof(buf), MSG_DONTWAIT);
+        if (n <= 0)
+            break;
+        log_file_write(k->log, buf, (size_t)n);
+    }
+    if (k->log != NULL)
+        log_file_check(k->log); /* we say something ourselves */
+}
+
+static enum guest_end wait_end(struct guest *g, struct hypercall_info *info,
+                               struct keeper *k)
+{
+    struct pollfd p[3] = {
         { .fd = -1, .events = POLLIN },
         { .fd = hypercall_fd(), .events = POLLIN },
+        { .fd = k->from, .events = POLLIN },
     };
     enum guest_end end;
 
     if (guest_watch(g) == 0) /* paused guests are not watched yet */
         p[0].fd = xs_fileno(g->host->news);
     while ((end = guest_look(g, info)) == GUEST_LIVES) {
-        poll(p, 2, LOOK_MS);
+        do {
+            poll(p, 3, LOOK_MS);
+            pump(k);
+        } while (p[2].revents != 0 && p[0].revents == 0 && p[1].revents == 0);
         guest_drain(g);
     }
+    pump(k);
     return end;
 }
 
-static int open_log(const struct host *h, const char *name)
-{
-    char path[200];
-
-    snprintf(path, sizeof(path), "%s/log", h->rundir);
-    mkdir(path, 0700);
-    snprintf(path, sizeof(path), "%s/log/%s.log", h->rundir, name);
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                0600);
-}
-
 /* The user's terminal is no longer ours; words go to the log. */
-static void leave_terminal(int log)
+static void leave_terminal(struct log_file *log)
 {
     int null = open("/dev/null", O_RDWR);
 
-    dup2(null, STDIN_FILENO);
-    dup2(log >= 0 ? log : null, STDOUT_FILENO);
-    dup2(log >= 0 ? log : null, STDERR_FILENO);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
     close(null);
+    if (log != NULL)
+        log_file_bind(log);
     note_quiet(false);
 }
 
 /* What is to be done, and whether there is a next life. */
 static bool deal_with_end(struct guest *g, struct guest_config *c,
                           enum guest_end end, const struct hypercall_info *info,
-                          int log)
+                          struct keeper *k)
 {
     enum end_action action = guest_action(c, end, info);
 
@@ -83,30 +123,30 @@ static bool deal_with_end(struct guest *g, struct guest_config *c,
         note_about(c->name, "is kept until 'ringside destroy %s'", c->name);
         return false;
     }
-    guest_remove(g, NULL, NULL);
+    guest_remove(g, pump, k);
     if (action != END_RESTART)
         return false;
-    return guest_launch(g, g->host, c, log) == 0;
+    return guest_launch(g, g->host, c, k->to) == 0;
 }
 
-static void supervise(struct guest *g, struct guest_config *c, int log)
+static void supervise(struct guest *g, struct guest_config *c, struct keeper *k)
 {
     struct hypercall_info info = { 0 };
     enum guest_end end;
 
     hypercall_forget_kernel(); /* there may be a thousand of us */
     do {
-        end = wait_end(g, &info);
-    } while (deal_with_end(g, c, end, &info, log));
+        end = wait_end(g, &info, k);
+    } while (deal_with_end(g, c, end, &info, k));
 }
 
 /* Creates and starts it; says so to the command through fd `done`. */
 static int create_guest(struct guest *g, struct host *h,
-                        struct guest_options *o, int log, int done)
+                        struct guest_options *o, int console, int done)
 {
     char domid[16];
-    int err = o->paused ? guest_create(g, h, &o->config, log)
-                        : guest_launch(g, h, &o->config, log);
+    int err = o->paused ? guest_create(g, h, &o->config, console)
+                        : guest_launch(g, h, &o->config, console);
 
     if (err != 0)
         return err;
@@ -128,19 +168,19 @@ static void close_others(int done)
 
 static int child(struct guest_options *o, int done)
 {
+    struct keeper k;
     struct guest g;
     struct host h;
-    int log;
 
     setsid();
     close_others(done);
     if (host_open_or_start(&h) != 0)
         return EXIT_FAILURE;
-    log = open_log(&h, o->config.name);
-    if (create_guest(&g, &h, o, log, done) == 0) {
+    open_keeper(&k, &h, o->config.name);
+    if (create_guest(&g, &h, o, k.to, done) == 0) {
         close(done);
-        leave_terminal(log);
-        supervise(&g, &o->config, log);
+        leave_terminal(k.log);
+        supervise(&g, &o->config, &k);
     }
     host_close(&h);
     return EXIT_SUCCESS;

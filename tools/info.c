@@ -14,6 +14,7 @@
 #include "io_stats.h"
 #include "layout.h"
 #include "options.h"
+#include "printable.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -45,13 +46,23 @@ static void put_name(struct writer *w, const char *name)
     w->first = false;
 }
 
+/* For people: a line of text that may be a guest's. */
+static void print_text(const char *s)
+{
+    char text[2048];
+
+    fputs(printable_string(text, sizeof(text), s), stdout);
+}
+
 static void put_string(struct writer *w, const char *name, const char *s)
 {
     put_name(w, name);
     if (w->json)
         print_json_string(s);
     else
-        puts(s);
+        print_text(s);
+    if (!w->json)
+        printf("\n");
 }
 
 static void put_number(struct writer *w, const char *name,
@@ -161,8 +172,10 @@ static int show_device(void *arg, const char *dir, const char *type,
         !layout_read(l->store, dir, "forward", what, sizeof(what)))
         layout_read(l->store, dir, "type", what, sizeof(what));
     if (!l->w->json) {
-        printf("device %-15s : %u, %s%s%s\n", type, devid, state,
-               what[0] != '\0' ? ", " : "", what);
+        printf("device %-15s : %u, %s%s", type, devid, state,
+               what[0] != '\0' ? ", " : "");
+        print_text(what);
+        printf("\n");
         if (io != NULL) {
             printf("%-22s : ", "  did");
             show_io(io, false);
@@ -170,8 +183,9 @@ static int show_device(void *arg, const char *dir, const char *type,
         }
         return 0;
     }
-    printf("%s{\"type\":\"%s\",\"devid\":%u,\"state\":\"%s\",\"backend\":",
-           l->first ? "" : ",", type, devid, state);
+    printf("%s{\"type\":", l->first ? "" : ",");
+    print_json_string(type);
+    printf(",\"devid\":%u,\"state\":\"%s\",\"backend\":", devid, state);
     print_json_string(what);
     if (io != NULL) {
         printf(",\"io\":{");

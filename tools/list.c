@@ -8,6 +8,7 @@
 
 #include "guest.h"
 #include "options.h"
+#include "printable.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -34,10 +35,11 @@ static void state_letters(const struct hypercall_info *d, char s[7])
 
 static void show(const struct hypercall_info *d)
 {
-    char state[7];
+    char state[7], name[sizeof(d->name) * PRINTABLE_GROWTH];
 
     state_letters(d, state);
-    printf("%-40s %5u %5llu %5u     %s  %8.1f\n", d->name, d->domid,
+    printable_string(name, sizeof(name), d->name);
+    printf("%-40s %5u %5llu %5u     %s  %8.1f\n", name, d->domid,
            (unsigned long long)d->memory_kib / 1024, d->vcpus, state,
            (double)d->cpu_ns / 1e9);
 }

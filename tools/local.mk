@@ -12,7 +12,7 @@ noinst_LIBRARIES += %D%/libtools.a
 	%D%/counters.h %D%/counters.c %D%/io_stats.h %D%/io_stats.c \
 	%D%/top.h %D%/top_rate.c %D%/top_table.c \
 	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c \
-	$(xs_pipeline)
+	$(xs_pipeline) $(printable) $(log_file)
 
 bin_PROGRAMS += ringside
 ringside_CPPFLAGS = $(tools_CPPFLAGS)
@@ -54,11 +54,13 @@ tests_unit_test_tools_layout_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
 dist_man_MANS += docs/man/ringside.1 docs/man/ringsided.8
 EXTRA_DIST += examples/hello.cfg examples/blkcheck.cfg examples/webserver.cfg
 
-guest_programs += tests/system/cli_guest.elf tests/system/counters_guest.elf
+guest_programs += tests/system/cli_guest.elf tests/system/counters_guest.elf \
+	tests/system/logs_guest.elf
 
 system_tests += tests/system/vcpus.sh tests/system/cli_errors.sh tests/system/cli_cycle.sh \
 	tests/system/cli_run.sh tests/system/cli_trouble.sh \
-	tests/system/cli_leaks.sh tests/system/counters.sh
+	tests/system/cli_leaks.sh tests/system/counters.sh \
+	tests/system/logs.sh
 EXTRA_DIST += tests/system/tap.bash
 
 fuzz_tests += tests/fuzz/fuzz_tools

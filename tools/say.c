@@ -7,16 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "printable.h"
+
 static char last[1024];
 static bool silent, quiet_notes;
-
-static void make_printable(char *s)
-{
-    for (; *s != '\0'; s++) {
-        if ((unsigned char)*s < ' ' || *s == 127)
-            *s = '?';
-    }
-}
 
 int complain(const char *fmt, ...)
 {
@@ -25,7 +19,7 @@ int complain(const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(last, sizeof(last), fmt, ap);
     va_end(ap);
-    make_printable(last);
+    printable_line(last, sizeof(last));
     return silent ? -EINVAL : complain_again();
 }
 
@@ -56,7 +50,7 @@ static void print_note(const char *fmt, va_list ap)
     char line[512];
 
     vsnprintf(line, sizeof(line), fmt, ap);
-    make_printable(line);
+    printable_line(line, sizeof(line));
     fprintf(stderr, "%s%s%s\n", paint(stderr, "dim"), line,
             paint(stderr, "reset"));
 }
@@ -74,11 +68,13 @@ void note(const char *fmt, ...)
 
 void note_about(const char *subject, const char *fmt, ...)
 {
+    char name[256];
     va_list ap;
 
     if (quiet_notes)
         return;
-    fprintf(stderr, "%s%s%s ", paint(stderr, "bold"), subject,
+    fprintf(stderr, "%s%s%s ", paint(stderr, "bold"),
+            printable_string(name, sizeof(name), subject),
             paint(stderr, "reset"));
     va_start(ap, fmt);
     print_note(fmt, ap);
@@ -137,16 +133,45 @@ const char *format_bytes(unsigned long long bytes, char *buf, size_t n)
     return buf;
 }
 
+/* A character of UTF-8 that does not print, as JSON's escapes; its length. */
+static size_t print_json_escape(const char *s, size_t n)
+{
+    static const unsigned char mask[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+    size_t len = printable_length(s, n);
+    unsigned int c;
+
+    if (len == 0) {
+        printf("\\ufffd");
+        return 1;
+    }
+    c = (unsigned char)s[0] & mask[len];
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | ((unsigned char)s[i] & 0x3f);
+    if (c < 0x10000)
+        printf("\\u%04x", c);
+    else
+        printf("\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+               0xdc00 + (c & 0x3ff));
+    return len;
+}
+
 void print_json_string(const char *s)
 {
+    size_t left = strlen(s);
+
     putchar('"');
-    for (; *s != '\0'; s++) {
+    while (left > 0) {
+        int n = printable_char(s, left);
+        size_t len = n > 0 ? (size_t)n : 0;
+
         if (*s == '"' || *s == '\\')
-            printf("\\%c", *s);
-        else if ((unsigned char)*s < ' ' || *s == 127)
-            printf("\\u%04x", (unsigned int)(unsigned char)*s);
+            putchar('\\');
+        if (len > 0)
+            fwrite(s, 1, len, stdout);
         else
-            putchar(*s);
+            len = print_json_escape(s, left);
+        s += len;
+        left -= len;
     }
     putchar('"');
 }

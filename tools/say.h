@@ -14,8 +14,8 @@
 
 /*
  * Says what is wrong and returns -EINVAL, so that a caller may write
- * `return complain("…")`. Control characters are shown as '?', so that no
- * string of others can drive the terminal.
+ * `return complain("…")`. It is shown as printable.h says, so that no string
+ * of others can drive the terminal.
  */
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -45,7 +45,10 @@ const char *format_ns(unsigned long long ns, char *buf, size_t n);
 /* "212 KiB", "61.2 MiB" of bytes, in buf. */
 const char *format_bytes(unsigned long long bytes, char *buf, size_t n);
 
-/* A JSON string on standard output. */
+/*
+ * A JSON string on standard output. What does not print is escaped (\u001b),
+ * a byte that is no UTF-8 becomes U+FFFD.
+ */
 void print_json_string(const char *s);
 
 #endif

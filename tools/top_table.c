@@ -8,6 +8,7 @@
 #include "xen_compat.h"
 
 #include "counters.h"
+#include "printable.h"
 #include "say.h"
 
 /* ---- lines ---- */
@@ -33,9 +34,7 @@ void top_line(const struct top_page *p, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
-    for (char *c = line; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = '?';
+    printable_line(line, sizeof(line));
     if (p->width > 0)
         cut(line, p->width);
     fprintf(p->out, "%s\n", line);

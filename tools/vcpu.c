@@ -8,6 +8,7 @@
 #include "guest.h"
 #include "layout.h"
 #include "options.h"
+#include "printable.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -41,13 +42,14 @@ static void show(const struct hypercall_info *d,
                  const struct hypercall_vcpu_info *v)
 {
     static const char *const states[] = { "--p", "r--", "-b-" };
-    char cpu[12] = "-", cpus[200];
+    char cpu[12] = "-", cpus[200], name[sizeof(d->name) * PRINTABLE_GROWTH];
 
     if (v->cpu >= 0)
         snprintf(cpu, sizeof(cpu), "%d", v->cpu);
     cpus_format(v->cpus, cpus, sizeof(cpus));
-    printf("%-32s %5u %5u %5s   %s  %9.1f  %s / all\n", d->name, d->domid,
-           v->id, cpu, v->state < 3 ? states[v->state] : "---",
+    printable_string(name, sizeof(name), d->name);
+    printf("%-32s %5u %5u %5s   %s  %9.1f  %s / all\n", name, d->domid, v->id,
+           cpu, v->state < 3 ? states[v->state] : "---",
            (double)v->cpu_ns / 1e9, cpus);
 }
 

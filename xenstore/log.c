@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "log_file.h"
+#include "printable.h"
+
 const struct log_switch_info log_switch_info[LOG_SWITCHES] = {
     [LOG_OBJ] = { "obj", "connections, domains, watches, transactions" },
     [LOG_IO] = { "io", "requests and their outcome" },
@@ -20,19 +23,12 @@ const struct log_switch_info log_switch_info[LOG_SWITCHES] = {
 
 unsigned int log_active;
 
-static FILE *log_file;
-static char *log_name; /* NULL: stderr */
+static bool is_open;
+static struct log_file *log_file; /* NULL: stderr */
 static bool tracing;
 static unsigned int switches = (1u << LOG_SWITCHES) - 1;
 static time_t trace_second; /* in which `traces` were written */
 static unsigned int traces, left_out;
-
-static void log_use(FILE *f)
-{
-    if (log_file && log_file != stderr)
-        fclose(log_file);
-    log_file = f;
-}
 
 FILE *log_append(const char *file)
 {
@@ -48,43 +44,30 @@ FILE *log_append(const char *file)
 
 int log_open(const char *file)
 {
-    char *name = file ? strdup(file) : NULL;
-    FILE *f;
-    int err;
+    struct log_file *log = NULL;
+    int err =
+        file ? log_file_open(file, 0666, LOG_FILE_LIMIT, LOG_FILE_TELLS, &log)
+             : 0;
 
-    if (file && !name)
-        return -ENOMEM;
-    f = file ? log_append(file) : stderr;
-    if (!f) {
-        err = -errno;
-        free(name);
+    if (err)
         return err;
-    }
-    if (file)
-        setvbuf(f, NULL, _IOLBF, 0);
-    log_use(f);
-    free(log_name);
-    log_name = name;
+    log_file_close(log_file);
+    log_file = log;
+    is_open = true;
     return 0;
 }
 
 const char *log_path(void)
 {
-    return log_name;
+    return log_file ? log_file_path(log_file) : NULL;
 }
 
 void log_reopen(void)
 {
-    FILE *f = log_name ? log_append(log_name) : NULL;
+    int err = log_file ? log_file_reopen(log_file) : 0;
 
-    if (!log_name)
-        return;
-    if (!f) {
-        log_line("%s cannot be opened again: %s", log_name, strerror(errno));
-        return;
-    }
-    setvbuf(f, NULL, _IOLBF, 0);
-    log_use(f);
+    if (err)
+        log_line("%s cannot be opened again: %s", log_path(), strerror(-err));
 }
 
 void log_set_trace(bool on)
@@ -119,31 +102,37 @@ int log_switch_by_name(const char *name)
 }
 
 /* UTC, to the millisecond: "2026-11-21T04:17:49.123Z ". */
-static void log_stamp(const struct timespec *now)
+static int log_stamp(char *out, size_t size)
 {
+    struct timespec now;
     char stamp[32];
     struct tm tm;
 
-    strftime(stamp, sizeof(stamp), "%FT%T", gmtime_r(&now->tv_sec, &tm));
-    fprintf(log_file, "%s.%03ldZ ", stamp, now->tv_nsec / 1000000);
+    clock_gettime(CLOCK_REALTIME, &now);
+    strftime(stamp, sizeof(stamp), "%FT%T", gmtime_r(&now.tv_sec, &tm));
+    return snprintf(out, size, "%s.%03ldZ ", stamp, now.tv_nsec / 1000000);
 }
 
 static void log_write(const char *prefix, const char *fmt, va_list ap)
 {
-    struct timespec now;
+    char line[LOG_LINE_MAX];
+    int n = log_stamp(line, sizeof(line));
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    log_stamp(&now);
-    fputs(prefix, log_file);
-    vfprintf(log_file, fmt, ap);
-    fputc('\n', log_file);
+    n += snprintf(line + n, sizeof(line) - (size_t)n, "%s", prefix);
+    vsnprintf(line + n, sizeof(line) - 1 - (size_t)n, fmt, ap);
+    printable_line(line, sizeof(line) - 1);
+    strcat(line, "\n");
+    if (log_file)
+        log_file_write(log_file, line, strlen(line));
+    else
+        fputs(line, stderr);
 }
 
 void log_line(const char *fmt, ...)
 {
     va_list ap;
 
-    if (!log_file)
+    if (!is_open)
         return;
     va_start(ap, fmt);
     log_write("", fmt, ap);
@@ -175,7 +164,7 @@ void log_trace(enum log_switch which, const char *fmt, ...)
     char prefix[8];
     va_list ap;
 
-    if (!log_file || !log_wants(which) || !trace_fits())
+    if (!is_open || !log_wants(which) || !trace_fits())
         return;
     snprintf(prefix, sizeof(prefix), "%s: ", log_switch_info[which].name);
     va_start(ap, fmt);
@@ -185,17 +174,22 @@ void log_trace(enum log_switch which, const char *fmt, ...)
 
 const char *log_text(char *out, size_t size, const char *data, size_t len)
 {
-    size_t n;
+    size_t at = 0;
 
     if (len && !data[len - 1])
         len--;
-    n = len < size - 1 ? len : size - 1;
-    for (size_t i = 0; i < n; i++) {
-        if (data[i] >= ' ' && data[i] <= '~')
-            out[i] = data[i];
-        else
-            out[i] = data[i] ? '?' : ' ';
+    while (len) {
+        size_t n = strnlen(data, len);
+
+        at += printable(out + at, size - at, data, n);
+        data += n;
+        len -= n;
+        if (!len || at + 1 >= size)
+            break;
+        out[at++] = ' '; /* what separates a request's strings */
+        data++;
+        len--;
     }
-    out[n] = '\0';
+    out[at] = '\0';
     return out;
 }

@@ -1,6 +1,6 @@
 /*
- * The daemon's log: one line per message, to stderr or to a file that can be
- * opened anew (logrotate).
+ * The daemon's log: one line per message, to stderr or to a file of bounded
+ * size (log_file.h) that can be opened anew (logrotate).
  *
  * Besides what is always said there are traces, each under a switch, written
  * only while tracing is on (--trace, CONTROL log). What clients do can fill
@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #define LOG_TRACES_MAX 1000
+#define LOG_LINE_MAX   8192u /* the rest of a longer line is lost */
 
 enum log_switch {
     LOG_OBJ, /* connections, domains, watches, transactions come and go */
@@ -64,7 +65,7 @@ void log_trace(enum log_switch which, const char *fmt, ...)
 
 /*
  * Bytes of a client's as a line can show them: without a NUL at the end, other
- * NULs as spaces, what cannot be printed as '?', at most `size` - 1 of them.
+ * NULs as spaces, the rest as printable.h says, at most `size` - 1 of them.
  */
 const char *log_text(char *out, size_t size, const char *data, size_t len);
 

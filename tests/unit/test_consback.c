@@ -19,6 +19,7 @@
 
 #include "consback.h"
 #include "console_log.h"
+#include "log_file.h"
 #include "fake_host.h"
 #include "ring_poll.h"
 
@@ -355,18 +356,18 @@ static off_t size_of(const char *name)
 
 static void test_log_rotates(void **state)
 {
-    struct console_log *log;
+    struct log_file *log;
 
     (void)state;
     assert_int_equal(console_log_open(dir, "../x", 100, &log), 0);
     for (int i = 0; i < 25; i++)
-        console_log_write(log, "0123456789", 10);
-    console_log_close(log);
+        log_file_write(log, "0123456789", 10);
+    log_file_close(log);
     assert_int_equal(size_of("_._x.log"), 50);
     assert_int_equal(size_of("_._x.log.1"), 100);
     assert_int_equal(console_log_open(dir, "../x", 100, &log), 0);
-    console_log_write(log, "more", 4);
-    console_log_close(log);
+    log_file_write(log, "more", 4);
+    log_file_close(log);
     assert_int_equal(size_of("_._x.log"), 54);
     remove_file("_._x.log");
     remove_file("_._x.log.1");

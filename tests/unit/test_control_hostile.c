@@ -657,6 +657,31 @@ static void test_console_never_waits(void **state)
     close(p[1]);
 }
 
+/* A file keeps what it takes; it does not take everything. */
+static void test_console_fills_no_disk(void **state)
+{
+    struct fixture *f = *state;
+    static char chunk[65536];
+    char end[128] = "";
+    int fd = memfd_create("log", MFD_CLOEXEC);
+    struct control_sink *sink = control_sink_new(f->host, dup(fd));
+    off_t size;
+
+    memset(chunk, 'x', sizeof(chunk));
+    for (int i = 0; i < 64; i++) {
+        control_sink_write(sink, chunk, sizeof(chunk));
+        assert_int_equal(lseek(fd, 0, SEEK_END), (i + 1) * 65536);
+    }
+    for (int i = 0; i < 100; i++)
+        control_sink_write(sink, chunk, sizeof(chunk));
+    control_sink_free(sink);
+    size = lseek(fd, 0, SEEK_END);
+    assert_in_range(size, 4 << 20, (4 << 20) + 200);
+    assert_true(pread(fd, end, sizeof(end) - 1, 4 << 20) > 0);
+    assert_non_null(strstr(end, "the rest is dropped\n"));
+    close(fd);
+}
+
 #define TEST(fn) \
     cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
@@ -676,6 +701,7 @@ int main(void)
         TEST(test_windows_mapped_wrongly),
         TEST(test_window_removed),
         TEST(test_console_never_waits),
+        TEST(test_console_fills_no_disk),
     };
 
     return cmocka_run_group_tests_name("control, hostile clients", tests, NULL,

@@ -399,25 +399,225 @@ static void test_console(void **state)
     assert_int_equal(fx.console_n, 65536);
 }
 
-static void on_log(void *data, enum rs_log_level level, const char *line)
+static char shown[400000]; /* what came to the log or to an output */
+static size_t nr_shown;
+
+static void on_output(void *data, const char *bytes, size_t n)
 {
     (void)data;
+    if (n > sizeof(shown) - 1 - nr_shown)
+        fail_msg("more than %zu bytes were shown", sizeof(shown));
+    memcpy(shown + nr_shown, bytes, n);
+    nr_shown += n;
+    shown[nr_shown] = '\0';
+}
+
+static void on_log(void *data, enum rs_log_level level, const char *line)
+{
     (void)level;
-    (void)line;
+    on_output(data, line, strlen(line));
+    on_output(data, "\n", 1);
     fx.lines++;
 }
+
+/* The guest's console as a tool's (tool) or as part of the host's log. */
+static struct domain *show_console(bool tool)
+{
+    struct domain *d = core_domain(fx.h, fx.d);
+
+    fx.h->log = on_log;
+    nr_shown = 0;
+    shown[0] = '\0';
+    console_free(d);
+    assert_int_equal(console_open(d, NULL, NULL), 0);
+    if (tool)
+        console_show(d, &(struct console_output){ .write = on_output });
+    return d;
+}
+
+static void guest_says(const char *s, size_t n)
+{
+    memcpy(core_at(fx.h, fx.d, CORE_RAM), s, n);
+    assert_int_equal(
+        call(__HYPERVISOR_console_io, CONSOLEIO_write, n, CORE_RAM), 0);
+}
+
+#define SAYS(text) guest_says(text, sizeof(text) - 1)
 
 /* A console that is the log does not fill it, be its lines ever so short. */
 static void test_console_flood(void **state)
 {
     (void)state;
-    fx.h->log = on_log;
-    console_free(core_domain(fx.h, fx.d));
-    assert_int_equal(console_open(core_domain(fx.h, fx.d), NULL, NULL), 0);
+    show_console(false);
     memset(core_at(fx.h, fx.d, CORE_RAM), '\n', 4096);
     for (int i = 0; i < 64; i++)
         call(__HYPERVISOR_console_io, CONSOLEIO_write, 4096, CORE_RAM);
     assert_in_range(fx.lines, 1, 64 * 4096 / 4);
+}
+
+static const char *line_of(const struct domain *d, const char *text, bool tool)
+{
+    static char line[256];
+
+    snprintf(line, sizeof(line),
+             tool ? "(d%u) %s\n" : "domain %u console: %s\n", d->domid, text);
+    return line;
+}
+
+/* A guest that writes without end is dropped, and how much is told. */
+static void flood(bool tool, const char *with)
+{
+    struct domain *d = show_console(tool);
+    unsigned long long dropped = 0;
+    char *note;
+
+    for (size_t i = 0; i < 4096; i++)
+        ((char *)core_at(fx.h, fx.d, CORE_RAM))[i] = with[i % strlen(with)];
+    for (int i = 0; i < 1000; i++)
+        call(__HYPERVISOR_console_io, CONSOLEIO_write, 4096, CORE_RAM);
+    /* 64 KiB at once and 16 KiB a second: this took no minute. */
+    assert_in_range(nr_shown, 60000, 65536 + 60 * 16384 / 4);
+    console_free(d);
+    for (note = shown; (note = strstr(note, "(hypervisor)")) != NULL; note++) {
+        unsigned long long n;
+
+        assert_int_equal(
+            sscanf(note, "(hypervisor) domain %*u: %llu bytes of its", &n), 1);
+        dropped += n;
+    }
+    assert_true(dropped > 4096000 - nr_shown);
+    assert_true(dropped < 4096000);
+    assert_int_equal(console_open(d, NULL, NULL), 0);
+}
+
+static void test_console_budget(void **state)
+{
+    (void)state;
+    flood(true, "0123456789abcdef\n");
+    flood(false, "0123456789abcdef\n");
+    flood(true, "\n");
+    flood(true, "\033");
+    flood(false, "\033");
+    flood(true, "\xe2");
+    flood(true, "no end of line");
+}
+
+/* What one guest drops is not taken from another or from the host. */
+static void test_console_budgets_apart(void **state)
+{
+    struct domain *d, *other;
+    uint16_t domid = core_boot(fx.h);
+
+    (void)state;
+    d = show_console(true);
+    other = core_domain(fx.h, domid);
+    console_free(other);
+    assert_int_equal(console_open(other, NULL, NULL), 0);
+    console_show(other, &(struct console_output){ .write = on_output });
+    memset(core_at(fx.h, fx.d, CORE_RAM), 'x', 4096);
+    for (int i = 0; i < 100; i++)
+        call(__HYPERVISOR_console_io, CONSOLEIO_write, 4096, CORE_RAM);
+    nr_shown = 0;
+    console_write(other, "hello\n", 6);
+    assert_string_equal(shown, line_of(other, "hello", true));
+    nr_shown = 0;
+    console_say(d, "(hypervisor) a word");
+    assert_string_equal(shown, "\n(hypervisor) a word\n");
+}
+
+/* Lines of a guest are told from ours, whatever it writes. */
+static void test_console_lines(void **state)
+{
+    struct domain *d = show_console(true);
+    char expected[512] = "";
+
+    (void)state;
+    SAYS("one\ntwo\r\n\n");
+    SAYS("ringside: all is lost");
+    strcat(expected, line_of(d, "one", true));
+    strcat(expected, line_of(d, "two", true));
+    strcat(expected, line_of(d, "", true));
+    strcat(expected, line_of(d, "ringside: all is lost", true));
+    expected[strlen(expected) - 1] = '\0'; /* the guest's line goes on */
+    assert_string_equal(shown, expected);
+    nr_shown = 0;
+    console_say(d, "(hypervisor) domain %u says no more\033[2J", d->domid);
+    snprintf(expected, sizeof(expected),
+             "\n(hypervisor) domain %u says no more\\x1b[2J\n", d->domid);
+    assert_string_equal(shown, expected);
+    nr_shown = 0;
+    SAYS("a\rb\r");
+    SAYS("\nc");
+    strcpy(expected, line_of(d, "a\\x0db", true));
+    strcat(expected, line_of(d, "c", true));
+    expected[strlen(expected) - 1] = '\0';
+    assert_string_equal(shown, expected);
+}
+
+static void test_console_printable(void **state)
+{
+    struct domain *d;
+
+    (void)state;
+    for (int tool = 0; tool < 2; tool++) {
+        d = show_console(tool);
+        SAYS("\033[31m\tred\a\177\0\n");
+        assert_string_equal(shown,
+                            line_of(d, "\\x1b[31m red\\x07\\x7f\\x00", tool));
+        nr_shown = 0;
+        SAYS("\x9b"
+             "1m \xc2\x9b \xff \xe2\x80\xae\n");
+        assert_string_equal(
+            shown,
+            line_of(d, "\\x9b1m \\xc2\\x9b \\xff \\xe2\\x80\\xae", tool));
+        nr_shown = 0;
+        /* A character in two calls; and one that is not finished. */
+        SAYS("\xc3");
+        SAYS("\xa9 \xf0\x9f\x98");
+        SAYS("\x80 \xe2\x82\n");
+        assert_string_equal(
+            shown, line_of(d, "\xc3\xa9 \xf0\x9f\x98\x80 \\xe2\\x82", tool));
+    }
+}
+
+/* An embedding program gets the bytes, all of them, as they are. */
+static void test_console_embedded(void **state)
+{
+    struct domain *d = show_console(false);
+
+    (void)state;
+    console_free(d);
+    assert_int_equal(console_open(d, on_output, NULL), 0);
+    for (int i = 0; i < 70; i++)
+        SAYS("\033[2Jx\n");
+    assert_int_equal(nr_shown, 70 * 6);
+    assert_memory_equal(shown, "\033[2Jx\n\033[2Jx\n", 12);
+    nr_shown = 0;
+    console_say(d, "crashed");
+    assert_string_equal(shown, "crashed\n");
+}
+
+/* The last words come, with or without an end of line. */
+static void test_console_end(void **state)
+{
+    (void)state;
+    for (int tool = 0; tool < 2; tool++) {
+        struct domain *d = show_console(tool);
+
+        SAYS("last\xc2");
+        console_free(d);
+        assert_string_equal(shown, line_of(d, "last\\xc2", tool));
+        assert_int_equal(console_open(d, NULL, NULL), 0);
+    }
+}
+
+/* Names of domains are in lines of the host's log. */
+static void test_log_printable(void **state)
+{
+    (void)state;
+    show_console(false);
+    host_log(fx.h, RS_LOG_INFO, "domain 3 (%s): x", "a\033[2J\nfake\xc2\x9b");
+    assert_string_equal(shown, "domain 3 (a\\x1b[2J\\x0afake\\xc2\\x9b): x\n");
 }
 
 /* ---- sched_op ---- */
@@ -656,6 +856,13 @@ int main(void)
         CASE(test_numbers),
         CASE(test_console),
         CASE(test_console_flood),
+        CASE(test_console_budget),
+        CASE(test_console_budgets_apart),
+        CASE(test_console_lines),
+        CASE(test_console_printable),
+        CASE(test_console_embedded),
+        CASE(test_console_end),
+        CASE(test_log_printable),
         CASE(test_shutdown),
         CASE(test_crash),
         CASE(test_sched_errors),

@@ -123,13 +123,14 @@ static void test_reopen(void **state)
 
 static void test_text(void **state)
 {
-    char out[8];
+    char out[16];
 
     (void)state;
-    assert_string_equal(log_text(out, sizeof(out), "a\0b\n\xff", 5), "a b??");
+    assert_string_equal(log_text(out, sizeof(out), "a\0b\n\xff", 5),
+                        "a b\\x0a\\xff");
     assert_string_equal(log_text(out, sizeof(out), "a\0", 2), "a");
-    assert_string_equal(log_text(out, sizeof(out), "0123456789", 10),
-                        "0123456");
+    assert_string_equal(log_text(out, 8, "0123456789", 10), "0123456");
+    assert_string_equal(log_text(out, 8, "01234\033", 6), "01234");
     assert_string_equal(log_text(out, sizeof(out), "", 0), "");
 }
 
