@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #include "log_file.h"
 #include "netback.h"
 #include "ring_poll.h"
+#include "rundir_check.h"
 #include "stats_socket.h"
 #include "store.h"
 #include "xenbus_backend.h"
@@ -128,21 +130,22 @@ static void parse_options(int argc, char **argv, struct options *o)
         fail("no arguments are taken, only options (see --help)", 0);
 }
 
-/* The runtime directory of docs/control.md when nobody names one. */
-static const char *default_rundir(void)
+/* The runtime directory, by default the user's. It is no stranger's. */
+static void find_rundir(struct options *o)
 {
-    const char *env = getenv("RINGSIDE_RUNDIR");
-    char *dir;
+    static char dir[PATH_MAX];
+    char why[512];
+    int err;
 
-    if (env && *env)
-        return env;
-    if (getuid() == 0)
-        return "/run/ringside";
-    env = getenv("XDG_RUNTIME_DIR");
-    if (env && *env ? asprintf(&dir, "%s/ringside", env) < 0
-                    : asprintf(&dir, "/tmp/ringside-%u", getuid()) < 0)
-        fail("no memory", 0);
-    return dir;
+    if (!o->rundir && !rundir_default(dir, sizeof(dir)))
+        fail("the runtime directory's name is too long", 0);
+    if (!o->rundir)
+        o->rundir = dir;
+    err = rundir_check(o->rundir, geteuid(), why, sizeof(why));
+    if (err == -ENOENT)
+        fail(o->rundir, err);
+    if (err)
+        fail(why, 0);
 }
 
 static void open_log(const char *path)
@@ -285,8 +288,7 @@ int main(int argc, char **argv)
     if (disk_io && *disk_io)
         o.disk_io = parse_disk_io("RINGSIDE_DISK_IO", disk_io);
     parse_options(argc, argv, &o);
-    if (!o.rundir)
-        o.rundir = default_rundir();
+    find_rundir(&o);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptors();
     driver.rundir = o.rundir;

@@ -32,7 +32,8 @@ noinst_LIBRARIES += %D%/libdriver.a
 
 sbin_PROGRAMS += ringside-driverd
 ringside_driverd_CPPFLAGS = $(driver_CPPFLAGS)
-ringside_driverd_SOURCES = %D%/driverd.c %D%/store.c $(xs_pipeline)
+ringside_driverd_SOURCES = %D%/driverd.c %D%/store.c $(xs_pipeline) \
+	$(rundir_check)
 ringside_driverd_LDADD = %D%/libdriver.a \
 	libhypercall/libhypercall-host.a \
 	$(EVENT_LIBS) $(XENSTORE_LIBS) $(URING_LIBS) $(SLIRP_LIBS) -lpthread

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "xen_compat.h"
 #include "xs_pipeline.h"
 
@@ -72,7 +73,8 @@ static int store_connect(const char *rundir)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     snprintf(at.sun_path, sizeof(at.sun_path), "%s/xenstored.sock", rundir);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0)
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
+        peer_check(fd) == 0)
         return fd;
     if (fd >= 0)
         close(fd);

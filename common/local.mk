@@ -1,7 +1,18 @@
 # common: headers for both sides of every trust boundary.
 noinst_HEADERS += %D%/barrier.h %D%/list.h %D%/buckets.h %D%/xen_compat.h \
 	%D%/control_wire.h
-noinst_HEADERS += %D%/inet_checksum.h
+noinst_HEADERS += %D%/inet_checksum.h %D%/peer.h
+
+# Whose runtime directory it is.
+rundir_check = %D%/rundir_check.h %D%/rundir_check.c
+
+unit_tests += tests/unit/test_rundir_check
+tests_unit_test_rundir_check_CPPFLAGS = $(HOST_CPPFLAGS) \
+	$(HYPERCALL_HOST_CPPFLAGS) $(XENSTORE_CFLAGS)
+tests_unit_test_rundir_check_SOURCES = tests/unit/test_rundir_check.c \
+	$(rundir_check) $(xs_pipeline)
+tests_unit_test_rundir_check_LDADD = libhypercall/libhypercall-host.a \
+	$(XENSTORE_LIBS) $(CMOCKA_LIBS)
 
 # Text of strangers, for logs and terminals.
 printable = %D%/printable.h %D%/printable.c

@@ -11,6 +11,7 @@
 
 #include <xenstore.h>
 
+#include "peer.h"
 #include "xen_compat.h"
 
 #define QUEUE_MAX 32768 /* a socket takes far more without a reader */
@@ -48,9 +49,11 @@ static int connect_store(const char *path)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+    err = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
+    if (!err)
+        err = peer_check(fd);
+    if (!err)
         return fd;
-    err = -errno;
     close(fd);
     return err;
 }

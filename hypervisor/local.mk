@@ -76,7 +76,7 @@ CLEANFILES += %D%/sandbox/stub/stub
 sbin_PROGRAMS += ringsided
 ringsided_CPPFLAGS = $(%C%_cppflags) -DRINGSIDE_SBINDIR='"$(sbindir)"'
 ringsided_SOURCES = %D%/ringsided.c %D%/options.c %D%/options.h \
-	%D%/rundir.c %D%/rundir.h $(log_file) \
+	%D%/rundir.c %D%/rundir.h $(log_file) $(rundir_check) \
 	%D%/supervise.c %D%/supervise.h
 ringsided_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
 

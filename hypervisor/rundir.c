@@ -17,23 +17,6 @@ static const char *const subdirs[] = { "log", "console", "pid" };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-bool rundir_default(char *path, size_t n)
-{
-    const char *given = getenv("RINGSIDE_RUNDIR");
-    const char *xdg = getenv("XDG_RUNTIME_DIR");
-    int len;
-
-    if (given && *given)
-        len = snprintf(path, n, "%s", given);
-    else if (geteuid() == 0)
-        len = snprintf(path, n, "/run/ringside");
-    else if (xdg && *xdg)
-        len = snprintf(path, n, "%s/ringside", xdg);
-    else
-        len = snprintf(path, n, "/tmp/ringside-%u", geteuid());
-    return len > 0 && (size_t)len < n;
-}
-
 void rundir_file(const struct rundir *r, const char *name, char *out, size_t n)
 {
     snprintf(out, n, "%s/%s", r->path, name);
@@ -52,19 +35,17 @@ static bool fail(char *why, size_t n, const char *fmt, ...)
     return false;
 }
 
-/* In a shared directory such as /tmp the name may be somebody else's. */
+/* In a shared directory such as /tmp the name may be somebody else's. Clients
+ * trust what belongs to root; what we write into is our own. */
 static bool is_ours(const struct rundir *r, char *why, size_t n)
 {
     struct stat st;
 
-    if (lstat(r->path, &st))
-        return fail(why, n, "%s: %s", r->path, strerror(errno));
-    if (!S_ISDIR(st.st_mode))
-        return fail(why, n, "%s is not a directory", r->path);
-    if (st.st_uid != geteuid() || st.st_mode & 022)
-        return fail(why, n, "%s belongs to, or can be written by, another user",
-                    r->path);
-    return true;
+    if (rundir_check(r->path, geteuid(), why, n))
+        return false;
+    if (!lstat(r->path, &st) && st.st_uid == geteuid())
+        return true;
+    return fail(why, n, "%s belongs to root", r->path);
 }
 
 /* The lock of the file that has the name now, not of one just removed. */

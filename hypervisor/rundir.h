@@ -11,14 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "rundir_check.h"
+
 struct rundir {
     char path[80]; /* short enough for a socket's name behind it */
     int lock;
     bool made; /* by us: goes with us */
 };
-
-/* Where a host of this user is by default; false: the name is too long. */
-bool rundir_default(char *path, size_t n);
 
 /* "path/name" into out. */
 void rundir_file(const struct rundir *r, const char *name, char *out, size_t n);

@@ -17,6 +17,7 @@
 
 #include "host.h"
 #include "launch.h"
+#include "rundir_check.h"
 
 #define CPUID_INVARIANT_TSC (1U << 8) /* leaf 0x80000007, EDX */
 #define HWCAP2_FSGSBASE_BIT (1UL << 1)
@@ -154,11 +155,15 @@ static int try_directory(const char *dir)
 
 static enum verdict check_rundir(struct finding *f)
 {
-    char dir[HOST_RUNDIR_MAX], parent[HOST_RUNDIR_MAX], *slash;
+    char dir[HOST_RUNDIR_MAX], parent[HOST_RUNDIR_MAX], why[512], *slash;
     int err;
 
     if (host_rundir(dir) != 0)
         return DOCTOR_MISSING;
+    if (rundir_check(dir, geteuid(), why, sizeof(why)) == -EPERM) {
+        DOCTOR_SAY(f, "%.150s", why);
+        return DOCTOR_MISSING;
+    }
     err = try_directory(dir);
     if (err == ENOENT) { /* it will be made */
         memcpy(parent, dir, sizeof(parent));

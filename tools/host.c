@@ -14,26 +14,14 @@
 #include "xs_pipeline.h"
 
 #include "launch.h"
+#include "rundir_check.h"
 #include "say.h"
 
 #define TRIES 100 /* 20 ms each: hosts start, and end, in less */
 
 int host_rundir(char rundir[HOST_RUNDIR_MAX])
 {
-    const char *given = getenv("RINGSIDE_RUNDIR");
-    const char *xdg = getenv("XDG_RUNTIME_DIR");
-    int n;
-
-    if (given != NULL && given[0] != '\0')
-        n = snprintf(rundir, HOST_RUNDIR_MAX, "%s", given);
-    else if (geteuid() == 0)
-        n = snprintf(rundir, HOST_RUNDIR_MAX, "/run/ringside");
-    else if (xdg != NULL && xdg[0] == '/')
-        n = snprintf(rundir, HOST_RUNDIR_MAX, "%s/ringside", xdg);
-    else
-        n = snprintf(rundir, HOST_RUNDIR_MAX, "/tmp/ringside-%u",
-                     (unsigned int)geteuid());
-    if (n >= HOST_RUNDIR_MAX)
+    if (!rundir_default(rundir, HOST_RUNDIR_MAX))
         return complain("the runtime directory's name is too long: %s", rundir);
     return 0;
 }
@@ -81,16 +69,25 @@ static int connect_patiently(const char *path)
     return err;
 }
 
-/* Connects to what serves in h->rundir; -ENOENT without complaint: nobody. */
+/* Connects to what serves in h->rundir, which must be the user's or root's;
+ * -ENOENT without complaint: nobody. */
 static int connect_host(struct host *h)
 {
-    char path[HOST_RUNDIR_MAX + 32];
+    char path[HOST_RUNDIR_MAX + 32], why[512];
     int err;
 
+    err = rundir_check(h->rundir, geteuid(), why, sizeof(why));
+    if (err != 0)
+        return err == -ENOENT ? err : complain("%s", why);
     snprintf(path, sizeof(path), "%s/hypervisor.sock", h->rundir);
     err = connect_patiently(path);
     if (err == -ENOENT || err == -ECONNREFUSED)
         return -ENOENT;
+    if (err == -EPERM)
+        return complain("the host in %s runs as another user, neither as you "
+                        "nor as root; remove %s, or set RINGSIDE_RUNDIR to a "
+                        "directory of your own",
+                        h->rundir, path);
     if (err != 0)
         return complain("cannot talk to the host in %s: %s", h->rundir,
                         strerror(-err));

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "peer.h"
+
 #define TEXT_MAX   (8u << 20)
 #define ANSWER_MS  1000
 #define FIRST_ROOM 4096
@@ -71,7 +73,8 @@ static int connect_to(const char *rundir)
     if (n >= (int)sizeof(a.sun_path))
         return -1;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
+    if (fd >= 0 && (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+                    peer_check(fd) != 0)) {
         close(fd);
         fd = -1;
     }

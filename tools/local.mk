@@ -12,7 +12,7 @@ noinst_LIBRARIES += %D%/libtools.a
 	%D%/counters.h %D%/counters.c %D%/io_stats.h %D%/io_stats.c \
 	%D%/top.h %D%/top_rate.c %D%/top_table.c \
 	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c \
-	$(xs_pipeline) $(printable) $(log_file)
+	$(xs_pipeline) $(printable) $(log_file) $(rundir_check)
 
 bin_PROGRAMS += ringside
 ringside_CPPFLAGS = $(tools_CPPFLAGS)
@@ -60,7 +60,7 @@ guest_programs += tests/system/cli_guest.elf tests/system/counters_guest.elf \
 system_tests += tests/system/vcpus.sh tests/system/cli_errors.sh tests/system/cli_cycle.sh \
 	tests/system/cli_run.sh tests/system/cli_trouble.sh \
 	tests/system/cli_leaks.sh tests/system/counters.sh \
-	tests/system/logs.sh
+	tests/system/logs.sh tests/system/rundir.sh
 EXTRA_DIST += tests/system/tap.bash
 
 fuzz_tests += tests/fuzz/fuzz_tools

@@ -33,7 +33,7 @@ ringside_xenstored_SOURCES = \
 	%D%/conn_socket.c %D%/conn_socket.h %D%/daemon.h \
 	%D%/handover.c %D%/handover.h %D%/handover_take.c \
 	%D%/hv_ringside.c %D%/hv_ringside.h %D%/options.c \
-	%D%/options.h %D%/xenstored.c
+	%D%/options.h %D%/xenstored.c $(rundir_check)
 ringside_xenstored_LDADD = %D%/libxenstored.a \
 	libhypercall/libhypercall-host.a $(EVENT_LIBS) $(SQLITE_LIBS)
 

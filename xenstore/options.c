@@ -1,7 +1,9 @@
 /* The command line; see options.h. */
 #include "options.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "rundir_check.h"
 #include "wire.h"
 
 enum {
@@ -105,24 +108,18 @@ static void set_quota(struct options *o, char *arg)
     o->quota.limit[which] = (uint32_t)number("quota", value, UINT32_MAX);
 }
 
-/* "fmt" filled with the runtime directory. */
+/* A name in the runtime directory, which is no stranger's. */
 static char *in_rundir(const char *rundir, const char *name)
 {
-    const char *xdg = getenv("XDG_RUNTIME_DIR");
-    char *path;
-    int n;
+    char dir[PATH_MAX], why[512], *path;
 
+    if (!rundir && !rundir_default(dir, sizeof(dir)))
+        mistake("the runtime directory's name is too long");
     if (!rundir)
-        rundir = getenv("RINGSIDE_RUNDIR");
-    if (rundir)
-        n = asprintf(&path, "%s/%s", rundir, name);
-    else if (geteuid() == 0)
-        n = asprintf(&path, "/run/ringside/%s", name);
-    else if (xdg)
-        n = asprintf(&path, "%s/ringside/%s", xdg, name);
-    else
-        n = asprintf(&path, "/tmp/ringside-%u/%s", geteuid(), name);
-    if (n < 0)
+        rundir = dir;
+    if (rundir_check(rundir, geteuid(), why, sizeof(why)) == -EPERM)
+        mistake("%s", why);
+    if (asprintf(&path, "%s/%s", rundir, name) < 0)
         mistake("no memory");
     return path;
 }

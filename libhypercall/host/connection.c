@@ -18,6 +18,7 @@
 
 #include "../host.h"
 #include "connection.h"
+#include "peer.h"
 
 static struct {
     int fd;
@@ -189,6 +190,8 @@ int hypercall_connect(const char *path, enum hypercall_role role)
     if (conn.fd < 0)
         return -errno;
     int err = connect(conn.fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : 0;
+    if (!err)
+        err = peer_check(conn.fd);
     if (!err)
         err = say_hello(role);
     if (err)
