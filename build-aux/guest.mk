@@ -33,8 +33,9 @@ GUEST_ARCH_NATIVE = -I$(top_srcdir)/guest-kernel/arch/native
 LWIP_CPPFLAGS = -I$(top_srcdir)/guest-kernel/net/include \
 	-isystem $(SDK)/lwip
 
-EXTRA_DIST += build-aux/sources.txt build-aux/get-source build-aux/get-newlib \
-	build-aux/ringside-cc.in build-aux/ringside-guest.pc.in \
+EXTRA_DIST += build-aux/patches build-aux/sources.txt \
+	build-aux/get-source build-aux/get-newlib build-aux/ringside-cc.in \
+	build-aux/ringside-guest.pc.in \
 	$(sort $(patsubst %.elf,%.c,$(guest_elfs:.native.elf=.elf)))
 
 # newlib and lwIP, before anything that includes their headers.
@@ -47,18 +48,23 @@ guest-sdk/newlib.stamp: $(top_srcdir)/build-aux/sources.txt \
 	    $(SDK)/newlib "$(GUEST_CFLAGS_BASE)" $(NEWLIB_SRC)
 	$(AM_V_at)touch $@
 
+# Unpacked and patched anew when a patch changes, comes or goes; a tree of the
+# user's is copied, so that it stays as it is.
+lwip_patches = $(top_srcdir)/build-aux/patches/lwip
+lwip_tree = $(if $(LWIP_SRC),$(shell find "$(LWIP_SRC)/src" -name '*.[ch]'))
+
 guest-sdk/lwip.stamp: $(top_srcdir)/build-aux/sources.txt \
-		$(top_srcdir)/build-aux/get-source
+		$(top_srcdir)/build-aux/get-source $(lwip_patches) \
+		$(wildcard $(lwip_patches)/*.patch) $(lwip_tree)
 	$(AM_V_at)$(MKDIR_P) guest-sdk && rm -rf lwip
-	$(AM_V_GEN)if test -n "$(LWIP_SRC)"; \
-	    then $(LN_S) "$(LWIP_SRC)" lwip; \
-	    else $(top_srcdir)/build-aux/get-source lwip $(abs_builddir)/lwip; fi
+	$(AM_V_GEN)$(top_srcdir)/build-aux/get-source lwip \
+	    $(abs_builddir)/lwip $(LWIP_SRC)
 	$(AM_V_at)ln -srfn lwip/src/include guest-sdk/lwip
 	$(AM_V_at)touch $@
 
 # lwIP: the whole stack; guest-kernel/net/include/lwipopts.h says what of it
-# is used.  Its code is compiled as it is, without our warnings.  In place of
-# core/timeouts.c there is guest-kernel/net/timers.c.
+# is used.  Its code is compiled without our warnings, with our patches.  In
+# place of core/timeouts.c there is guest-kernel/net/timers.c.
 lwip_names = $(addprefix core/, def dns inet_chksum init ip mem memp netif \
 		pbuf raw stats sys altcp altcp_alloc altcp_tcp tcp tcp_in tcp_out \
 		udp) \
@@ -82,6 +88,25 @@ $(lwip_objects): lwip-objects/%.o: guest-sdk/lwip.stamp \
 guest-sdk/lib/liblwip-guest.a: $(lwip_objects)
 	$(AM_V_at)$(MKDIR_P) $(@D) && rm -f $@
 	$(AM_V_AR)$(AR) cr $@ $(lwip_objects) && $(RANLIB) $@
+
+# The same stack for the host, with the same options and the host's flags: for
+# tests and fuzz targets that link tests/unit/libnet-stack.a. The host's
+# <fcntl.h> has a struct iovec, for which lwIP asks by a macro.
+LWIP_HOST_CPPFLAGS = -DRINGSIDE_LWIP -Diovec=iovec
+lwip_host_objects = $(lwip_names:%=lwip-host/%.o)
+
+$(lwip_host_objects): lwip-host/%.o: guest-sdk/lwip.stamp \
+		$(top_srcdir)/build-aux/guest.mk
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_CC)$(CC) $(HOST_CPPFLAGS) $(LWIP_CPPFLAGS) $(CPPFLAGS) \
+	    -std=gnu11 $(SANITIZER_CFLAGS) $(FUZZ_CFLAGS) $(CFLAGS) \
+	    $(LWIP_HOST_CPPFLAGS) -w -MD -MP -c -o $@ lwip/src/$*.c
+
+-include $(wildcard $(lwip_host_objects:.o=.d))
+
+lwip-host/liblwip.a: $(lwip_host_objects)
+	$(AM_V_at)rm -f $@
+	$(AM_V_AR)$(AR) cr $@ $(lwip_host_objects) && $(RANLIB) $@
 
 # The SDK in the build tree: what is elsewhere, by links.
 guest_libraries = guest-sdk/lib/libringside-guest.a \
@@ -144,7 +169,7 @@ $(native_elfs): %.native.elf: %.c ringside-cc $(guest_libraries) \
 
 clean-local: clean-guest
 clean-guest:
-	-rm -rf lwip-objects guest-sdk/lib
+	-rm -rf lwip-objects lwip-host guest-sdk/lib
 
 distclean-local: distclean-guest
 distclean-guest:

@@ -1,6 +1,6 @@
 # guest-kernel/net: the port of lwIP, part of the guest kernel's library.
 
-guest_kernel_sources += %D%/ethif.c %D%/net.c %D%/net.h \
+guest_kernel_sources += %D%/ethif.c %D%/memory.c %D%/memory.h %D%/net.c %D%/net.h \
 	%D%/random.c %D%/resolve.c %D%/socket.c %D%/socket_file.h %D%/socket_poll.c \
 	%D%/sys_arch.c %D%/timers.c %D%/timers.h
 
@@ -11,6 +11,22 @@ noinst_HEADERS += include/ringside/net.h \
 	%D%/include/netinet/tcp.h %D%/include/poll.h \
 	%D%/include/lwip/netdb.h \
 	%D%/include/sys/dirent.h %D%/include/sys/socket.h
+
+# The stack on the host, with frames from a test.
+net_stack_cppflags = $(HOST_CPPFLAGS) $(LWIP_CPPFLAGS) $(LWIP_HOST_CPPFLAGS)
+noinst_LIBRARIES += tests/unit/libnet-stack.a
+tests_unit_libnet_stack_a_CPPFLAGS = $(net_stack_cppflags)
+tests_unit_libnet_stack_a_SOURCES = tests/unit/net_stack.c \
+	tests/unit/net_stack.h tests/unit/net_frame.c \
+	tests/unit/net_frame.h tests/unit/net_peer.c tests/unit/net_peer.h \
+	%D%/memory.c %D%/timers.c
+$(tests_unit_libnet_stack_a_OBJECTS): guest-sdk/lwip.stamp
+net_stack_ldadd = tests/unit/libnet-stack.a lwip-host/liblwip.a
+
+unit_tests += tests/unit/test_net_stack
+tests_unit_test_net_stack_CPPFLAGS = $(net_stack_cppflags)
+tests_unit_test_net_stack_LDADD = $(net_stack_ldadd) $(CMOCKA_LIBS)
+$(tests_unit_test_net_stack_OBJECTS): guest-sdk/lwip.stamp
 
 guest_tests += tests/guest/net.elf tests/guest/net.native.elf
 

@@ -15,6 +15,7 @@
 
 #include "guest-kernel/clock.h"
 #include "guest-kernel/kernel.h"
+#include "guest-kernel/net/memory.h"
 #include "guest-kernel/net/net.h"
 #include "guest-kernel/net/timers.h"
 #include "guest-kernel/thread.h"
@@ -149,6 +150,7 @@ static int start(void)
     struct address_plan plan;
     int err;
 
+    net_memory_init(start_info->nr_pages * 4096);
     tcpip_init(NULL, NULL);
     wake_msg = tcpip_callbackmsg_new(woken, NULL);
     err = make_plan(&plan);

@@ -8,6 +8,7 @@
 #include "lwip/sys.h"
 
 #include "guest-kernel/clock.h"
+#include "guest-kernel/console.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
@@ -31,6 +32,16 @@ u32_t sys_now(void)
 void net_bug(const char *what, const char *file, int line)
 {
     kernel_panic("lwIP: %s (%s:%d)", what, file, line);
+}
+
+/* Told the first time, and then ever more rarely: a peer can repeat it. */
+void net_packet_error(const char *what)
+{
+    static unsigned long count;
+
+    count++;
+    if ((count & (count - 1)) == 0)
+        console_report("net: dropped, number %lu: %s", count, what);
 }
 
 /* lwIP's timeouts are in ms, 0 meaning for ever. */

@@ -66,16 +66,52 @@
 #define LWIP_NETIF_HOSTNAME        1
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_NETIF_LINK_CALLBACK   1
-#define IP_REASS_MAX_PBUFS         128
 #define ARP_QUEUEING               1
+#define ARP_TABLE_SIZE             32
 #define LWIP_STATS                 0
 
-/* Memory comes from the C library's heap. */
+/*
+ * Memory comes from the C library's heap, counted by guest-kernel/net/memory.c.
+ * With MEMP_MEM_MALLOC no pool has a size, so what bounds each queue is below.
+ */
 #define MEM_ALIGNMENT            16
 #define MEM_LIBC_MALLOC          1
 #define MEMP_MEM_MALLOC          1
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define PBUF_POOL_BUFSIZE        1600
+#define mem_clib_malloc          net_heap_alloc
+#define mem_clib_calloc          net_heap_calloc
+#define mem_clib_free            net_heap_free
+#define LWIP_MEMORY_SHORT()      net_memory_short()
+#define LWIP_PBUF_HELD(p)        net_pbuf_held(p)
+#include <stddef.h>
+struct pbuf;
+void *net_heap_alloc(size_t n);
+void *net_heap_calloc(size_t n, size_t size);
+void net_heap_free(void *p);
+/* lwIP holds more than its share; the share; what one buffer really takes. */
+int net_memory_short(void);
+size_t net_memory_limit(void);
+unsigned int net_pbuf_held(const struct pbuf *p);
+
+/*
+ * What a peer can make the stack keep (docs/network.md has the table). A
+ * segment in a page of the card counts 4 KiB, so a connection that lost one
+ * frame of a full window needs nearly three windows.
+ */
+#define TCP_MAX_HALF_OPEN           128
+#define TCP_MAX_PCBS                1024
+#define TCP_MAX_ORPHANS             256
+#define TCP_OOSEQ_MAX_PBUFS         256
+#define TCP_OOSEQ_MAX_BYTES         (3 * TCP_WND)
+#define TCP_OOSEQ_ALL_BYTES_LIMIT() (net_memory_limit() / 2)
+#define IP_REASS_MAX_PBUFS          128
+#define IP_REASS_BYTES_LIMIT()      (net_memory_limit() / 8)
+#define RECV_BUFSIZE_DEFAULT        (256 * 1024) /* UDP and raw sockets */
+
+/* A connection or frame is dropped for what lwIP would else assert. */
+#define LWIP_PACKET_ERROR(what) net_packet_error(what)
+void net_packet_error(const char *what);
 
 /*
  * TCP for throughput on links without loss and with an MTU of up to 64 KiB:
