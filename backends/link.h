@@ -38,8 +38,20 @@ struct link_config {
     char device[32];    /* tap: the device's name */
     char bridge[32];    /* tap: the bridge to attach it to, or "" */
     bool host_loopback; /* nat: the guest reaches the host's 127.0.0.1 */
+    uint8_t mac[6];     /* nat: of the card; zero: of the first frame */
     unsigned int n_forwards;
     struct link_forward forwards[LINK_FORWARDS_MAX];
+};
+
+/*
+ * What a link did since it was opened. A flow is a connection, or a socket for
+ * datagrams, that the link holds a descriptor for.
+ */
+struct link_stats {
+    uint64_t flows;         /* that there are now */
+    uint64_t flows_evicted; /* ended, idle longest, to make room */
+    uint64_t flows_refused; /* for which there was no room */
+    uint64_t filtered;      /* frames of the guest that it may not send */
 };
 
 /* Who uses the link. */
@@ -81,6 +93,9 @@ struct link_ops {
     void (*pause)(struct link *link, bool paused);
 
     void (*close)(struct link *link);
+
+    /* NULL: it counts nothing. */
+    void (*get_stats)(const struct link *link, struct link_stats *out);
 };
 
 extern const struct link_ops link_slirp;

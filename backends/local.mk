@@ -4,6 +4,11 @@
 # unit tests included. libdriver.a is all of the driver domain but main() and
 # the store's connection, so that tests can put their own in place.
 
+nat = backends/link_slirp.c backends/nat_slirp.h \
+	backends/nat_packet.c backends/nat_packet.h \
+	backends/nat_reassembly.c backends/nat_reassembly.h \
+	backends/nat_flows.c backends/nat_flows.h
+
 driver_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
 	-I$(top_srcdir)/libhypercall/host -I$(top_srcdir)/backends \
 	$(EVENT_CFLAGS) $(XENSTORE_CFLAGS) $(URING_CFLAGS)
@@ -28,7 +33,8 @@ noinst_LIBRARIES += %D%/libdriver.a
 	%D%/console_pty.c %D%/console_pty.h \
 	%D%/netback.c %D%/netback.h %D%/netback_checksum.c \
 	%D%/netback_queue.c %D%/netback_queue.h \
-	%D%/link.h %D%/link_forward.c %D%/link_slirp.c %D%/link_tap.c
+	%D%/link.h %D%/link_forward.c %D%/link_tap.c \
+	$(nat)
 
 sbin_PROGRAMS += ringside-driverd
 ringside_driverd_CPPFLAGS = $(driver_CPPFLAGS)
@@ -38,7 +44,8 @@ ringside_driverd_LDADD = %D%/libdriver.a \
 	libhypercall/libhypercall-host.a \
 	$(EVENT_LIBS) $(XENSTORE_LIBS) $(URING_LIBS) $(SLIRP_LIBS) -lpthread
 
-# Network cards and their links.
+# Network cards and their links. nat_guest.c is a guest made of frames.
+nat_guest = tests/unit/nat_guest.c tests/unit/nat_guest.h
 unit_tests += tests/unit/test_netback_queue tests/unit/test_link_slirp
 fuzz_tests += tests/fuzz/fuzz_netback
 
@@ -49,8 +56,14 @@ tests_unit_test_netback_queue_LDADD = $(CMOCKA_LIBS)
 
 tests_unit_test_link_slirp_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_link_slirp_SOURCES = tests/unit/test_link_slirp.c \
-	%D%/link_slirp.c %D%/link_forward.c
+	$(nat) %D%/link_forward.c
 tests_unit_test_link_slirp_LDADD = $(CMOCKA_LIBS) $(EVENT_LIBS) $(SLIRP_LIBS)
+
+unit_tests += tests/unit/test_nat
+tests_unit_test_nat_CPPFLAGS = $(driver_CPPFLAGS) -I$(top_srcdir)/tests/unit
+tests_unit_test_nat_SOURCES = tests/unit/test_nat.c $(nat_guest) \
+	$(nat) %D%/link_forward.c
+tests_unit_test_nat_LDADD = $(CMOCKA_LIBS) $(EVENT_LIBS) $(SLIRP_LIBS)
 
 tests_fuzz_fuzz_netback_CPPFLAGS = $(driver_CPPFLAGS)
 tests_fuzz_fuzz_netback_SOURCES = tests/fuzz/fuzz_netback.c $(fuzz_main) \

@@ -5,7 +5,7 @@
  * is taken or a TAP device that does not exist is known before the guest runs.
  * It stays open over reconnects of the guest, paused while nobody listens.
  *
- * Nodes that we read in our directory: type, forward, host-loopback, tap,
+ * Nodes that we read in our directory: type, mac, forward, host-loopback, tap,
  * bridge, vifname, mtu (docs/network.md says what they mean).
  */
 #include <errno.h>
@@ -144,6 +144,21 @@ static const struct link_ops *vif_link_ops(struct vif *vif,
     return NULL;
 }
 
+/* The node's hardware address; false, and zeros, if there is none. */
+static bool vif_read_mac(struct vif *vif, uint8_t mac[6])
+{
+    char text[20];
+    int n = 0;
+
+    vif_node(vif, "mac", text, sizeof(text));
+    if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1],
+               &mac[2], &mac[3], &mac[4], &mac[5], &n) == 6 &&
+        n == 17 && !text[n])
+        return true;
+    memset(mac, 0, 6);
+    return false;
+}
+
 /* Reads the configuration and opens the link. */
 static int vif_open_link(struct vif *vif)
 {
@@ -168,6 +183,7 @@ static int vif_open_link(struct vif *vif)
     }
     vif->mtu = config.mtu = (unsigned int)mtu;
     config.host_loopback = store_read_flag(store, dev->path, "host-loopback");
+    vif_read_mac(vif, config.mac);
     text = store_read(store, dev->path, "forward");
     err = link_parse_forwards(text ? text : "", &config, why, sizeof(why));
     free(text);
@@ -372,6 +388,17 @@ static int vif_disconnect(struct xenbus_device *dev)
     return 0;
 }
 
+static void vif_tell_link(const struct link *link, struct evbuffer *out)
+{
+    struct link_stats s;
+
+    link->ops->get_stats(link, &s);
+    evbuffer_add_printf(out,
+                        " tx_filtered=%" PRIu64 " flows=%" PRIu64
+                        " flows_evicted=%" PRIu64 " flows_refused=%" PRIu64,
+                        s.filtered, s.flows, s.flows_evicted, s.flows_refused);
+}
+
 static void vif_tell(struct xenbus_device *dev, struct evbuffer *out)
 {
     const struct vif *vif = dev->priv;
@@ -383,10 +410,12 @@ static void vif_tell(struct xenbus_device *dev, struct evbuffer *out)
                         " rx_bytes=%" PRIu64 " rx_dropped=%" PRIu64,
                         s->tx_frames, s->tx_bytes, s->tx_errors, s->rx_frames,
                         s->rx_bytes, s->rx_dropped);
+    if (vif->link->ops->get_stats)
+        vif_tell_link(vif->link, out);
 }
 
 static const char *const own_nodes[] = {
-    "frontend", "type", "mtu", "host-loopback", "forward", NULL,
+    "frontend", "type", "mtu", "host-loopback", "forward", "mac", NULL,
 };
 
 static const char *const frontend_nodes[] = {

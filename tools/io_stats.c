@@ -17,13 +17,23 @@
 #define FIRST_ROOM 4096
 
 static const char *const names[IO_VALUES] = {
-    [IO_READS] = "reads",           [IO_READ_BYTES] = "read_bytes",
-    [IO_WRITES] = "writes",         [IO_WRITE_BYTES] = "write_bytes",
-    [IO_FLUSHES] = "flushes",       [IO_DISCARDS] = "discards",
-    [IO_ERRORS] = "errors",         [IO_TX_PACKETS] = "tx_packets",
-    [IO_TX_BYTES] = "tx_bytes",     [IO_TX_ERRORS] = "tx_errors",
-    [IO_RX_PACKETS] = "rx_packets", [IO_RX_BYTES] = "rx_bytes",
+    [IO_READS] = "reads",
+    [IO_READ_BYTES] = "read_bytes",
+    [IO_WRITES] = "writes",
+    [IO_WRITE_BYTES] = "write_bytes",
+    [IO_FLUSHES] = "flushes",
+    [IO_DISCARDS] = "discards",
+    [IO_ERRORS] = "errors",
+    [IO_TX_PACKETS] = "tx_packets",
+    [IO_TX_BYTES] = "tx_bytes",
+    [IO_TX_ERRORS] = "tx_errors",
+    [IO_RX_PACKETS] = "rx_packets",
+    [IO_RX_BYTES] = "rx_bytes",
     [IO_RX_DROPPED] = "rx_dropped",
+    [IO_TX_FILTERED] = "tx_filtered",
+    [IO_FLOWS] = "flows",
+    [IO_FLOWS_EVICTED] = "flows_evicted",
+    [IO_FLOWS_REFUSED] = "flows_refused",
 };
 
 const char *io_value_name(enum io_value v)

@@ -23,6 +23,10 @@ enum io_value {
     IO_RX_PACKETS,
     IO_RX_BYTES,
     IO_RX_DROPPED,
+    IO_TX_FILTERED, /* from here on: of a NAT network */
+    IO_FLOWS,
+    IO_FLOWS_EVICTED,
+    IO_FLOWS_REFUSED,
     IO_VALUES
 };
 
