@@ -32,6 +32,7 @@ noinst_LIBRARIES += %D%/libdriver.a
 	%D%/console_log.c %D%/console_log.h \
 	%D%/console_pty.c %D%/console_pty.h \
 	%D%/netback.c %D%/netback.h %D%/netback_checksum.c \
+	%D%/vif_filter.c %D%/vif_filter.h \
 	%D%/netback_queue.c %D%/netback_queue.h \
 	%D%/link.h %D%/link_forward.c %D%/link_tap.c \
 	$(nat)
@@ -51,7 +52,8 @@ fuzz_tests += tests/fuzz/fuzz_netback
 
 tests_unit_test_netback_queue_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_netback_queue_SOURCES = tests/unit/test_netback_queue.c \
-	%D%/netback_queue.c %D%/netback_checksum.c %D%/grant_pool.c
+	%D%/netback_queue.c %D%/netback_checksum.c %D%/vif_filter.c \
+	%D%/grant_pool.c
 tests_unit_test_netback_queue_LDADD = $(CMOCKA_LIBS)
 
 tests_unit_test_link_slirp_CPPFLAGS = $(driver_CPPFLAGS)
@@ -67,7 +69,8 @@ tests_unit_test_nat_LDADD = $(CMOCKA_LIBS) $(EVENT_LIBS) $(SLIRP_LIBS)
 
 tests_fuzz_fuzz_netback_CPPFLAGS = $(driver_CPPFLAGS)
 tests_fuzz_fuzz_netback_SOURCES = tests/fuzz/fuzz_netback.c $(fuzz_main) \
-	%D%/netback_queue.c %D%/netback_checksum.c %D%/grant_pool.c
+	%D%/netback_queue.c %D%/netback_checksum.c %D%/vif_filter.c \
+	%D%/grant_pool.c
 tests_fuzz_fuzz_netback_LDFLAGS = $(FUZZ_LINK)
 
 # Disks and the handshake. fake_host.c is a hypervisor and a store in memory.

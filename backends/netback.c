@@ -5,9 +5,11 @@
  * is taken or a TAP device that does not exist is known before the guest runs.
  * It stays open over reconnects of the guest, paused while nobody listens.
  *
- * Nodes that we read in our directory: type, mac, forward, host-loopback, tap,
- * bridge, vifname, mtu (docs/network.md says what they mean).
+ * Nodes that we read in our directory: type, mac, ip, antispoof, forward,
+ * host-loopback, tap, bridge, vifname, mtu (docs/network.md says what they
+ * mean).
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -159,6 +161,30 @@ static bool vif_read_mac(struct vif *vif, uint8_t mac[6])
     return false;
 }
 
+/*
+ * The antispoof check: on, unless the toolstack says otherwise or has written
+ * no hardware address to compare with.
+ */
+static int vif_read_filter(struct vif *vif)
+{
+    struct vif_filter *filter = &vif->queue.filter;
+    char text[20];
+
+    filter->check_mac = vif_read_mac(vif, filter->mac);
+    vif_node(vif, "ip", text, sizeof(text));
+    if (text[0]) {
+        if (inet_pton(AF_INET, text, &filter->ip) != 1) {
+            dev_fail(vif->dev, "ip is no IPv4 address");
+            return -EINVAL;
+        }
+        filter->check_ip = filter->check_mac;
+    }
+    vif_node(vif, "antispoof", text, sizeof(text));
+    if (strcmp(text, "0") == 0)
+        filter->check_mac = filter->check_ip = false;
+    return 0;
+}
+
 /* Reads the configuration and opens the link. */
 static int vif_open_link(struct vif *vif)
 {
@@ -183,7 +209,10 @@ static int vif_open_link(struct vif *vif)
     }
     vif->mtu = config.mtu = (unsigned int)mtu;
     config.host_loopback = store_read_flag(store, dev->path, "host-loopback");
-    vif_read_mac(vif, config.mac);
+    err = vif_read_filter(vif);
+    if (err)
+        return err;
+    memcpy(config.mac, vif->queue.filter.mac, sizeof(config.mac));
     text = store_read(store, dev->path, "forward");
     err = link_parse_forwards(text ? text : "", &config, why, sizeof(why));
     free(text);
@@ -406,16 +435,18 @@ static void vif_tell(struct xenbus_device *dev, struct evbuffer *out)
 
     evbuffer_add_printf(out,
                         " tx_packets=%" PRIu64 " tx_bytes=%" PRIu64
-                        " tx_errors=%" PRIu64 " rx_packets=%" PRIu64
-                        " rx_bytes=%" PRIu64 " rx_dropped=%" PRIu64,
-                        s->tx_frames, s->tx_bytes, s->tx_errors, s->rx_frames,
-                        s->rx_bytes, s->rx_dropped);
+                        " tx_errors=%" PRIu64 " tx_dropped=%" PRIu64
+                        " rx_packets=%" PRIu64 " rx_bytes=%" PRIu64
+                        " rx_dropped=%" PRIu64,
+                        s->tx_frames, s->tx_bytes, s->tx_errors, s->tx_dropped,
+                        s->rx_frames, s->rx_bytes, s->rx_dropped);
     if (vif->link->ops->get_stats)
         vif_tell_link(vif->link, out);
 }
 
 static const char *const own_nodes[] = {
-    "frontend", "type", "mtu", "host-loopback", "forward", "mac", NULL,
+    "frontend", "type",      "mtu", "host-loopback", "forward", "mac",
+    "ip",       "antispoof", NULL,
 };
 
 static const char *const frontend_nodes[] = {

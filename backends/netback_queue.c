@@ -199,7 +199,10 @@ static unsigned int tx_one(struct vif_queue *q, RING_IDX prod)
     q->stats.tx_frames++;
     q->stats.tx_bytes += f.len;
     tx_respond(q, &f, NETIF_RSP_OKAY);
-    q->link->ops->send(q->link, sent, f.len);
+    if (vif_filter_passes(&q->filter, sent, f.len))
+        q->link->ops->send(q->link, sent, f.len);
+    else
+        q->stats.tx_dropped++; /* as a switch would */
     return f.slots;
 }
 

@@ -14,6 +14,7 @@
 #include "grant_pool.h"
 #include "link.h"
 #include "list.h"
+#include "vif_filter.h"
 
 #include <xen/io/netif.h>
 
@@ -32,6 +33,7 @@ struct vif_queue_user {
 /* tx: from the guest, rx: to it. */
 struct vif_stats {
     uint64_t tx_frames, tx_bytes, tx_errors;
+    uint64_t tx_dropped; /* not from the card's own addresses */
     uint64_t rx_frames, rx_bytes, rx_dropped;
 };
 
@@ -40,6 +42,7 @@ struct vif_queue {
     struct netif_rx_back_ring rx;
     struct vif_queue_user user;
     struct link *link;
+    struct vif_filter filter;
     bool sg;         /* frames of several pages, both ways */
     bool persistent; /* pages stay mapped between requests */
     bool broken;

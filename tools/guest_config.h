@@ -42,6 +42,7 @@ struct vif_config {
     char vifname[16], ip[16];
     unsigned int mtu;   /* 0: the backend's default */
     bool host_loopback; /* nat: the host's 127.0.0.1 is 10.0.2.2 */
+    bool may_spoof;     /* any source address: antispoof=0 */
     struct forward forwards[CONFIG_MAX_FORWARDS];
     unsigned int nr_forwards;
 };

@@ -27,6 +27,7 @@ static const char *const names[IO_VALUES] = {
     [IO_TX_PACKETS] = "tx_packets",
     [IO_TX_BYTES] = "tx_bytes",
     [IO_TX_ERRORS] = "tx_errors",
+    [IO_TX_DROPPED] = "tx_dropped",
     [IO_RX_PACKETS] = "rx_packets",
     [IO_RX_BYTES] = "rx_bytes",
     [IO_RX_DROPPED] = "rx_dropped",

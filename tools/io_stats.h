@@ -20,6 +20,7 @@ enum io_value {
     IO_TX_PACKETS, /* tx: from the guest */
     IO_TX_BYTES,
     IO_TX_ERRORS,
+    IO_TX_DROPPED, /* not from the card's own addresses */
     IO_RX_PACKETS,
     IO_RX_BYTES,
     IO_RX_DROPPED,

@@ -229,6 +229,8 @@ static void put_vif_backend(struct writer *w, const struct vif_config *v)
         put(w, "vifname", "%s", v->vifname);
     if (v->ip[0] != '\0')
         put(w, "ip", "%s", v->ip);
+    if (v->may_spoof)
+        put(w, "antispoof", "0");
 }
 
 static void put_vif_both(struct writer *w, const struct vif_config *v,

@@ -9,6 +9,8 @@
  *   tap=DEV  bridge=DEV     an existing TAP device; an existing bridge
  *   vifname=DEV             bridge: the name of the device on it
  *   ip=ADDR  mtu=N
+ *   antispoof=0|1           default: 1, frames must come from mac, and ip if
+ *                           given
  */
 #include "guest_config.h"
 
@@ -158,6 +160,12 @@ static bool set_host_loopback(struct vif_config *v, const char *s)
     return v->host_loopback || strcmp(s, "0") == 0;
 }
 
+static bool set_antispoof(struct vif_config *v, const char *s)
+{
+    v->may_spoof = strcmp(s, "0") == 0;
+    return v->may_spoof || strcmp(s, "1") == 0;
+}
+
 static const struct {
     const char *key;
     bool (*set)(struct vif_config *v, const char *value);
@@ -174,6 +182,7 @@ static const struct {
     { "ip", set_ip, "an IPv4 address" },
     { "mtu", set_mtu, "68 to 65535" },
     { "host-loopback", set_host_loopback, "0 or 1" },
+    { "antispoof", set_antispoof, "0 or 1" },
 };
 #define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -194,7 +203,8 @@ static int set_key(struct vif_config *v, const char *where, char *item)
                         keys[i].right);
     }
     return complain("%s: vif: unknown key '%s'; there are mac, type, forward, "
-                    "tap, bridge, vifname, ip, mtu and host-loopback",
+                    "tap, bridge, vifname, ip, mtu, host-loopback and "
+                    "antispoof",
                     where, item);
 }
 

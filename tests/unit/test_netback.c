@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "fake_host.h"
@@ -345,6 +346,71 @@ static void test_denied_page(void **state)
     front_refused("not granted");
 }
 
+/* The device's counters have this word, as in " tx_dropped=1". */
+static void assert_told(const char *word)
+{
+    struct evbuffer *out = evbuffer_new();
+    const char *text;
+
+    xenbus_backend_tell(room, out);
+    evbuffer_add(out, "", 1);
+    text = (const char *)evbuffer_pullup(out, -1);
+    if (!strstr(text, word))
+        print_error("%s: %s\n", word, text);
+    assert_non_null(strstr(text, word));
+    evbuffer_free(out);
+}
+
+/* A frame of the guest from another hardware address, then from its own. */
+static void send_two(void)
+{
+    uint8_t *frame = fake_page(DATA);
+
+    memset(frame, 0, 60);
+    guest_sends(60, DATA);
+    memcpy(frame + 6, "\x00\x16\x3e\x01\x02\x03", 6);
+    guest_sends(60, DATA);
+    assert_told(" tx_packets=2 ");
+}
+
+static void test_antispoof(void **state)
+{
+    (void)state;
+    set(BACK "/mac", "00:16:3e:01:02:03");
+    connect_whole();
+    send_two();
+    assert_told(" tx_dropped=1 ");
+}
+
+static void test_antispoof_ip(void **state)
+{
+    (void)state;
+    set(BACK "/mac", "00:16:3e:01:02:03");
+    set(BACK "/ip", "10.0.2.15");
+    connect_whole();
+    send_two(); /* neither is IPv4 from there */
+    assert_told(" tx_dropped=2 ");
+}
+
+static void test_antispoof_off(void **state)
+{
+    (void)state;
+    set(BACK "/mac", "00:16:3e:01:02:03");
+    set(BACK "/ip", "10.0.2.15");
+    set(BACK "/antispoof", "0");
+    connect_whole();
+    send_two();
+    assert_told(" tx_dropped=0 ");
+}
+
+static void test_bad_ip(void **state)
+{
+    (void)state;
+    set(BACK "/mac", "00:16:3e:01:02:03");
+    set(BACK "/ip", "10.0.2");
+    refused("nat", "ip is no IPv4 address");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -358,7 +424,9 @@ int main(void)
         TEST(test_without_rx_copy), TEST(test_bad_ring_ref),
         TEST(test_without_channel), TEST(test_half_a_channel),
         TEST(test_many_queues),     TEST(test_broken_ring),
-        TEST(test_denied_page),
+        TEST(test_denied_page),     TEST(test_antispoof),
+        TEST(test_antispoof_ip),    TEST(test_antispoof_off),
+        TEST(test_bad_ip),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -684,6 +684,99 @@ static void test_checksum(void **state)
     }
 }
 
+/* ---- antispoof ---- */
+
+#define CARD  "\x00\x16\x3e\x01\x02\x03"
+#define OTHER "\x00\x16\x3e\x01\x02\x04"
+#define ALL   "\xff\xff\xff\xff\xff\xff"
+
+#define ARP_OF(mac, ip)                       \
+    "\x00\x01\x08\x00\x06\x04\x00\x02" mac ip \
+    "\x00\x00\x00\x00\x00\x00\x0a\x07\x00\x09"
+#define IP_FROM(ip, to)                                      \
+    "\x45\x00\x00\x1c\x00\x00\x00\x00\x40\x11\x00\x00" ip to \
+    "\x00\x44\x00\x43\x00\x08\x00\x00"
+#define OWN    "\x0a\x07\x00\x02" /* 10.7.0.2 */
+#define ANY    "\x00\x00\x00\x00"
+#define LENT   "\x0a\x07\x00\x03"
+#define TO_ALL "\xff\xff\xff\xff"
+
+/* A frame, and whether it passes without and with ip=10.7.0.2. */
+#define FRAME(mac, rest, without, with) \
+    ALL mac rest, sizeof(ALL mac rest) - 1, without, with
+
+static const struct {
+    const char *frame;
+    size_t len;
+    bool without_ip, with_ip;
+} sources[] = {
+    { FRAME(CARD, "\x08\x06" ARP_OF(CARD, OWN), true, true) },
+    { FRAME(OTHER, "\x08\x06" ARP_OF(OTHER, OWN), false, false) },
+    { FRAME(OTHER, "\x08\x06" ARP_OF(CARD, OWN), false, false) },
+    { FRAME(CARD, "\x08\x06" ARP_OF(OTHER, OWN), false, false) },
+    { FRAME(CARD, "\x08\x06" ARP_OF(CARD, LENT), true, false) },
+    { FRAME(CARD, "\x08\x06" ARP_OF(CARD, ANY), true, true) },
+    { FRAME(CARD, "\x08\x06\x00\x01\x08\x00", false, false) },
+    { FRAME(CARD, "\x81\x00\x00\x05\x08\x06" ARP_OF(CARD, OWN), true, true) },
+    { FRAME(CARD, "\x81\x00\x00\x05\x08\x06" ARP_OF(OTHER, OWN), false,
+            false) },
+    { FRAME(CARD, "\x88\xa8\x00\x05\x81\x00\x00\x06\x08\x06" ARP_OF(OTHER, OWN),
+            false, false) },
+    { FRAME(CARD, "\x81\x00\x00\x05\x81\x00\x00\x06\x81\x00\x00\x07\x08\x00",
+            false, false) },
+    { FRAME(CARD, "\x81\x00\x00", false, false) },
+    { FRAME(CARD, "\x08\x00" IP_FROM(OWN, LENT), true, true) },
+    { FRAME(CARD, "\x08\x00" IP_FROM(LENT, OWN), true, false) },
+    { FRAME(CARD, "\x08\x00" IP_FROM(ANY, TO_ALL), true, true) }, /* DHCP */
+    { FRAME(CARD, "\x08\x00" IP_FROM(ANY, LENT), true, false) },
+    { FRAME(CARD, "\x08\x00\x45", true, false) },
+    { FRAME(OTHER, "\x08\x00" IP_FROM(OWN, LENT), false, false) },
+    { FRAME(CARD, "\x86\xdd\x60\x00\x00\x00", true, false) },
+    { FRAME(OTHER, "\x86\xdd\x60\x00\x00\x00", false, false) },
+    { FRAME(CARD, "\x12\x34", true, false) },
+};
+
+/* Does the frame arrive at the link? Its request is answered in any case. */
+static bool sends(struct bench *b, const char *frame, size_t len)
+{
+    unsigned int sent = b->wire.sent;
+    uint64_t dropped = b->queue->stats.tx_dropped;
+
+    memcpy(memory[0], frame, len);
+    request(b, 0, 0, (unsigned int)len, 0);
+    publish(b);
+    assert_int_equal(answer(b).status, NETIF_RSP_OKAY);
+    assert_int_equal(b->queue->stats.tx_dropped - dropped + b->wire.sent - sent,
+                     1);
+    return b->wire.sent > sent;
+}
+
+static void test_antispoof(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    setup(&b, true, false);
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        struct vif_filter *filter = &b.queue->filter;
+        bool got;
+
+        *filter = (struct vif_filter){ .check_mac = false };
+        assert_true(sends(&b, sources[i].frame, sources[i].len));
+        filter->check_mac = true;
+        memcpy(filter->mac, CARD, 6);
+        got = sends(&b, sources[i].frame, sources[i].len);
+        if (got != sources[i].without_ip)
+            fail_msg("frame %zu without an IP address", i);
+        filter->check_ip = true;
+        memcpy(&filter->ip, OWN, 4);
+        got = sends(&b, sources[i].frame, sources[i].len);
+        if (got != sources[i].with_ip)
+            fail_msg("frame %zu with an IP address", i);
+    }
+    teardown(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -702,6 +795,7 @@ int main(void)
         cmocka_unit_test(test_no_handles),
         cmocka_unit_test(test_bounded_mappings),
         cmocka_unit_test(test_checksum),
+        cmocka_unit_test(test_antispoof),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

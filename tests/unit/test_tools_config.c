@@ -165,6 +165,7 @@ static void wrong_vifs(void **state)
     } cases[] = {
         { "nat", "not of the form KEY=VALUE" },
         { "model=e1000", "unknown key 'model'" },
+        { "antispoof=yes", "should be 0 or 1" },
         { "type=vif", "should be nat, tap or bridge" },
         { "type=tap", "needs tap=DEVICE" },
         { "type=bridge", "needs bridge=DEVICE" },

@@ -39,7 +39,9 @@ static void make_config(struct guest_config *c)
                                     "mac=00:16:3e:01:02:03,"
                                     "forward=tcp:8080:80+udp:0.0.0.0:53:5353"),
                      0);
-    assert_int_equal(config_add_vif(c, "t", "bridge=br0,vifname=v0,mtu=9000"),
+    assert_int_equal(config_add_vif(c, "t",
+                                    "bridge=br0,vifname=v0,mtu=9000,"
+                                    "ip=10.7.0.2,antispoof=0"),
                      0);
 }
 
@@ -110,6 +112,9 @@ static void vif_nodes(struct xs_pipeline *xs)
     is(xs, BACKEND "vif/7/1/bridge", "br0");
     is(xs, BACKEND "vif/7/1/vifname", "v0");
     is(xs, BACKEND "vif/7/1/mtu", "9000");
+    is(xs, BACKEND "vif/7/1/ip", "10.7.0.2");
+    is(xs, BACKEND "vif/7/1/antispoof", "0");
+    assert_null(fake_xs_value(xs, BACKEND "vif/7/0/antispoof"));
     is(xs, HOME "device/vif/1/mtu", "9000");
     allows(xs, HOME "device/vif/1/handle", "n7 r1");
 }
