@@ -123,7 +123,8 @@ void peer_leave_now(struct client *c)
         return;
     if (!sees_nothing(c)) {
         kill_process(c);
-        poll(&p, 1, DEATH_WAIT_MS);
+        while (poll(&p, 1, DEATH_WAIT_MS) < 0 && errno == EINTR)
+            ;
     }
     destroy_domain(c);
 }
