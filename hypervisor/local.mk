@@ -116,4 +116,9 @@ tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(fuzz_main)
 tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_control_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
 
+fuzz_tests += tests/fuzz/fuzz_window
+tests_fuzz_fuzz_window_SOURCES = tests/fuzz/fuzz_window.c $(fuzz_main)
+tests_fuzz_fuzz_window_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_window_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
+
 system_tests += tests/system/host.sh
