@@ -20,6 +20,7 @@
  * the loop one descriptor, and nothing while it is idle.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,8 +127,10 @@ struct nat_timer {
 static struct nat_fd *fds;
 static unsigned int n_fds;
 
-/* NAT networks of this process; they share its descriptors. */
+/* NAT networks of this process; they share its descriptors (RLIMIT_NOFILE, as
+ * it was when the last network was made). */
 static unsigned int n_nats;
+static uint64_t max_descriptors;
 
 /* What libslirp, all instances of it, believes to be the time (ms). */
 static uint64_t slirp_time;
@@ -158,15 +161,21 @@ static unsigned int nat_share(unsigned int max)
 {
     const unsigned int all =
         NAT_CONNECTIONS_MAX + NAT_FORWARDED_MAX + NAT_DATAGRAM_MAX;
-    struct rlimit r;
-    uint64_t share;
+    uint64_t share = max_descriptors / 2 / n_nats * max / all;
 
-    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur == RLIM_INFINITY)
-        return max;
-    share = r.rlim_cur / 2 / (n_nats ? n_nats : 1) * max / all;
     if (share < NAT_SHARE_MIN)
         return NAT_SHARE_MIN;
     return share < max ? (unsigned int)share : max;
+}
+
+static void nat_join_shares(void)
+{
+    struct rlimit r;
+
+    max_descriptors = 0;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0)
+        max_descriptors = r.rlim_cur < INT_MAX ? r.rlim_cur : INT_MAX;
+    n_nats++;
 }
 
 /* ---- what libslirp asks of us ---- */
@@ -848,7 +857,7 @@ static int nat_open(struct event_base *base, const struct link_config *config,
 
     if (!nat)
         return -ENOMEM;
-    n_nats++;
+    nat_join_shares();
     nat->link.ops = &link_slirp;
     nat->link.user = *user;
     nat->base = base;

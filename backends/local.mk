@@ -67,6 +67,14 @@ tests_unit_test_nat_SOURCES = tests/unit/test_nat.c $(nat_guest) \
 	$(nat) %D%/link_forward.c
 tests_unit_test_nat_LDADD = $(CMOCKA_LIBS) $(EVENT_LIBS) $(SLIRP_LIBS)
 
+fuzz_tests += tests/fuzz/fuzz_link_slirp
+tests_fuzz_fuzz_link_slirp_CPPFLAGS = $(driver_CPPFLAGS) \
+	-I$(top_srcdir)/tests/unit
+tests_fuzz_fuzz_link_slirp_SOURCES = tests/fuzz/fuzz_link_slirp.c \
+	$(fuzz_main) $(nat_guest) $(nat) %D%/link_forward.c
+tests_fuzz_fuzz_link_slirp_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_link_slirp_LDADD = $(EVENT_LIBS) $(SLIRP_LIBS)
+
 tests_fuzz_fuzz_netback_CPPFLAGS = $(driver_CPPFLAGS)
 tests_fuzz_fuzz_netback_SOURCES = tests/fuzz/fuzz_netback.c $(fuzz_main) \
 	%D%/netback_queue.c %D%/netback_checksum.c %D%/vif_filter.c \
