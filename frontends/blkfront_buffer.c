@@ -59,13 +59,12 @@ void *blk_buffer_alloc(struct blk *b, size_t bytes)
     buffer = calloc(1, sizeof(*buffer) + n * sizeof(buffer->ref[0]));
     if (!buffer)
         return NULL;
-    buffer->base = pages_alloc(n);
+    buffer->base = pages_alloc_zeroed(n);
     if (!buffer->base) {
         free(buffer);
         return NULL;
     }
     buffer->n_pages = n;
-    memset(buffer->base, 0, n * PAGE_SIZE);
     for (size_t i = 0; i < n && !err; i++)
         err = grant_access(b->backend_id, buffer->base + i * PAGE_SIZE, false,
                            &buffer->ref[i]);

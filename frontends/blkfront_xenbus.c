@@ -76,7 +76,7 @@ static void ring_release(struct blk *b)
 
 static int ring_make(struct blk *b)
 {
-    blkif_sring_t *sring = pages_alloc(1);
+    blkif_sring_t *sring = pages_alloc_zeroed(1);
     int err;
 
     if (!sring)
@@ -309,7 +309,7 @@ static int blk_new(unsigned int devid, struct blk **out)
     disks = b;
     err = read_backend(b);
     if (!err) {
-        b->pool = pages_alloc(BLKFRONT_POOL);
+        b->pool = pages_alloc_zeroed(BLKFRONT_POOL);
         err = b->pool ? 0 : -ENOMEM;
     }
     if (err)

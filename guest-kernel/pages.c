@@ -4,6 +4,11 @@
  * A bitmap, not lists through the pages: a page that nobody uses is never
  * touched, so it costs the host nothing. Searching starts at a hint, the
  * highest place where a free page can be.
+ *
+ * The builder gives a domain zeroed RAM. Runs come from the top and the heap
+ * grows from the bottom, so two limits tell which pages in the middle nobody
+ * has had yet: those still hold zeros. Any other free page may hold what
+ * its last owner left there.
  */
 #include "guest-kernel/pages.h"
 
@@ -16,7 +21,8 @@ static struct {
     uintptr_t base;
     size_t count; /* pages under management, the bitmap's own included */
     size_t free;
-    size_t hint; /* no page at or above it is free */
+    size_t hint;                 /* no page at or above it is free */
+    size_t fresh_from, fresh_to; /* nobody ever had a page between these */
 } pool;
 
 static bool is_taken(size_t i)
@@ -49,6 +55,8 @@ void pages_init(uintptr_t first, uintptr_t end)
     pool.free = pool.count;
     pool.hint = pool.count;
     mark(0, pages_for(bytes), true);
+    pool.fresh_from = pages_for(bytes);
+    pool.fresh_to = pool.count;
 }
 
 /* The highest i such that pages i .. i+n-1 are free, or -1. */
@@ -69,19 +77,55 @@ static ptrdiff_t find_run(size_t n)
     return -1;
 }
 
-void *pages_alloc(size_t n)
+static void *page_at(size_t i)
+{
+    return (void *)(pool.base + (i << PAGE_SHIFT));
+}
+
+static bool is_fresh(size_t i)
+{
+    return i >= pool.fresh_from && i < pool.fresh_to;
+}
+
+static void clear_used(size_t i, size_t n)
+{
+    for (size_t k = i; k < i + n; k++)
+        if (!is_fresh(k))
+            memset(page_at(k), 0, PAGE_SIZE);
+}
+
+/* The first page of a free run, which is taken then, or -1. */
+static ptrdiff_t take_run(size_t n, bool zeroed)
 {
     ptrdiff_t i;
 
     if (n == 0 || n > pool.free)
-        return NULL;
+        return -1;
     i = find_run(n);
     if (i < 0)
-        return NULL;
+        return -1;
     mark((size_t)i, n, true);
     while (pool.hint > 0 && is_taken(pool.hint - 1))
         pool.hint--;
-    return (void *)(pool.base + ((uintptr_t)i << PAGE_SHIFT));
+    if (zeroed)
+        clear_used((size_t)i, n);
+    if ((size_t)i < pool.fresh_to)
+        pool.fresh_to = (size_t)i;
+    return i;
+}
+
+void *pages_alloc(size_t n)
+{
+    ptrdiff_t i = take_run(n, false);
+
+    return i < 0 ? NULL : page_at((size_t)i);
+}
+
+void *pages_alloc_zeroed(size_t n)
+{
+    ptrdiff_t i = take_run(n, true);
+
+    return i < 0 ? NULL : page_at((size_t)i);
 }
 
 void pages_free(void *addr, size_t n)
@@ -105,6 +149,8 @@ bool pages_claim(void *addr, size_t n)
         if (is_taken(k))
             return false;
     mark(i, n, true);
+    if (pool.fresh_from < i + n)
+        pool.fresh_from = i + n;
     return true;
 }
 
@@ -119,5 +165,5 @@ void *pages_lowest_free(void)
 
     while (i < pool.count && is_taken(i))
         i++;
-    return (void *)(pool.base + ((uintptr_t)i << PAGE_SHIFT));
+    return page_at(i);
 }

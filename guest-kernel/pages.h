@@ -4,7 +4,7 @@
  * Addresses are guest-physical = virtual; frame number = address >> 12. Pages
  * are readable, writable, never executable. They come from the top of memory
  * down, because the heap grows from the bottom up; both meet in the middle.
- * Contents of a new run are undefined. No call blocks; none may be made from
+ * No call blocks; none may be made from
  * upcall context (event handlers).
  */
 #ifndef RINGSIDE_GUEST_PAGES_H
@@ -16,8 +16,18 @@
 
 #include "xen_compat.h"
 
-/* A run of n contiguous pages, or NULL. n = 0 gives NULL. */
+/*
+ * A run of n contiguous pages, or NULL. n = 0 gives NULL. Contents are
+ * undefined: they may be what an earlier owner left there.
+ */
 void *pages_alloc(size_t n);
+
+/*
+ * The same, filled with zeros: for everything that another domain will see.
+ * Pages that nobody has had since the guest began are zero already, and stay
+ * untouched.
+ */
+void *pages_alloc_zeroed(size_t n);
 
 /* Gives back n pages of a run (whole or part). NULL is ignored. */
 void pages_free(void *addr, size_t n);

@@ -135,7 +135,7 @@ void rs_semaphore_up(struct rs_semaphore *s)
 void *rs_pages_alloc(size_t n)
 {
     IN_KERNEL();
-    return pages_alloc(n);
+    return pages_alloc_zeroed(n);
 }
 
 void rs_pages_free(void *addr, size_t n)

@@ -79,10 +79,9 @@ static int pages_share(struct vchan_pages *p, domid_t peer, unsigned int n)
     if (!n)
         return 0;
     p->refs = calloc(n, sizeof(*p->refs));
-    p->addr = p->refs ? pages_alloc(n) : NULL;
+    p->addr = p->refs ? pages_alloc_zeroed(n) : NULL;
     if (!p->addr)
         return -ENOMEM;
-    memset(p->addr, 0, n * PAGE_SIZE);
     while (p->n < n) {
         err = grant_access(peer, p->addr + p->n * PAGE_SIZE, false,
                            &p->refs[p->n]);

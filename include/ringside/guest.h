@@ -69,7 +69,7 @@ void rs_semaphore_up(struct rs_semaphore *s); /* [event] */
 
 /* ---- pages: what can be granted ---- */
 
-/* n contiguous pages, contents undefined; NULL: no memory. */
+/* n contiguous pages, filled with zeros; NULL: no memory. */
 void *rs_pages_alloc(size_t n);
 void rs_pages_free(void *addr, size_t n);
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <cmocka.h>
@@ -130,6 +131,108 @@ static void test_model(void **state)
     }
 }
 
+/* ---- pages that hold zeros ---- */
+
+static bool is_zero(const char *p, size_t n)
+{
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n * PAGE_SIZE - 1) == 0);
+}
+
+static void fill_and_free(char *p, size_t n)
+{
+    memset(p, 'S', n * PAGE_SIZE);
+    pages_free(p, n);
+}
+
+static void test_used_pages_are_cleared(void **state)
+{
+    char *p = pages_alloc(20);
+
+    (void)state;
+    fill_and_free(p, 20);
+    assert_ptr_equal(pages_alloc(5), p + 15 * PAGE_SIZE);
+    assert_int_equal(p[15 * PAGE_SIZE], 'S'); /* nobody asked */
+    /* Some of these were used, some never. */
+    assert_ptr_equal(pages_alloc_zeroed(40), p - 25 * PAGE_SIZE);
+    assert_true(is_zero(p - 25 * PAGE_SIZE, 40));
+}
+
+/* The heap had them, and gave them back. */
+static void test_claimed_pages_are_cleared(void **state)
+{
+    char *p;
+
+    (void)state;
+    assert_true(pages_claim(page(BITMAP), 100));
+    fill_and_free(page(BITMAP), 100);
+    p = pages_alloc_zeroed(PAGES - BITMAP);
+    assert_ptr_equal(p, page(BITMAP));
+    assert_true(is_zero(p, PAGES - BITMAP));
+}
+
+static size_t count_resident(char *p, size_t n)
+{
+    unsigned char in[PAGES];
+    size_t count = 0;
+
+    assert_int_equal(mincore(p, n * PAGE_SIZE, in), 0);
+    for (size_t i = 0; i < n; i++)
+        count += in[i] & 1;
+    return count;
+}
+
+/* What nobody ever had costs nothing until it is used. */
+static void test_fresh_pages_stay_untouched(void **state)
+{
+    char *p;
+
+    (void)state;
+    fill_and_free(pages_alloc(10), 10);
+    assert_true(pages_claim(page(BITMAP), 10));
+    p = pages_alloc_zeroed(200);
+    assert_int_equal(count_resident(p, 190), 0);
+    assert_true(is_zero(p, 200));
+}
+
+/* Random takers that leave secrets behind; zeroed runs hold none. */
+static void test_zeroed_model(void **state)
+{
+    static bool taken[PAGES];
+    unsigned int seed = 2;
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        size_t n = (size_t)rand_r(&seed) % 12 + 1;
+        size_t i = (size_t)rand_r(&seed) % PAGES;
+        unsigned int how = (unsigned int)rand_r(&seed) % 6;
+        char *p = NULL;
+
+        if (how < 3) {
+            if (taken[i])
+                pages_free(page(i), 1);
+            taken[i] = false;
+            continue;
+        }
+        if (how == 3)
+            p = pages_alloc(n);
+        else if (how == 4)
+            p = pages_alloc_zeroed(n);
+        else if (i % 8 == 0 && pages_claim(page(i / 4), n))
+            p = page(i / 4);
+        if (!p)
+            continue;
+        if (how == 4)
+            assert_true(is_zero(p, n));
+        memset(p, 'S', n * PAGE_SIZE);
+        for (size_t k = 0; k < n; k++)
+            taken[(size_t)(p - arena) / PAGE_SIZE + k] = true;
+    }
+    for (size_t i = 0; i < PAGES; i++)
+        if (taken[i])
+            pages_free(page(i), 1);
+    assert_int_equal(pages_free_count(), PAGES - BITMAP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +242,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_holes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
         cmocka_unit_test_setup_teardown(test_model, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_used_pages_are_cleared, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_claimed_pages_are_cleared, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_fresh_pages_stay_untouched, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_zeroed_model, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
