@@ -57,12 +57,14 @@ struct inet_segment {
 /*
  * Finds the whole, unfragmented segment in a frame over IPv4 of len bytes, of
  * which `linear` at least are at `frame`. False: there is none, or its lengths
- * do not fit.
+ * do not fit. Every byte that decides is read once: another domain may write
+ * the frame.
  */
 static inline int inet_segment_find(void *frame, size_t linear, size_t len,
                                     struct inet_segment *out)
 {
     unsigned char *ip = (unsigned char *)frame + ETHERNET_HEADER;
+    unsigned char protocol;
     size_t header, total;
 
     if (linear < ETHERNET_HEADER + 20 || ip[-2] != 8 || ip[-1] != 0 ||
@@ -74,20 +76,21 @@ static inline int inet_segment_find(void *frame, size_t linear, size_t len,
         return 0;
     if ((ip[6] & 0x3f) || ip[7])
         return 0; /* a fragment */
-    out->protocol = ip[9];
+    protocol = ip[9];
+    out->protocol = protocol;
     out->start = ip + header;
     out->len = total - header;
-    if (ip[9] == INET_TCP && out->len >= 20)
+    if (protocol == INET_TCP && out->len >= 20)
         out->field = out->start + 16;
-    else if (ip[9] == INET_UDP)
+    else if (protocol == INET_UDP)
         out->field = out->start + 6;
     else
         return 0;
-    if (ETHERNET_HEADER + header + (ip[9] == INET_TCP ? 20 : 8) > linear)
+    if (ETHERNET_HEADER + header + (protocol == INET_TCP ? 20 : 8) > linear)
         return 0;
     /* Big-endian words summed as little-endian ones: swapped, both ways. */
     out->pseudo = inet_sum(ip + 12, 8,
-                           ((uint64_t)ip[9] << 8) +
+                           ((uint64_t)protocol << 8) +
                                __builtin_bswap16((uint16_t)out->len));
     return 1;
 }

@@ -7,11 +7,16 @@ guest_kernel_sources += %D%/blkfront.c \
 guest_kernel_sources += %D%/netfront.c %D%/netfront.h \
 	%D%/netfront_ring.c %D%/netfront_ring.h
 
-# A carrier that the test supplies, instead of the hypercall page.
+# Frontends against backends in the same process: tests/unit/fake_guest.c is the
+# guest kernel around them, and the carrier instead of the hypercall page.
+fake_guest_CPPFLAGS = $(HOST_CPPFLAGS) \
+	-I$(top_srcdir)/libhypercall/host -I$(top_srcdir)/tests/unit \
+	$(GUEST_ARCH_PV) -DRINGSIDE_HOST_TEST
+fake_guest = tests/unit/fake_guest.c tests/unit/fake_guest.h \
+	guest-kernel/pages.c
+
 unit_tests += tests/unit/test_netfront
-tests_unit_test_netfront_CPPFLAGS = $(HOST_CPPFLAGS) \
-	-I$(top_srcdir)/libhypercall/host $(GUEST_ARCH_PV) \
-	-DRINGSIDE_HOST_TEST
-tests_unit_test_netfront_SOURCES = tests/unit/test_netfront.c \
+tests_unit_test_netfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_unit_test_netfront_SOURCES = tests/unit/test_netfront.c $(fake_guest) \
 	%D%/netfront_ring.c
 tests_unit_test_netfront_LDADD = $(CMOCKA_LIBS)

@@ -3,7 +3,8 @@
  *
  * A thread of its own leads the card through its states in a straight line:
  * wait for the backend, connect, wait until the backend goes, drop everything,
- * begin again.
+ * begin again. One watch on the backend's state wakes it, and so does the data
+ * path when the backend breaks the protocol.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -50,16 +51,53 @@ static int write_state(const struct netfront *nf, enum xenbus_state state)
     return err ? err : xenbus_state_write(XENBUS_NO_TX, path, state);
 }
 
-/* Waits until the backend is in one of the states. */
-static enum xenbus_state wait_backend(const struct netfront *nf,
-                                      unsigned int states)
+/* The backend's state, or -errno: the store could not be asked. */
+static int backend_state(const struct netfront *nf)
 {
     char path[XENBUS_PATH_MAX];
     int err = xenbus_path(path, nf->backend, "state");
 
-    if (!err)
-        err = xenbus_state_wait(path, states, NEVER);
-    return err < 0 ? XenbusStateUnknown : (enum xenbus_state)err;
+    return err ? err : xenbus_state_ask(path);
+}
+
+static bool is_in(int state, unsigned int states)
+{
+    return state >= 0 && (states >> state & 1);
+}
+
+/* Waits until the backend is in one of the states; returns which. */
+static int wait_backend(struct netfront *nf, unsigned int states)
+{
+    int state;
+
+    while (!is_in(state = backend_state(nf), states))
+        semaphore_down(&nf->attention, NEVER);
+    return state;
+}
+
+/* Waits until the backend is gone, or has broken the protocol. */
+static void wait_lost(struct netfront *nf)
+{
+    while (!nf->broken && !is_in(backend_state(nf), BACKEND_GONE))
+        semaphore_down(&nf->attention, NEVER);
+}
+
+static void backend_changed(struct xenbus_watch *w, const char *path)
+{
+    struct netfront *nf = w->arg;
+
+    (void)path;
+    semaphore_up(&nf->attention);
+}
+
+static int watch_backend(struct netfront *nf)
+{
+    char path[XENBUS_PATH_MAX];
+    int err = xenbus_path(path, nf->backend, "state");
+
+    nf->watch.fn = backend_changed;
+    nf->watch.arg = nf;
+    return err ? err : xenbus_watch(&nf->watch, path);
 }
 
 /* What we ask for and offer. */
@@ -78,14 +116,18 @@ static int publish(const struct netfront *nf)
     return xenbus_write_nodes(nf->dir, nodes, sizeof(nodes) / sizeof(nodes[0]));
 }
 
+static void set_link(struct netfront *nf, bool up)
+{
+    if (nf->link_up != up)
+        nf->user.link(nf->user.arg, up);
+    nf->link_up = up;
+}
+
 static void disconnect(struct netfront *nf)
 {
-    bool was = nf->connected;
-
     nf->connected = false;
     netfront_rings_reset(nf);
-    if (was)
-        nf->user.link(nf->user.arg, false);
+    set_link(nf, false);
     if (nf->port)
         event_close(nf->port);
     nf->port = 0;
@@ -105,6 +147,7 @@ static int connect(struct netfront *nf)
         nf->mtu = MTU_PLAIN;
 
     netfront_rings_reset(nf);
+    nf->broken = nf->told_of_bad_frame = false;
     err = event_alloc_unbound(nf->backend_id, netfront_event, nf, &nf->port);
     if (err)
         return err;
@@ -119,26 +162,40 @@ static int connect(struct netfront *nf)
     return err;
 }
 
+/* Connects and stays so; returns why that ended: 0, or -errno of ours. */
+static int serve(struct netfront *nf)
+{
+    int err = connect(nf);
+
+    if (err) {
+        console_report("netfront: %s: cannot connect: %d\n", nf->dir, err);
+        return err;
+    }
+    nf->connected = true;
+    set_link(nf, true);
+    nf->user.wake(nf->user.arg);
+    wait_lost(nf);
+    return nf->broken ? -EPROTO : 0;
+}
+
 static void netfront_main(void *arg)
 {
     struct netfront *nf = arg;
-    int err;
 
     for (;;) {
+        int err;
+
         wait_backend(nf, IN(InitWait));
-        err = connect(nf);
-        if (err) {
-            console_report("netfront: %s: cannot connect: %d\n", nf->dir, err);
-        } else {
-            nf->connected = true;
-            nf->user.link(nf->user.arg, true);
-            nf->user.wake(nf->user.arg);
-            wait_backend(nf, BACKEND_GONE);
-        }
+        err = serve(nf);
         disconnect(nf);
         write_state(nf, err ? XenbusStateClosed : XenbusStateInitialising);
-        if (err)
+        if (err == -EPROTO) {
+            /* It may try once more, as soon as it has let go. */
+            wait_backend(nf, BACKEND_GONE & ~IN(Closing));
+            write_state(nf, XenbusStateInitialising);
+        } else if (err) {
             wait_backend(nf, ~IN(InitWait));
+        }
     }
 }
 
@@ -191,6 +248,10 @@ int netfront_start(unsigned int devid, const struct netfront_user *user,
         err = netfront_rings_new(nf);
     if (err)
         goto out;
+    semaphore_init(&nf->attention, 0);
+    err = watch_backend(nf);
+    if (err)
+        goto out;
     err = -ENOMEM;
     t = thread_create("netfront", netfront_main, nf, 0);
     if (!t)
@@ -202,6 +263,7 @@ int netfront_start(unsigned int devid, const struct netfront_user *user,
     *out = nf;
     return 0;
 out:
+    xenbus_unwatch(&nf->watch);
     netfront_rings_free(nf);
     free(nf->backend);
     free(nf);

@@ -3,14 +3,22 @@
  *
  * Receiving: all pages of a pool lie on the ring; a frame takes its pages along
  * to the user, who gives them back one by one. Sending: frames are copied into
- * pages of the other pool. A response always stands in the slot of its request,
- * which tells the page; nothing else that the backend writes is trusted.
+ * pages of the other pool. A received response stands in the slot of its
+ * request, which tells the page; one to a sent frame names its page, which must
+ * be with the backend. A backend whose indices or answers are impossible is not
+ * believed any more: the card goes down until the backend connects anew. A
+ * received frame that makes no sense is dropped, and the log says so once.
+ *
+ * The pages are granted for the life of the card. They are zeroed before, and
+ * later hold nothing but frames that went to or came from the same backend:
+ * what is behind the end of a short frame is no news to it.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "frontends/netfront_ring.h"
 #include "guest-kernel/clock.h"
+#include "guest-kernel/console.h"
 #include "guest-kernel/grants.h"
 #include "guest-kernel/pages.h"
 #include "guest-kernel/upcall.h"
@@ -19,6 +27,7 @@
 #define SLOT(i)          ((i) % NETFRONT_PAGES)
 #define SEND_PATIENCE_MS 500
 #define PAGES_LOW        (NETFRONT_PAGES / 4)
+#define POLL_TURNS       16 /* looks at the ring before others have theirs */
 
 _Static_assert(__CONST_RING_SIZE(netif_tx, PAGE_SIZE) == NETFRONT_PAGES,
                "a transmit slot for each page");
@@ -29,7 +38,7 @@ _Static_assert(__CONST_RING_SIZE(netif_rx, PAGE_SIZE) == NETFRONT_PAGES,
 
 static int pool_new(struct netfront_pool *p, domid_t backend)
 {
-    p->pages = pages_alloc(NETFRONT_PAGES);
+    p->pages = pages_alloc_zeroed(NETFRONT_PAGES);
     if (!p->pages)
         return -ENOMEM;
     for (unsigned int i = 0; i < NETFRONT_PAGES; i++) {
@@ -53,8 +62,8 @@ int netfront_rings_new(struct netfront *nf)
     int err;
 
     wait_queue_init(&nf->tx_queue);
-    nf->tx_page = pages_alloc(1);
-    nf->rx_page = pages_alloc(1);
+    nf->tx_page = pages_alloc_zeroed(1);
+    nf->rx_page = pages_alloc_zeroed(1);
     if (!nf->tx_page || !nf->rx_page)
         return -ENOMEM;
     err = grant_access(nf->backend_id, nf->tx_page, false, &nf->tx_ref);
@@ -70,18 +79,16 @@ int netfront_rings_new(struct netfront *nf)
 static void pool_free(struct netfront_pool *p)
 {
     for (unsigned int i = 0; p->pages && i < NETFRONT_PAGES; i++)
-        grant_end(p->refs[i]);
-    pages_free(p->pages, NETFRONT_PAGES);
+        grant_end_and_free(p->refs[i], pool_page(p, i));
+    p->pages = NULL;
 }
 
 void netfront_rings_free(struct netfront *nf)
 {
     pool_free(&nf->tx_pool);
     pool_free(&nf->rx_pool);
-    grant_end(nf->tx_ref);
-    grant_end(nf->rx_ref);
-    pages_free(nf->tx_page, 1);
-    pages_free(nf->rx_page, 1);
+    grant_end_and_free(nf->tx_ref, nf->tx_page);
+    grant_end_and_free(nf->rx_ref, nf->rx_page);
 }
 
 static void rings_init(struct netfront *nf)
@@ -108,7 +115,22 @@ void netfront_rings_reset(struct netfront *nf)
         nf->tx_busy[i] = false;
     }
     rings_init(nf);
+    nf->connection++;
     wait_queue_wake_all(&nf->tx_queue);
+}
+
+/*
+ * The backend broke the protocol. Nothing of it is looked at any more; the
+ * card's thread tells the user, and connects again when the backend does.
+ */
+static void give_up(struct netfront *nf, const char *why)
+{
+    console_report("netfront: %s: the backend broke the protocol: %s\n",
+                   nf->dir, why);
+    nf->connected = false;
+    nf->broken = true;
+    wait_queue_wake_all(&nf->tx_queue);
+    semaphore_up(&nf->attention);
 }
 
 /* ---- receiving ---- */
@@ -152,12 +174,22 @@ bool netfront_short_of_pages(const struct netfront *nf)
     return posted_count(nf) + nf->rx_pool.n_free < PAGES_LOW;
 }
 
+static void tell_bad_frame(struct netfront *nf)
+{
+    if (nf->told_of_bad_frame)
+        return;
+    nf->told_of_bad_frame = true;
+    console_report("netfront: %s: dropped a frame that makes no sense\n",
+                   nf->dir);
+}
+
 /* A frame as it comes off the ring. */
 struct rx_frame {
     struct netfront_piece piece[NETFRONT_PIECES_MAX];
     unsigned int n;
     size_t len;
     bool checked, bad;
+    bool failed; /* the backend says so */
 };
 
 static void rx_piece(struct netfront *nf, struct rx_frame *f, RING_IDX i,
@@ -174,6 +206,8 @@ static void rx_piece(struct netfront *nf, struct rx_frame *f, RING_IDX i,
     f->piece[f->n].data = (char *)pool_page(&nf->rx_pool, page) + r->offset;
     f->piece[f->n].len = (unsigned int)r->status;
     f->n++;
+    if (r->status < 0)
+        f->failed = true;
     if (r->status <= 0 || r->offset + r->status > (int)PAGE_SIZE ||
         (r->flags & NETRXF_extra_info))
         f->bad = true;
@@ -210,6 +244,10 @@ static bool rx_one(struct netfront *nf, RING_IDX prod)
         rx_piece(nf, &f, i, &r);
     } while ((r.flags & NETRXF_more_data) && nf->rx.rsp_cons != prod);
 
+    if (r.flags & NETRXF_more_data)
+        f.bad = true; /* too long, or the flag was changed meanwhile */
+    if (f.bad && !f.failed)
+        tell_bad_frame(nf);
     if (f.bad)
         for (unsigned int i = 0; i < f.n; i++)
             netfront_release(nf, f.piece[i].page);
@@ -218,39 +256,71 @@ static bool rx_one(struct netfront *nf, RING_IDX prod)
     return true;
 }
 
+/* Takes back the page of one frame that was sent. */
+static bool tx_answered(struct netfront *nf, const struct netif_tx_response *r)
+{
+    /* NETIF_RSP_NULL answers extra information, which we never send. */
+    if (r->status == NETIF_RSP_NULL || r->id >= NETFRONT_PAGES ||
+        !nf->tx_busy[r->id])
+        return false;
+    nf->tx_busy[r->id] = false;
+    nf->tx_pool.free[nf->tx_pool.n_free++] = r->id;
+    return true;
+}
+
 /* Takes back the pages of frames that were sent. */
 static void tx_reap(struct netfront *nf)
 {
     RING_IDX prod = READ_ONCE(nf->tx.sring->rsp_prod);
+    struct netif_tx_response r;
 
     xen_rmb(); /* the responses after the index; partner: netback's wmb */
-    if (RING_RESPONSE_PROD_OVERFLOW(&nf->tx, prod))
+    if (prod - nf->tx.rsp_cons > nf->tx.req_prod_pvt - nf->tx.rsp_cons) {
+        give_up(nf, "a transmit index that cannot be");
         return;
-    for (; nf->tx.rsp_cons != prod; nf->tx.rsp_cons++) {
-        struct netif_tx_response r;
-
-        RING_COPY_RESPONSE(&nf->tx, nf->tx.rsp_cons, &r);
-        if (r.status == NETIF_RSP_NULL || r.id >= NETFRONT_PAGES ||
-            !nf->tx_busy[r.id])
-            continue;
-        nf->tx_busy[r.id] = false;
-        nf->tx_pool.free[nf->tx_pool.n_free++] = r.id;
     }
+    while (nf->tx.rsp_cons != prod) {
+        RING_COPY_RESPONSE(&nf->tx, nf->tx.rsp_cons, &r);
+        nf->tx.rsp_cons++;
+        if (!tx_answered(nf, &r)) {
+            give_up(nf, "an answer to a frame that it does not have");
+            return;
+        }
+    }
+}
+
+/* Hands on what is complete up to prod. */
+static void rx_take(struct netfront *nf, RING_IDX prod)
+{
+    unsigned int connection = nf->connection;
+
+    /* The user may send, which may wait, while a connection ends. */
+    while (nf->connected && nf->connection == connection &&
+           nf->rx.rsp_cons != prod && rx_one(nf, prod))
+        ;
 }
 
 void netfront_poll(struct netfront *nf)
 {
     int more = 1;
 
-    while (more && nf->connected) {
+    for (unsigned int turn = 0; more && nf->connected; turn++) {
         RING_IDX prod = READ_ONCE(nf->rx.sring->rsp_prod);
 
         xen_rmb(); /* the responses after the index; partner: netback's wmb */
-        if (RING_RESPONSE_PROD_OVERFLOW(&nf->rx, prod))
+        if (prod - nf->rx.rsp_cons > posted_count(nf)) {
+            give_up(nf, "a receive index that cannot be");
             return;
-        while (nf->connected && nf->rx.rsp_cons != prod && rx_one(nf, prod))
-            ;
-        tx_reap(nf);
+        }
+        if (turn == POLL_TURNS) {
+            nf->user.wake(nf->user.arg);
+            return;
+        }
+        rx_take(nf, prod);
+        if (nf->connected)
+            tx_reap(nf);
+        if (!nf->connected)
+            return;
         netfront_post(nf);
         RING_FINAL_CHECK_FOR_RESPONSES(&nf->rx, more);
         if (more && nf->rx.rsp_cons != prod) {
@@ -270,26 +340,20 @@ static int tx_room(struct netfront *nf, unsigned int n)
     uint64_t deadline = clock_deadline_ms(SEND_PATIENCE_MS);
     int more;
 
-    if (!nf->connected)
-        return -ENETDOWN;
-    if (nf->tx_pool.n_free >= n)
-        return 0;
     for (;;) {
-        RING_IDX before = nf->tx.rsp_cons;
-
-        tx_reap(nf);
+        if (!nf->connected)
+            return -ENETDOWN;
         if (nf->tx_pool.n_free >= n)
             return 0;
+        tx_reap(nf);
+        if (!nf->connected || nf->tx_pool.n_free >= n)
+            continue;
         RING_FINAL_CHECK_FOR_RESPONSES(&nf->tx, more);
-        if (more && nf->tx.rsp_cons == before)
-            return -ENOBUFS; /* responses that make no sense */
         if (!more &&
             wait_event(&nf->tx_queue,
                        !nf->connected || RING_HAS_UNCONSUMED_RESPONSES(&nf->tx),
                        deadline))
             return -ENOBUFS;
-        if (!nf->connected)
-            return -ENETDOWN;
     }
 }
 

@@ -9,6 +9,7 @@
 #include "guest-kernel/events.h"
 #include "guest-kernel/idle.h"
 #include "guest-kernel/thread.h"
+#include "guest-kernel/xenbus.h"
 
 #include <xen/io/netif.h>
 
@@ -25,12 +26,18 @@ struct netfront_pool {
 struct netfront {
     struct netfront_user user;
     struct poller poller;
-    char dir[24]; /* "device/vif/0" */
+    struct xenbus_watch watch; /* of the backend's state */
+    char dir[24];              /* "device/vif/0" */
     char *backend;
     domid_t backend_id;
     uint8_t mac[6];
     unsigned int mtu;
     bool connected, sg;
+    bool link_up;               /* what the user was told last */
+    bool broken;                /* the backend broke the protocol */
+    bool told_of_bad_frame;     /* of this connection, on the log */
+    unsigned int connection;    /* counts resets of the rings */
+    struct semaphore attention; /* the card's thread has something to look at */
     evtchn_port_t port;
 
     struct netif_tx_front_ring tx;
@@ -48,10 +55,10 @@ struct netfront {
     size_t send_len, send_at;
 };
 
-/* Pools, ring pages and their grants. 0 or -errno. */
+/* Pools, ring pages and their grants, all zeroed. 0 or -errno. */
 int netfront_rings_new(struct netfront *nf);
 
-/* Undoes it, whole or in part; the backend has never seen them. */
+/* Undoes it, whole or in part. */
 void netfront_rings_free(struct netfront *nf);
 
 /* Empty rings, all pages back in their pools but those the user holds. */

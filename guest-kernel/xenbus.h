@@ -95,6 +95,8 @@ struct xenbus_watch {
 
 /* The caller owns w; fn and arg are set. */
 int xenbus_watch(struct xenbus_watch *w, const char *path);
+/* Has fn called as if the node had changed. [upcall] */
+void xenbus_watch_kick(struct xenbus_watch *w);
 /* No callback of w runs or will run afterwards. */
 void xenbus_unwatch(struct xenbus_watch *w);
 
@@ -102,6 +104,8 @@ void xenbus_unwatch(struct xenbus_watch *w);
 
 /* XenbusStateUnknown when there is none. */
 enum xenbus_state xenbus_state_read(const char *path);
+/* The same, but -EIO or -ENOMEM when the store could not be asked. */
+int xenbus_state_ask(const char *path);
 int xenbus_state_write(xenbus_tx tx, const char *path, enum xenbus_state state);
 
 /*

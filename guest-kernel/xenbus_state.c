@@ -5,12 +5,22 @@
 
 #include "guest-kernel/thread.h"
 
+int xenbus_state_ask(const char *path)
+{
+    uint64_t state;
+    int err = xenbus_read_uint(XENBUS_NO_TX, path, &state);
+
+    if (err == -EIO || err == -ENOMEM)
+        return err;
+    return !err && state <= XenbusStateReconfigured ? (int)state
+                                                    : XenbusStateUnknown;
+}
+
 enum xenbus_state xenbus_state_read(const char *path)
 {
-    uint64_t state = xenbus_read_default(path, XenbusStateUnknown);
+    int state = xenbus_state_ask(path);
 
-    return state <= XenbusStateReconfigured ? (enum xenbus_state)state
-                                            : XenbusStateUnknown;
+    return state < 0 ? XenbusStateUnknown : (enum xenbus_state)state;
 }
 
 int xenbus_state_write(xenbus_tx tx, const char *path, enum xenbus_state state)

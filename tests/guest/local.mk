@@ -6,7 +6,7 @@ guest_tests += \
 	%D%/fault_handler.elf %D%/fault_hole.elf %D%/fault_no_stack.elf %D%/fault_null.elf \
 	%D%/fault_run_data.elf %D%/fault_stack.elf \
 	%D%/fault_stack_thread.elf %D%/fault_ud2.elf \
-	%D%/fault_write_text.elf %D%/grants.elf %D%/halts.elf %D%/heap.elf \
+	%D%/fault_write_text.elf %D%/granted.elf %D%/grants.elf %D%/halts.elf %D%/heap.elf \
 	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf \
 	%D%/panic_blocking.elf %D%/poll.elf %D%/registers.elf %D%/resolve.elf %D%/runstate.elf %D%/stdio.elf \
 	%D%/store.elf %D%/threads.elf %D%/time.elf \

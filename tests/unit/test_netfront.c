@@ -13,98 +13,10 @@
 
 #include <cmocka.h>
 
+#include "fake_guest.h"
 #include "frontends/netfront_ring.h"
-#include "guest-kernel/clock.h"
-#include "guest-kernel/grants.h"
 #include "guest-kernel/pages.h"
-#include "guest-kernel/upcall.h"
 #include "inet_checksum.h"
-
-/* ---- the guest kernel, as far as netfront_ring.c needs it ---- */
-
-static struct shared_info info;
-struct shared_info *shared_info = &info;
-static unsigned int granted, events, woken;
-static uint64_t now;
-
-static struct vcpu one_vcpu = { .info = &info.vcpu_info[0] };
-bool smp_active;
-
-struct vcpu *this_vcpu(void)
-{
-    return &one_vcpu;
-}
-
-void upcalls_unmask(void)
-{
-}
-
-void lock_take(void)
-{
-}
-
-void lock_give(void)
-{
-}
-
-void *pages_alloc(size_t n)
-{
-    return aligned_alloc(PAGE_SIZE, n * PAGE_SIZE);
-}
-
-void pages_free(void *addr, size_t n)
-{
-    (void)n;
-    free(addr);
-}
-
-int grant_access(domid_t remote, const void *addr, bool read_only,
-                 grant_ref_t *ref)
-{
-    (void)remote;
-    (void)read_only;
-    assert_int_equal((uintptr_t)addr % PAGE_SIZE, 0);
-    *ref = 8 + granted++;
-    return 0;
-}
-
-int grant_end(grant_ref_t ref)
-{
-    granted -= ref != GRANT_REF_NONE;
-    return 0;
-}
-
-long hypercall_op(unsigned int nr, unsigned int cmd, void *arg, size_t size)
-{
-    (void)nr;
-    (void)arg;
-    (void)size;
-    events += cmd == EVTCHNOP_send;
-    return 0;
-}
-
-uint64_t clock_now(void)
-{
-    return now;
-}
-
-void wait_queue_init(struct wait_queue *q)
-{
-    list_init(&q->waiters);
-}
-
-/* Nobody else runs here: time passes, and that is all. */
-int wait_queue_sleep(struct wait_queue *q, uint64_t deadline)
-{
-    (void)q;
-    now = deadline;
-    return -ETIMEDOUT;
-}
-
-void wait_queue_wake_all(struct wait_queue *q)
-{
-    (void)q;
-}
 
 /* ---- the user of the card, and its backend ---- */
 
@@ -113,7 +25,7 @@ static struct netif_tx_back_ring tx;
 static struct netif_rx_back_ring rx;
 static char got[70000];
 static size_t got_len;
-static unsigned int frames, held[NETFRONT_PAGES], n_held;
+static unsigned int woken, frames, held[NETFRONT_PAGES], n_held;
 static bool got_checked, keep;
 
 static void on_wake(void *arg)
@@ -172,12 +84,15 @@ static int setup(void **state)
 {
     (void)state;
     memset(&nf, 0, sizeof(nf));
-    frames = events = woken = n_held = 0;
+    fake_guest_reset(true);
+    fake_guest_leave_secrets();
+    frames = woken = n_held = 0;
     keep = false;
     nf.user = (struct netfront_user){ .wake = on_wake, .receive = on_receive };
     assert_int_equal(netfront_rings_new(&nf), 0);
     netfront_rings_reset(&nf);
     netfront_post(&nf);
+    strcpy(nf.dir, "device/vif/0");
     nf.port = 3;
     nf.mtu = 65520;
     nf.sg = nf.connected = true;
@@ -191,7 +106,8 @@ static int teardown(void **state)
     (void)state;
     check_pages();
     netfront_rings_free(&nf);
-    assert_int_equal(granted, 0);
+    assert_int_equal(fake_guest.grants, 0);
+    assert_int_equal(fake_guest.dirty_grants, 0);
     return 0;
 }
 
@@ -285,6 +201,20 @@ static void test_bad_responses(void **state)
     respond(60, 0, 0, 'y');
     deliver();
     assert_int_equal(frames, 1);
+    /* That was told, once, and the card lives on. */
+    assert_string_equal(fake_guest.log, "netfront: device/vif/0: dropped a "
+                                        "frame that makes no sense\n");
+    assert_true(nf.connected);
+}
+
+/* An honest backend's error is no news. */
+static void test_failed_frame(void **state)
+{
+    (void)state;
+    respond(NETIF_RSP_DROPPED, 0, 0, 'x');
+    deliver();
+    assert_int_equal(frames, 0);
+    assert_string_equal(fake_guest.log, "");
 }
 
 /* A frame waits for its end; a producer out of range is not believed. */
@@ -303,11 +233,97 @@ static void test_bad_producer(void **state)
     deliver();
     assert_int_equal(frames, 1);
     assert_int_equal(nf.rx.req_prod_pvt - nf.rx.rsp_cons, NETFRONT_PAGES);
-    nf.rx.sring->rsp_prod += 1000;
+}
+
+/* The card is down, its thread knows, the log says why, and nobody polls on. */
+static void check_down(const char *why)
+{
+    check_pages();
+    assert_false(nf.connected);
+    assert_true(nf.broken);
+    assert_int_equal(fake_guest.ups, 1);
+    assert_true(fake_guest_said("netfront: device/vif/0: the backend broke the "
+                                "protocol: "));
+    assert_true(fake_guest_said(why));
     netfront_poll(&nf);
-    assert_int_equal(frames, 1);
-    nf.tx.sring->rsp_prod = 5000;
+    netfront_event(3, &nf);
+    assert_int_equal(woken, 0);
+}
+
+/* The index of received frames, and how many of them are good. */
+static void rx_index(unsigned int hold, unsigned int good, RING_IDX add)
+{
+    keep = true;
+    for (unsigned int i = 0; i < hold; i++) {
+        respond(1000, 0, 0, 'k');
+        deliver();
+    }
+    for (unsigned int i = 0; i < good; i++)
+        respond(60, 0, 0, 'g');
+    RING_PUSH_RESPONSES(&rx);
+    nf.rx.sring->rsp_prod += add;
     netfront_poll(&nf);
+    check_down("a receive index that cannot be");
+    assert_int_equal(frames, hold);
+}
+
+static void test_rx_far_ahead(void **state)
+{
+    (void)state;
+    rx_index(0, 3, 1000);
+}
+
+/* Within the ring, but beyond the requests: 200 pages are with the user. */
+static void test_rx_beyond_requests(void **state)
+{
+    (void)state;
+    rx_index(200, 0, NETFRONT_PAGES - 200 + 1);
+}
+
+static void test_rx_behind(void **state)
+{
+    (void)state;
+    rx_index(5, 0, (RING_IDX)-1);
+}
+
+static void test_rx_half_the_numbers_away(void **state)
+{
+    (void)state;
+    rx_index(0, 0, 0x80000000);
+}
+
+/* The same with indices about to wrap. */
+static void at_wrap(void)
+{
+    rx.rsp_prod_pvt = rx.req_cons = nf.rx.sring->rsp_prod = (RING_IDX)-3;
+    nf.rx.rsp_cons = (RING_IDX)-3;
+    nf.rx.req_prod_pvt = nf.rx.sring->req_prod = (RING_IDX)-3 + NETFRONT_PAGES;
+    /* 256 slots from -3 on: those of before, three places on. */
+    for (unsigned int i = 0; i < NETFRONT_PAGES; i++) {
+        unsigned int slot = (unsigned int)(i - 3) % NETFRONT_PAGES;
+        struct netif_rx_request *r = RING_GET_REQUEST(&nf.rx, slot);
+
+        nf.posted[slot] = (uint16_t)i;
+        *r = (struct netif_rx_request){ .id = (uint16_t)slot,
+                                        .gref = nf.rx_pool.refs[i] };
+    }
+}
+
+static void test_rx_wrapped(void **state)
+{
+    (void)state;
+    at_wrap();
+    for (int i = 0; i < 10; i++) {
+        respond(60, 0, 0, 'w');
+        deliver();
+    }
+    assert_int_equal(frames, 10);
+    assert_true(nf.connected);
+    keep = true; /* nothing is posted again: 246 requests are left */
+    nf.rx.sring->rsp_prod = nf.rx.req_prod_pvt + 1;
+    netfront_poll(&nf);
+    assert_int_equal(frames, 10);
+    check_down("a receive index that cannot be");
 }
 
 /* ---- sending ---- */
@@ -406,21 +422,136 @@ static void test_send_limits(void **state)
 }
 
 /* Answers to what was never sent, twice, or out of all bounds. */
-static void test_bad_answers(void **state)
+static void bad_answer(uint16_t id, int16_t status, bool twice)
+{
+    static char data[60];
+
+    assert_int_equal(send_frame(data, sizeof(data)), 0);
+    assert_int_equal(send_frame(data, sizeof(data)), 0);
+    if (twice)
+        answer_tx(id, status);
+    answer_tx(id, status);
+    netfront_poll(&nf);
+    check_down("an answer to a frame that it does not have");
+    assert_int_equal(send_frame(data, sizeof(data)), -ENETDOWN);
+}
+
+static void test_answer_to_nothing(void **state)
+{
+    (void)state;
+    bad_answer(7, NETIF_RSP_OKAY, false);
+}
+
+static void test_answer_out_of_range(void **state)
+{
+    (void)state;
+    bad_answer(NETFRONT_PAGES, NETIF_RSP_OKAY, false);
+}
+
+static void test_answer_twice(void **state)
+{
+    uint16_t first = nf.tx_pool.free[nf.tx_pool.n_free - 1];
+
+    (void)state;
+    bad_answer(first, NETIF_RSP_OKAY, true);
+    assert_false(nf.tx_busy[first]);
+}
+
+/* It answers extra information; a page would be lost. */
+static void test_answer_null(void **state)
+{
+    (void)state;
+    bad_answer(nf.tx_pool.free[nf.tx_pool.n_free - 1], NETIF_RSP_NULL, false);
+}
+
+static void tx_index(RING_IDX prod)
+{
+    static char data[60];
+
+    assert_int_equal(send_frame(data, sizeof(data)), 0);
+    nf.tx.sring->rsp_prod = prod;
+    netfront_poll(&nf);
+    check_down("a transmit index that cannot be");
+}
+
+static void test_tx_ahead(void **state)
+{
+    (void)state;
+    tx_index(2);
+}
+
+static void test_tx_behind(void **state)
+{
+    (void)state;
+    tx_index((RING_IDX)-1);
+}
+
+/* Who waits for pages learns it, too, and does not wait out its patience. */
+static void test_tx_ahead_while_full(void **state)
 {
     static char data[65534];
 
     (void)state;
-    for (int i = 0; i < 16; i++)
-        send_frame(data, sizeof(data));
-    for (int i = 0; i < 40; i++)
-        answer_tx((uint16_t)(i % 2 ? 7 : 300 + i), NETIF_RSP_OKAY);
+    while (send_frame(data, sizeof(data)) == 0)
+        ;
+    nf.tx.sring->rsp_prod += 5000;
+    fake_guest.sleeps = 0;
+    assert_int_equal(send_frame(data, sizeof(data)), -ENETDOWN);
+    assert_int_equal(fake_guest.sleeps, 0);
+    check_down("a transmit index that cannot be");
+}
+
+/* A new connection starts with all pages in their pools. */
+static void test_after_it_broke(void **state)
+{
+    static char data[60];
+
+    (void)state;
+    tx_index(2);
+    netfront_rings_reset(&nf);
+    BACK_RING_INIT(&tx, (struct netif_tx_sring *)nf.tx_page, PAGE_SIZE);
+    BACK_RING_INIT(&rx, (struct netif_rx_sring *)nf.rx_page, PAGE_SIZE);
+    netfront_post(&nf);
+    nf.broken = false;
+    nf.connected = true;
+    check_pages();
+    respond(60, 0, 0, 'y');
+    deliver();
+    assert_int_equal(frames, 1);
+    assert_int_equal(send_frame(data, sizeof(data)), 0);
+}
+
+/* The user sends while frames come in; the wait there sees the rings change. */
+static bool reset_meanwhile(void)
+{
+    fake_guest.other_side = NULL;
+    netfront_rings_reset(&nf);
+    netfront_post(&nf);
+    return true;
+}
+
+static void receive_and_sleep(void *arg, const struct netfront_piece *p,
+                              unsigned int n, size_t len, bool checked)
+{
+    struct wait_queue q;
+
+    on_receive(arg, p, n, len, checked);
+    wait_queue_init(&q);
+    wait_queue_sleep(&q, 1);
+}
+
+static void test_connection_changes_in_receive(void **state)
+{
+    (void)state;
+    nf.user.receive = receive_and_sleep;
+    for (int i = 0; i < 100; i++)
+        respond(60, 0, 0, 'x');
+    RING_PUSH_RESPONSES(&rx);
+    fake_guest.other_side = reset_meanwhile;
     netfront_poll(&nf);
     check_pages();
-    assert_int_equal(nf.tx_pool.n_free, 1);
-    assert_int_equal(send_frame(data, 60), 0);
-    nf.tx.sring->rsp_prod += 5000;
-    assert_int_equal(send_frame(data, 60), -ENOBUFS);
+    assert_int_equal(frames, 1);
+    assert_true(nf.connected);
 }
 
 /* ---- events ---- */
@@ -445,10 +576,28 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_receive),       TEST(test_kept_pages),
-        TEST(test_bad_responses), TEST(test_bad_producer),
-        TEST(test_send),          TEST(test_send_checksum),
-        TEST(test_send_limits),   TEST(test_bad_answers),
+        TEST(test_receive),
+        TEST(test_kept_pages),
+        TEST(test_bad_responses),
+        TEST(test_failed_frame),
+        TEST(test_bad_producer),
+        TEST(test_rx_far_ahead),
+        TEST(test_rx_beyond_requests),
+        TEST(test_rx_behind),
+        TEST(test_rx_half_the_numbers_away),
+        TEST(test_rx_wrapped),
+        TEST(test_send),
+        TEST(test_send_checksum),
+        TEST(test_send_limits),
+        TEST(test_answer_to_nothing),
+        TEST(test_answer_out_of_range),
+        TEST(test_answer_twice),
+        TEST(test_answer_null),
+        TEST(test_tx_ahead),
+        TEST(test_tx_behind),
+        TEST(test_tx_ahead_while_full),
+        TEST(test_after_it_broke),
+        TEST(test_connection_changes_in_receive),
         TEST(test_events),
     };
 
