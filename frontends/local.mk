@@ -20,3 +20,9 @@ tests_unit_test_netfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_unit_test_netfront_SOURCES = tests/unit/test_netfront.c $(fake_guest) \
 	%D%/netfront_ring.c
 tests_unit_test_netfront_LDADD = $(CMOCKA_LIBS)
+
+unit_tests += tests/unit/test_xenbus_ring
+tests_unit_test_xenbus_ring_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_unit_test_xenbus_ring_SOURCES = tests/unit/test_xenbus_ring.c \
+	$(fake_guest) guest-kernel/xenbus_ring.c
+tests_unit_test_xenbus_ring_LDADD = $(CMOCKA_LIBS)

@@ -88,8 +88,10 @@ struct xenbus_watch {
      */
     void (*fn)(struct xenbus_watch *w, const char *path);
     void *arg;
-    char token[16]; /* ours */
+    char token[16]; /* from here on ours */
     char *path;
+    unsigned int connection; /* to the store, in which it was registered */
+    bool kicked;
     struct list link;
 };
 

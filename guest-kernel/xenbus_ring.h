@@ -28,8 +28,11 @@ struct xs_request {
     size_t len;
 };
 
-/* Sends a request made of n parts, whose memory is free then. If it returns
- * -errno there is nothing to wait for. */
+/*
+ * Sends a request made of n parts, whose memory is free then. If it returns
+ * -errno there is nothing to wait for. -EIO: the store broke the protocol, and
+ * has not begun anew; requests under way end with it, too.
+ */
 int xs_post(struct xs_request *r, enum xsd_sockmsg_type type, xenbus_tx tx,
             const struct xs_part *parts, unsigned int n);
 
@@ -50,8 +53,15 @@ struct xs_event {
     char body[];
 };
 
-/* Blocks until there is one; the caller frees it. */
+/*
+ * Blocks until there is one; the caller frees it. NULL: something else is to be
+ * looked at: xs_kick() was called, or the connection to the store is a new
+ * one, which xs_connection() numbers, and knows of no watch.
+ */
 struct xs_event *xs_event_wait(void);
+unsigned int xs_connection(void);
+bool xs_is_dead(void); /* the store broke the protocol: there is none now */
+void xs_kick(void);    /* [upcall] */
 
 int xs_ring_init(const struct start_info *si);
 

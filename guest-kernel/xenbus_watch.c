@@ -29,15 +29,63 @@ static struct xenbus_watch *find(const char *token)
     return NULL;
 }
 
+static int watch_request(enum xsd_sockmsg_type type, struct xenbus_watch *w)
+{
+    struct xs_part parts[] = { xs_string(w->path), xs_string(w->token) };
+
+    return xs_request(type, XENBUS_NO_TX, parts, 2, NULL, NULL);
+}
+
+static void call(struct xenbus_watch *w, const char *path)
+{
+    running = w;
+    w->fn(w, path);
+    running = NULL;
+    wait_queue_wake_all(&finished);
+}
+
 static void dispatch(const struct xs_event *e)
 {
     const char *path = e->body, *token = path + strlen(path) + 1;
+    struct xenbus_watch *w = find(token);
 
-    running = find(token);
-    if (running)
-        running->fn(running, path);
-    running = NULL;
-    wait_queue_wake_all(&finished);
+    if (w)
+        call(w, path);
+}
+
+/* A watch that the store does not know of, or that was kicked; or NULL. */
+static struct xenbus_watch *next_to_look_at(void)
+{
+    struct list *pos;
+    bool dead = xs_is_dead();
+
+    list_for_each(pos, &watches) {
+        struct xenbus_watch *w = container_of(pos, struct xenbus_watch, link);
+
+        if (w->kicked || (w->connection != xs_connection() && !dead))
+            return w;
+    }
+    return NULL;
+}
+
+/* The list may change while one of them is looked at. */
+static void look_at_all(void)
+{
+    struct xenbus_watch *w;
+
+    while ((w = next_to_look_at()) != NULL) {
+        if (!w->kicked) {
+            /* It will be told at once, as after xenbus_watch(). */
+            running = w;
+            w->connection = xs_connection();
+            watch_request(XS_WATCH, w);
+            running = NULL;
+            wait_queue_wake_all(&finished);
+        } else {
+            w->kicked = false;
+            call(w, w->path);
+        }
+    }
 }
 
 static void dispatch_events(void *arg)
@@ -46,7 +94,10 @@ static void dispatch_events(void *arg)
     for (;;) {
         struct xs_event *e = xs_event_wait();
 
-        dispatch(e);
+        if (e)
+            dispatch(e);
+        else
+            look_at_all();
         free(e);
     }
 }
@@ -62,13 +113,6 @@ static int start_dispatcher(void)
     return 0;
 }
 
-static int watch_request(enum xsd_sockmsg_type type, struct xenbus_watch *w)
-{
-    struct xs_part parts[] = { xs_string(w->path), xs_string(w->token) };
-
-    return xs_request(type, XENBUS_NO_TX, parts, 2, NULL, NULL);
-}
-
 int xenbus_watch(struct xenbus_watch *w, const char *path)
 {
     int err = start_dispatcher();
@@ -79,14 +123,23 @@ int xenbus_watch(struct xenbus_watch *w, const char *path)
     w->path = strdup(path);
     if (!w->path)
         return -ENOMEM;
+    w->kicked = false;
+    w->connection = xs_connection();
     list_add_tail(&watches, &w->link);
     err = watch_request(XS_WATCH, w);
     if (err) {
         list_del(&w->link);
+        wait_event(&finished, running != w, NEVER);
         free(w->path);
         w->path = NULL;
     }
     return err;
+}
+
+void xenbus_watch_kick(struct xenbus_watch *w)
+{
+    w->kicked = true;
+    xs_kick();
 }
 
 void xenbus_unwatch(struct xenbus_watch *w)
