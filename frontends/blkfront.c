@@ -7,8 +7,13 @@
  * are in use and the backend's mappings stay warm.
  *
  * The ring and the slots are touched by threads and by event handlers: always
- * with upcalls masked. Responses are not trusted: an id that is not in flight
- * ends the use of this disk, not the guest.
+ * with upcalls masked. Responses are not trusted: an index that cannot be or an
+ * id that is not in flight ends this connection, not the guest. Requests then
+ * fail with -EIO until the backend has closed and connects anew.
+ *
+ * Pool pages are zeroed before they are granted, and later hold nothing but
+ * what went to or came from the same backend: what is behind the end of a short
+ * request is no news to it.
  */
 #include "frontends/blkfront.h"
 
@@ -237,6 +242,8 @@ static int check(const struct blk *b, const struct blk_io *io)
 {
     if (b->phase == BLKFRONT_GONE || b->phase == BLKFRONT_CLOSING)
         return -ENODEV;
+    if (b->phase == BLKFRONT_BROKEN)
+        return -EIO;
     if (io->op == BLK_FLUSH)
         return b->can_flush ? 0 : -EOPNOTSUPP;
     if (io->op != BLK_READ && b->read_only)
@@ -296,12 +303,15 @@ static bool complete(struct blk *b, const struct blkif_response *rsp)
     return true;
 }
 
-static void give_up(struct blk *b)
+/* The watch's thread takes the connection apart. */
+static void give_up(struct blk *b, const char *why)
 {
-    console_report("blk %u: the backend broke the protocol\n", b->devid);
-    b->phase = BLKFRONT_GONE;
+    console_report("blk %u: the backend broke the protocol: %s\n", b->devid,
+                   why);
+    b->phase = BLKFRONT_BROKEN;
     blkfront_fail_all(b, -EIO);
     wait_queue_wake_all(&b->changed);
+    xenbus_watch_kick(&b->watch);
 }
 
 /* Takes what the backend answered; true if that was anything. */
@@ -317,14 +327,14 @@ static bool take_responses(struct blk *b)
         return false;
     xen_rmb(); /* responses after the index; partner: the backend's push */
     if (prod - b->ring.rsp_cons > b->ring.req_prod_pvt - b->ring.rsp_cons) {
-        give_up(b);
+        give_up(b, "a response index that cannot be");
         return true;
     }
     while (b->ring.rsp_cons != prod) {
         RING_COPY_RESPONSE(&b->ring, b->ring.rsp_cons, &rsp);
         b->ring.rsp_cons++;
         if (!complete(b, &rsp)) {
-            give_up(b);
+            give_up(b, "an answer to a request that it does not have");
             return true;
         }
     }

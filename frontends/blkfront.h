@@ -28,6 +28,7 @@ enum blkfront_phase {
     BLKFRONT_IDLE,      /* no ring; our state is Initialising */
     BLKFRONT_WAITING,   /* ring published, state Initialised */
     BLKFRONT_CONNECTED, /* requests run */
+    BLKFRONT_BROKEN,    /* the backend broke the protocol: requests fail */
     BLKFRONT_CLOSING,   /* blk_close() is under way */
     BLKFRONT_GONE,      /* the disk was taken away; everything fails */
 };

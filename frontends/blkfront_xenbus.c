@@ -34,12 +34,13 @@ static int set_state(struct blk *b, enum xenbus_state state)
     return err ? err : xenbus_state_write(XENBUS_NO_TX, path, state);
 }
 
-static enum xenbus_state backend_state(struct blk *b)
+/* -errno: the store could not be asked. */
+static int backend_state(struct blk *b)
 {
     char path[XENBUS_PATH_MAX];
 
     return xenbus_path(path, b->backend, "state") ? XenbusStateUnknown
-                                                  : xenbus_state_read(path);
+                                                  : xenbus_state_ask(path);
 }
 
 static uint64_t backend_number(struct blk *b, const char *node,
@@ -169,13 +170,28 @@ static void lost(struct blk *b)
     set_phase(b, BLKFRONT_IDLE);
 }
 
+/*
+ * The backend broke the protocol. It hears that we closed; once it has let go,
+ * it may try again.
+ */
+static void broken(struct blk *b, int theirs)
+{
+    if (b->ring.sring) {
+        ring_release(b);
+        set_state(b, XenbusStateClosed);
+        theirs = backend_state(b);
+    }
+    if (theirs >= 0 && theirs != XenbusStateConnected &&
+        theirs != XenbusStateClosing) {
+        set_state(b, XenbusStateInitialising);
+        set_phase(b, BLKFRONT_IDLE);
+    }
+}
+
 static void taken_away(struct blk *b)
 {
-    bool had_ring =
-        b->phase == BLKFRONT_CONNECTED || b->phase == BLKFRONT_WAITING;
-
     set_phase(b, BLKFRONT_GONE);
-    if (had_ring)
+    if (b->ring.sring)
         ring_release(b);
     blkfront_fail_all(b, -ENODEV);
     set_state(b, XenbusStateClosed);
@@ -196,7 +212,7 @@ static bool is_hopeless(struct blk *b)
 }
 
 /* Has the toolstack taken the disk away for good, or never had it? */
-static bool is_offline(struct blk *b, enum xenbus_state theirs)
+static bool is_offline(struct blk *b, int theirs)
 {
     if (theirs == XenbusStateClosing || theirs == XenbusStateClosed)
         return backend_number(b, "online", 0) == 0 || is_hopeless(b);
@@ -205,10 +221,10 @@ static bool is_offline(struct blk *b, enum xenbus_state theirs)
 
 static void step(struct blk *b)
 {
-    enum xenbus_state theirs = backend_state(b);
+    int theirs = backend_state(b);
 
-    if (b->phase == BLKFRONT_GONE || b->phase == BLKFRONT_CLOSING)
-        return;
+    if (theirs < 0 || b->phase == BLKFRONT_GONE || b->phase == BLKFRONT_CLOSING)
+        return; /* when the store is back, the watch says so */
     if (is_offline(b, theirs)) {
         taken_away(b);
         return;
@@ -216,6 +232,10 @@ static void step(struct blk *b)
     if ((b->phase == BLKFRONT_CONNECTED && theirs != XenbusStateConnected) ||
         (b->phase == BLKFRONT_WAITING && theirs >= XenbusStateClosing)) {
         lost(b);
+        theirs = backend_state(b);
+    }
+    if (b->phase == BLKFRONT_BROKEN) {
+        broken(b, theirs);
         theirs = backend_state(b);
     }
     if (b->phase == BLKFRONT_IDLE && theirs == XenbusStateInitWait)

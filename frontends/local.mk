@@ -21,6 +21,12 @@ tests_unit_test_netfront_SOURCES = tests/unit/test_netfront.c $(fake_guest) \
 	%D%/netfront_ring.c
 tests_unit_test_netfront_LDADD = $(CMOCKA_LIBS)
 
+unit_tests += tests/unit/test_blkfront
+tests_unit_test_blkfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_unit_test_blkfront_SOURCES = tests/unit/test_blkfront.c $(fake_guest) \
+	%D%/blkfront.c %D%/blkfront_buffer.c
+tests_unit_test_blkfront_LDADD = $(CMOCKA_LIBS)
+
 unit_tests += tests/unit/test_xenbus_ring
 tests_unit_test_xenbus_ring_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_unit_test_xenbus_ring_SOURCES = tests/unit/test_xenbus_ring.c \
