@@ -32,3 +32,9 @@ tests_unit_test_xenbus_ring_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_unit_test_xenbus_ring_SOURCES = tests/unit/test_xenbus_ring.c \
 	$(fake_guest) guest-kernel/xenbus_ring.c
 tests_unit_test_xenbus_ring_LDADD = $(CMOCKA_LIBS)
+
+unit_tests += tests/unit/test_vchan
+tests_unit_test_vchan_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_unit_test_vchan_SOURCES = tests/unit/test_vchan.c $(fake_guest) \
+	guest-kernel/vchan.c guest-kernel/vchan_ring.c
+tests_unit_test_vchan_LDADD = $(CMOCKA_LIBS)

@@ -4,18 +4,23 @@
 #include <errno.h>
 
 #include "guest-kernel/clock.h"
+#include "guest-kernel/console.h"
 #include "guest-kernel/upcall.h"
 
-/* Nobody tells that a domain died; so often a waiting end looks. */
+/* Nobody tells that a domain died; so often an end looks that waits or polls.
+ */
 #define LOOK_NS (1000 * NS_PER_MS)
 
 /* ---- the state of the other end ---- */
 
-bool rs_vchan_is_open(struct rs_vchan *v)
+static bool is_open(struct rs_vchan *v)
 {
-    IN_KERNEL();
     uint8_t live = READ_ONCE(*v->end.peer_live);
 
+    if (v->end.broken && !v->told_of_break) {
+        v->told_of_break = true;
+        console_report("vchan: domain %u broke the protocol\n", v->peer);
+    }
     return !v->end.broken && !v->peer_died &&
            (live == VCHAN_HERE || (live == VCHAN_NOT_YET && v->path));
 }
@@ -31,6 +36,24 @@ static void look_after_peer(struct rs_vchan *v)
         v->peer_died = true;
 }
 
+/* For calls that do not wait: the look that a wait would have taken. */
+static void look_if_time(struct rs_vchan *v)
+{
+    uint64_t now = clock_now();
+
+    if (now < v->look_at)
+        return;
+    v->look_at = now + LOOK_NS;
+    look_after_peer(v);
+}
+
+bool rs_vchan_is_open(struct rs_vchan *v)
+{
+    IN_KERNEL();
+    look_if_time(v);
+    return is_open(v);
+}
+
 /* ---- waiting ---- */
 
 /* Which of the things that somebody may wait for are there. */
@@ -38,7 +61,7 @@ static unsigned int ready(struct rs_vchan *v)
 {
     unsigned int what = 0;
 
-    if (!rs_vchan_is_open(v))
+    if (!is_open(v))
         return VCHAN_WAIT_DATA | VCHAN_WAIT_ROOM | VCHAN_WAIT_PEER;
     if ((v->waiting & VCHAN_WAIT_DATA) && vchan_readable(&v->end))
         what |= VCHAN_WAIT_DATA;
@@ -124,7 +147,7 @@ long rs_vchan_read(struct rs_vchan *v, void *buf, size_t n)
     IN_KERNEL();
     for (;;) {
         /* In this order: what was written before the end is still read. */
-        bool open = rs_vchan_is_open(v);
+        bool open = is_open(v);
         size_t got = vchan_get(&v->end, buf, n);
 
         if (got) {
@@ -147,7 +170,7 @@ long rs_vchan_write(struct rs_vchan *v, const void *buf, size_t n)
     while (done < n) {
         size_t put;
 
-        if (!rs_vchan_is_open(v))
+        if (!is_open(v))
             return v->end.broken ? -EPROTO : -EPIPE;
         put = vchan_put(&v->end, (const char *)buf + done, n - done);
         if (put)
@@ -162,12 +185,14 @@ long rs_vchan_write(struct rs_vchan *v, const void *buf, size_t n)
 size_t rs_vchan_readable(struct rs_vchan *v)
 {
     IN_KERNEL();
+    look_if_time(v);
     return vchan_readable(&v->end);
 }
 
 size_t rs_vchan_writable(struct rs_vchan *v)
 {
     IN_KERNEL();
+    look_if_time(v);
     return vchan_writable(&v->end);
 }
 

@@ -144,9 +144,11 @@ long hypercall_op(unsigned int nr, unsigned int cmd, void *arg, size_t size)
     (void)size;
     if (nr == __HYPERVISOR_event_channel_op && cmd == EVTCHNOP_send)
         fake_guest.events++;
-    if (nr == __HYPERVISOR_event_channel_op && cmd == EVTCHNOP_status)
+    if (nr == __HYPERVISOR_event_channel_op && cmd == EVTCHNOP_status) {
+        fake_guest.asked++;
         ((struct evtchn_status *)arg)->status =
             fake_guest.peer_bound ? EVTCHNSTAT_interdomain : EVTCHNSTAT_unbound;
+    }
     return 0;
 }
 

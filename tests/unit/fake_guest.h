@@ -23,6 +23,7 @@ struct fake_guest {
     unsigned int grants;
     unsigned int dirty_grants; /* pages that held secrets when granted */
     bool peer_bound;           /* what every port's status says */
+    unsigned int asked;        /* for that status */
 
     char log[2000], text[2000]; /* console_report(), arch_log() */
     size_t log_len, text_len;
