@@ -21,6 +21,14 @@ tests_unit_test_netfront_SOURCES = tests/unit/test_netfront.c $(fake_guest) \
 	%D%/netfront_ring.c
 tests_unit_test_netfront_LDADD = $(CMOCKA_LIBS)
 
+unit_tests += tests/unit/test_ethif
+tests_unit_test_ethif_CPPFLAGS = $(fake_guest_CPPFLAGS) $(LWIP_CPPFLAGS) \
+	-DRINGSIDE_LWIP
+tests_unit_test_ethif_SOURCES = tests/unit/test_ethif.c \
+	guest-kernel/net/ethif.c
+tests_unit_test_ethif_LDADD = $(CMOCKA_LIBS)
+$(tests_unit_test_ethif_OBJECTS): guest-sdk/lwip.stamp
+
 unit_tests += tests/unit/test_blkfront
 tests_unit_test_blkfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_unit_test_blkfront_SOURCES = tests/unit/test_blkfront.c $(fake_guest) \

@@ -1,9 +1,13 @@
 /*
  * The card as lwIP sees it: frames as chains of buffers.
  *
- * Large received frames stay in the card's pages until lwIP, or the program,
- * is done with them; small ones, and all while the card is short of pages, are
- * copied to the heap.
+ * The backend can write to the card's pages at any time. What the stack
+ * looks at, changes or stores something in is therefore copied to the heap
+ * first: of a TCP segment all headers, of any other frame everything (IP's
+ * reassembly keeps its list in the fragments, ICMP answers in the request's
+ * buffer, DHCP and DNS take their messages apart). The payload of large
+ * segments stays in the card's pages until lwIP, or the program, is done with
+ * it; small frames, and all while the card is short of pages, are copied whole.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,6 +16,8 @@
 #include "lwip/netif.h"
 #include "lwip/opt.h"
 #include "lwip/pbuf.h"
+#include "lwip/prot/ip.h"
+#include "lwip/prot/ip4.h"
 #include "lwip/snmp.h"
 #include "lwip/tcpip.h"
 #include "netif/ethernet.h"
@@ -22,14 +28,16 @@
 #include "guest-kernel/net/timers.h"
 
 #define COPY_BELOW 512
+#define HEAD_MAX   (SIZEOF_ETH_HDR + 60 + 60) /* with all options of IP and TCP \
+                                               */
 
 /* A received page as a buffer. */
-struct rx_buffer {
+struct rx_page {
     struct pbuf_custom pbuf;
     struct netfront *nf;
 };
 
-static struct rx_buffer rx_buffers[NETFRONT_PAGES];
+static struct rx_page rx_pages[NETFRONT_PAGES];
 static struct tcpip_callback_msg *poll_msg;
 static bool poll_posted;
 
@@ -37,40 +45,57 @@ static bool poll_posted;
 
 static void rx_free(struct pbuf *p)
 {
-    struct rx_buffer *b = (struct rx_buffer *)p;
+    struct rx_page *b = (struct rx_page *)p;
 
-    netfront_release(b->nf, (unsigned int)(b - rx_buffers));
+    netfront_release(b->nf, (unsigned int)(b - rx_pages));
 }
 
-static struct pbuf *rx_copy(struct netfront *nf,
-                            const struct netfront_piece *pieces, unsigned int n,
-                            size_t len)
+/* What is left of a frame: pieces, of the first one without `skip` bytes. */
+struct rx_rest {
+    const struct netfront_piece *piece;
+    unsigned int n;
+    size_t skip;
+};
+
+/* Moves the next n bytes to `to`, or nowhere; what is done with goes back. */
+static void rx_take(struct netfront *nf, struct rx_rest *rest, char *to,
+                    size_t n)
 {
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
-    size_t at = 0;
+    while (n && rest->n) {
+        const struct netfront_piece *piece = rest->piece;
+        size_t len = piece->len - rest->skip;
 
-    for (unsigned int i = 0; i < n; i++) {
-        if (p)
-            pbuf_take_at(p, pieces[i].data, (u16_t)pieces[i].len, (u16_t)at);
-        at += pieces[i].len;
-        netfront_release(nf, pieces[i].page);
+        if (len > n)
+            len = n;
+        if (to) {
+            memcpy(to, (const char *)piece->data + rest->skip, len);
+            to += len;
+        }
+        n -= len;
+        rest->skip += len;
+        if (rest->skip < piece->len)
+            return;
+        netfront_release(nf, piece->page);
+        *rest = (struct rx_rest){ piece + 1, rest->n - 1, 0 };
     }
-    return p;
 }
 
-static struct pbuf *rx_wrap(struct netfront *nf,
-                            const struct netfront_piece *pieces, unsigned int n)
+/* The rest as it lies in the card's pages; NULL if there is none. */
+static struct pbuf *rx_wrap(struct netfront *nf, const struct rx_rest *rest)
 {
     struct pbuf *head = NULL;
 
-    for (unsigned int i = n; i-- > 0;) {
-        struct rx_buffer *b = &rx_buffers[pieces[i].page];
+    for (unsigned int i = rest->n; i-- > 0;) {
+        const struct netfront_piece *piece = &rest->piece[i];
+        size_t skip = i ? 0 : rest->skip;
+        struct rx_page *b = &rx_pages[piece->page];
+        u16_t len = (u16_t)(piece->len - skip);
         struct pbuf *p;
 
         b->nf = nf;
         b->pbuf.custom_free_function = rx_free;
-        p = pbuf_alloced_custom(PBUF_RAW, (u16_t)pieces[i].len, PBUF_REF,
-                                &b->pbuf, pieces[i].data, (u16_t)pieces[i].len);
+        p = pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &b->pbuf,
+                                (char *)piece->data + skip, len);
         if (head)
             pbuf_cat(p, head);
         head = p;
@@ -78,17 +103,46 @@ static struct pbuf *rx_wrap(struct netfront *nf,
     return head;
 }
 
+/* Whether a frame of HEAD_MAX bytes or more is an unfragmented TCP segment. */
+static bool is_tcp(const char *frame)
+{
+    const struct eth_hdr *eth = (const void *)frame;
+    const struct ip_hdr *ip = (const void *)(frame + SIZEOF_ETH_HDR);
+
+    return eth->type == PP_HTONS(ETHTYPE_IP) && IPH_V(ip) == 4 &&
+           IPH_PROTO(ip) == IP_PROTO_TCP &&
+           !(IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK));
+}
+
+/* Makes a buffer of a frame; its pages go back, now or with the buffer. */
+static struct pbuf *rx_buffer(struct netfront *nf, struct rx_rest rest,
+                              size_t len)
+{
+    char head[HEAD_MAX];
+    size_t n = len < HEAD_MAX ? len : HEAD_MAX;
+    struct pbuf *p = NULL;
+    bool wrap;
+
+    rx_take(nf, &rest, head, n); /* what is looked at is the copy */
+    wrap = len >= COPY_BELOW && !netfront_short_of_pages(nf) && is_tcp(head);
+    if (len <= UINT16_MAX)
+        p = pbuf_alloc(PBUF_RAW, (u16_t)(wrap ? n : len), PBUF_RAM);
+    if (p)
+        memcpy(p->payload, head, n);
+    if (p && wrap)
+        pbuf_cat(p, rx_wrap(nf, &rest));
+    else
+        rx_take(nf, &rest, p ? (char *)p->payload + n : NULL, len - n);
+    return p;
+}
+
 static void rx_receive(void *arg, const struct netfront_piece *pieces,
                        unsigned int n, size_t len, bool checked)
 {
     struct netif *netif = arg;
     struct netfront *nf = netif->state;
-    struct pbuf *p;
+    struct pbuf *p = rx_buffer(nf, (struct rx_rest){ pieces, n, 0 }, len);
 
-    if (len < COPY_BELOW || len > UINT16_MAX || netfront_short_of_pages(nf))
-        p = rx_copy(nf, pieces, n, len > UINT16_MAX ? 0 : len);
-    else
-        p = rx_wrap(nf, pieces, n);
     if (!p)
         return;
     NETIF_SET_CHECKSUM_CTRL(
