@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "db_file.h"
+#include "printable.h"
 #include "tree.h"
 
 /* As much of a bad path as is shown. */
@@ -28,12 +29,9 @@ __attribute__((format(printf, 2, 3))) static int refuse(struct load *l,
 {
     char shown[SHOWN_MAX + 1], reason[256];
     const unsigned char *name = sqlite3_column_text(l->q, 0);
-    size_t len = 0;
     va_list ap;
 
-    for (; name && name[len] && len < SHOWN_MAX; len++)
-        shown[len] = name[len] < ' ' || name[len] > '~' ? '?' : (char)name[len];
-    shown[len] = '\0';
+    printable_string(shown, sizeof(shown), name ? (const char *)name : "");
     va_start(ap, fmt);
     vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);

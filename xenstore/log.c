@@ -23,12 +23,16 @@ const struct log_switch_info log_switch_info[LOG_SWITCHES] = {
 
 unsigned int log_active;
 
+#define SOURCES 256u /* guests whose numbers are so far apart share one */
+
 static bool is_open;
 static struct log_file *log_file; /* NULL: stderr */
 static bool tracing;
 static unsigned int switches = (1u << LOG_SWITCHES) - 1;
 static time_t trace_second; /* in which `traces` were written */
 static unsigned int traces, left_out;
+static unsigned int source;             /* whose doings are traced; 0: ours */
+static unsigned int traces_of[SOURCES]; /* by source, in this second */
 
 FILE *log_append(const char *file)
 {
@@ -139,6 +143,17 @@ void log_line(const char *fmt, ...)
     va_end(ap);
 }
 
+void log_set_source(unsigned int domid)
+{
+    source = domid;
+}
+
+/* A guest's requests may fill a share, so that there is room for others'. */
+static bool source_fits(void)
+{
+    return !source || traces_of[source % SOURCES]++ < LOG_TRACES_OF_GUEST;
+}
+
 /* Whether this second has room for one more trace. */
 static bool trace_fits(void)
 {
@@ -147,11 +162,12 @@ static bool trace_fits(void)
     if (now != trace_second) {
         trace_second = now;
         traces = 0;
+        memset(traces_of, 0, sizeof(traces_of));
         if (left_out)
             log_line("%u traces were left out", left_out);
         left_out = 0;
     }
-    if (traces == LOG_TRACES_MAX) {
+    if (traces == LOG_TRACES_MAX || !source_fits()) {
         left_out++;
         return false;
     }

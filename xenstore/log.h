@@ -5,7 +5,8 @@
  * Besides what is always said there are traces, each under a switch, written
  * only while tracing is on (--trace, CONTROL log). What clients do can fill
  * neither: guests may complain a few times each (domain_may_complain()), and
- * of traces there are at most LOG_TRACES_MAX a second; the rest is counted.
+ * of traces there are at most LOG_TRACES_MAX a second, and of requests of one
+ * guest at most LOG_TRACES_OF_GUEST; the rest is counted.
  */
 #ifndef XS_LOG_H
 #define XS_LOG_H
@@ -14,7 +15,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define LOG_TRACES_MAX 1000
+#define LOG_TRACES_MAX      1000
+#define LOG_TRACES_OF_GUEST 250
 #define LOG_LINE_MAX   8192u /* the rest of a longer line is lost */
 
 enum log_switch {
@@ -58,6 +60,9 @@ static inline bool log_wants(enum log_switch which)
 {
     return log_active & 1u << which;
 }
+
+/* Whose request is being served, until the next call; 0: domain 0's, or none. */
+void log_set_source(unsigned int domid);
 
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_trace(enum log_switch which, const char *fmt, ...)

@@ -173,14 +173,19 @@ bool request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
     int err;
 
     text[0] = '\0';
+    if (log_active)
+        log_set_source(c->dom->domid);
     if (log_wants(LOG_IO))
         log_text(text, sizeof(text), payload, hdr->len);
     err = request_run(&rq);
-    if (err == REQUEST_LATER)
+    if (err == REQUEST_LATER) {
+        log_set_source(0);
         return false;
+    }
     c->store->requests++;
     if (log_active)
         trace(&rq, hdr->type, text, err);
+    log_set_source(0);
     if (err)
         reply_error(&rq, err);
     assert(c->dead || c->out.replies == replies + 1);

@@ -90,7 +90,7 @@ static void test_rows(void **state)
             "WHERE path = '/a/b'",
             "not a path");
     spoiled("UPDATE node SET path = '/x' || char(10) WHERE path = '/a/b'",
-            "row '/x?'");
+            "row '/x\\x0a'");
     spoiled("UPDATE node SET path = x'2f78' WHERE path = '/a/b'", "not a path");
     spoiled("DELETE FROM node WHERE path = '/a'", "its parent is missing");
     spoiled("DELETE FROM node WHERE path = '/'", "missing");

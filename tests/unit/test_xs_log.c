@@ -105,6 +105,24 @@ static void test_flood(void **state)
     assert_int_equal(count(file, "later"), 1);
 }
 
+/* One guest's flood leaves room for another's traces. */
+static void test_shares(void **state)
+{
+    (void)state;
+    log_set_trace(true);
+    log_set_source(5);
+    for (int i = 0; i < 3 * LOG_TRACES_MAX; i++)
+        log_trace(LOG_OBJ, "flood");
+    log_set_source(6);
+    log_trace(LOG_OBJ, "other");
+    log_set_source(0);
+    log_trace(LOG_OBJ, "ours");
+    assert_in_range(count(file, "flood"), LOG_TRACES_OF_GUEST,
+                    3 * LOG_TRACES_MAX - 1);
+    assert_int_equal(count(file, "other"), 1);
+    assert_int_equal(count(file, "ours"), 1);
+}
+
 static void test_reopen(void **state)
 {
     (void)state;
@@ -139,7 +157,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_lines),  TEST(test_switches), TEST(test_flood),
-        TEST(test_reopen), TEST(test_text),
+        TEST(test_shares), TEST(test_reopen),   TEST(test_text),
     };
     int failed;
 
