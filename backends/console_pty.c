@@ -7,7 +7,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 struct console_pty {
     int fd;
     char name[64];
+    size_t dropped; /* since the last note of it */
     struct event *event;
     void (*input)(void *arg);
     void *arg;
@@ -100,20 +103,50 @@ const char *console_pty_name(const struct console_pty *pty)
     return pty->name;
 }
 
-void console_pty_write(struct console_pty *pty, const char *buf, size_t n)
+/* Writes what the reader has room for; returns how much is left. */
+static size_t put(struct console_pty *pty, const char *buf, size_t n)
 {
-    struct pollfd p = { .fd = pty->fd, .events = POLLOUT };
-
-    if (poll(&p, 1, 0) != 1 || (p.revents & (POLLHUP | POLLERR)))
-        return;
     while (n) {
         ssize_t done = write(pty->fd, buf, n);
 
+        if (done < 0 && errno == EINTR)
+            continue;
         if (done <= 0)
-            return;
+            break;
         buf += done;
         n -= (size_t)done;
     }
+    return n;
+}
+
+/* true: nothing was dropped, or the reader has been told of it. */
+static bool tell_dropped(struct console_pty *pty)
+{
+    char note[96];
+    int n;
+
+    if (!pty->dropped)
+        return true;
+    n = snprintf(note, sizeof(note),
+                 "\r\n(%zu bytes were dropped here; the log has them)\r\n",
+                 pty->dropped);
+    if (put(pty, note, (size_t)n))
+        return false;
+    pty->dropped = 0;
+    return true;
+}
+
+void console_pty_write(struct console_pty *pty, const char *buf, size_t n)
+{
+    struct pollfd p = { .fd = pty->fd, .events = POLLOUT };
+    int ready = poll(&p, 1, 0);
+
+    if (p.revents & (POLLHUP | POLLERR))
+        pty->dropped = 0; /* nobody looks */
+    else if (ready != 1 || !tell_dropped(pty))
+        pty->dropped += n;
+    else
+        pty->dropped += put(pty, buf, n);
 }
 
 size_t console_pty_read(struct console_pty *pty, char *buf, size_t n)

@@ -2,7 +2,8 @@
  * A pseudo terminal, on which somebody may look at a guest's console.
  *
  * Raw mode. Output is dropped while nobody has the terminal open, or if the
- * reader is too slow: the log (console_log.h) has it.
+ * reader is too slow (what the kernel keeps for it is all): the log
+ * (console_log.h) has it. A slow reader is told how much it missed.
  */
 #ifndef RINGSIDE_BACKENDS_CONSOLE_PTY_H
 #define RINGSIDE_BACKENDS_CONSOLE_PTY_H

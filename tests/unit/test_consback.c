@@ -188,6 +188,50 @@ static void test_terminal(void **state)
     close(tty);
 }
 
+/* All that is there, as a string. */
+static const char *drain_tty(int tty)
+{
+    static char text[1 << 20];
+    size_t len = 0;
+    ssize_t n;
+
+    do {
+        n = read(tty, text + len, sizeof(text) - 1 - len);
+        len += n > 0 ? (size_t)n : 0;
+        run_ms(2);
+    } while (n > 0);
+    text[len] = '\0';
+    return text;
+}
+
+/* Who does not read misses something, and hears how much. */
+static void test_slow_terminal(void **state)
+{
+    char text[1024];
+    const char *got;
+    unsigned int missed;
+    size_t had;
+    int tty;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    make_device();
+    tty = open_tty();
+    for (int i = 0; i < 64; i++) {
+        assert_int_equal(guest_writes(text, sizeof(text)), sizeof(text));
+        run_ms(2);
+    }
+    had = strlen(drain_tty(tty));
+    assert_in_range(had, 1, 64 * sizeof(text) - 1);
+    guest_writes("next", 4);
+    run_ms(5);
+    got = drain_tty(tty);
+    assert_int_equal(sscanf(got, " (%u bytes were dropped here; ", &missed), 1);
+    assert_int_equal(missed, 64 * sizeof(text) - had);
+    assert_non_null(strstr(got, ")\r\nnext"));
+    close(tty);
+}
+
 /* More input than the ring holds waits until the guest reads. */
 static void test_much_input(void **state)
 {
@@ -380,6 +424,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_output),
         TEST(test_terminal),
+        TEST(test_slow_terminal),
         TEST(test_much_input),
         TEST(test_rate),
         TEST(test_last_words),
