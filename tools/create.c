@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,8 @@
 struct keeper {
     struct log_file *log; /* NULL: it cannot be had */
     int from, to;         /* the socket of the emergency console; -1 */
+    bool in_line;         /* the console has not ended its line */
+    bool ended_line;      /* but we have */
 };
 
 /* ---- the child ---- */
@@ -56,6 +59,28 @@ static void open_keeper(struct keeper *k, const struct host *h,
     k->to = ends[1];
 }
 
+static void write_console(struct keeper *k, const char *s, size_t n)
+{
+    if (k->ended_line && *s == '\n') {
+        s++;
+        n--;
+    }
+    k->ended_line = false;
+    log_file_write(k->log, s, n);
+    if (n > 0)
+        k->in_line = s[n - 1] != '\n';
+}
+
+/* Lines of ours begin as lines. */
+static void end_line(struct keeper *k)
+{
+    if (!k->in_line)
+        return;
+    log_file_write(k->log, "\n", 1);
+    k->in_line = false;
+    k->ended_line = true;
+}
+
 /* Moves what the emergency console has said to the log. */
 static void pump(void *arg)
 {
@@ -67,7 +92,7 @@ static void pump(void *arg)
         n = recv(k->from, buf, sizeof(buf), MSG_DONTWAIT);
         if (n <= 0)
             break;
-        log_file_write(k->log, buf, (size_t)n);
+        write_console(k, buf, (size_t)n);
     }
     if (k->log != NULL)
         log_file_check(k->log); /* we say something ourselves */
@@ -116,6 +141,7 @@ static bool deal_with_end(struct guest *g, struct guest_config *c,
 {
     enum end_action action = guest_action(c, end, info);
 
+    end_line(k);
     summary_end(g, end, info);
     if (end == GUEST_HOST_GONE)
         return false;

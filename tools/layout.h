@@ -44,7 +44,10 @@ bool layout_write(struct xs_pipeline *store, const char *path,
 unsigned long layout_number(struct xs_pipeline *store, const char *dir,
                             const char *node, unsigned long missing);
 
-/* Copies a node's text to value[n] (cut, printable); false if it is absent. */
+/*
+ * Copies a node's text to value[n], cut, as somebody wrote it: to be shown by
+ * way of printable.h. false if it is absent.
+ */
 bool layout_read(struct xs_pipeline *store, const char *dir, const char *node,
                  char *value, size_t n);
 

@@ -24,10 +24,6 @@ bool layout_read(struct xs_pipeline *store, const char *dir, const char *node,
     if (text == NULL)
         return false;
     snprintf(value, n, "%s", text);
-    for (char *p = value; *p != '\0'; p++) {
-        if ((unsigned char)*p < ' ' || *p == 127)
-            *p = '?';
-    }
     return true;
 }
 

@@ -141,6 +141,36 @@ static bool log_rotated(const struct relay *r)
            ours.st_ino != now.st_ino;
 }
 
+static bool same_file(int a, int b)
+{
+    struct stat x, y;
+
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino;
+}
+
+/* The log goes on in another file. If the one before that is not ours either,
+ * ours was removed while we were reading it, and perhaps others after it. */
+static void use_log(struct relay *r, int next)
+{
+    char path[sizeof(r->log_path) + 2];
+    int before;
+
+    snprintf(path, sizeof(path), "%s.1", r->log_path);
+    before = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (before >= 0 && !same_file(before, r->log)) {
+        complain(
+            "some of the console's output may be lost: it came faster than "
+            "it was read");
+        close(r->log);
+        r->log = before;
+        copy_log(r);
+    } else if (before >= 0) {
+        close(before);
+    }
+    close(r->log);
+    r->log = next;
+}
+
 static void move_log(struct relay *r)
 {
     int next;
@@ -152,8 +182,7 @@ static void move_log(struct relay *r)
     if (next < 0)
         return;
     copy_log(r); /* nothing is written there after the renaming */
-    close(r->log);
-    r->log = next;
+    use_log(r, next);
     copy_log(r);
 }
 

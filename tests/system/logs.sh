@@ -57,7 +57,8 @@ if command -v xenstore-write >/dev/null; then
     dir=/local/domain/0/backend/console/$id/0
     other=/local/domain/1/backend/console/$id/0
     xenstore-exists "$dir" || dir=$other
-    xenstore-write "$dir/params" $'/x\n\x1b[2J\x9b"\\\xe2\x80\xae'
+    # It takes escapes, and a backslash for them.
+    xenstore-write "$dir/params" '/x\n\x1b[2J\x9b"\\\xe2\x80\xae'
     "$ringside" info quiet >"$tmp/info"
     ok 'info: nothing raw' test "$(raw "$tmp/info"; echo $?)" = 1
     ok 'info: it is shown' \
