@@ -17,7 +17,7 @@
 
 #define LOG_TRACES_MAX      1000
 #define LOG_TRACES_OF_GUEST 250
-#define LOG_LINE_MAX   8192u /* the rest of a longer line is lost */
+#define LOG_LINE_MAX        8192u /* the rest of a longer line is lost */
 
 enum log_switch {
     LOG_OBJ, /* connections, domains, watches, transactions come and go */
@@ -61,7 +61,8 @@ static inline bool log_wants(enum log_switch which)
     return log_active & 1u << which;
 }
 
-/* Whose request is being served, until the next call; 0: domain 0's, or none. */
+/* Whose request is being served, until the next call; 0: domain 0's, or none.
+ */
 void log_set_source(unsigned int domid);
 
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
