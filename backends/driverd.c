@@ -180,6 +180,9 @@ static void connect_hypervisor(const struct options *o)
             break;
         pause_ms(10);
     }
+    if (err == -EPERM)
+        fail("the hypervisor runs as another user, neither as ours nor as root",
+             0);
     if (err)
         fail(path, err);
     free(path);

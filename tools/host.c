@@ -22,7 +22,9 @@
 int host_rundir(char rundir[HOST_RUNDIR_MAX])
 {
     if (!rundir_default(rundir, HOST_RUNDIR_MAX))
-        return complain("the runtime directory's name is too long: %s", rundir);
+        return complain("the runtime directory's name is too long, %d bytes "
+                        "fit: %s…",
+                        HOST_RUNDIR_MAX - 1, rundir);
     return 0;
 }
 

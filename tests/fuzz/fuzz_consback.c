@@ -16,6 +16,7 @@
 #include "console_log.h"
 #include "console_pty.h"
 #include "fake_host.h"
+#include "log_file.h"
 #include "ring_poll.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -120,14 +121,14 @@ uint64_t driver_now(void)
 
 /* ---- the log: it is told the model's bytes ---- */
 
-struct console_log {
+struct log_file {
     int unused;
 };
 
 int console_log_open(const char *dir, const char *name, size_t limit,
-                     struct console_log **out)
+                     struct log_file **out)
 {
-    static struct console_log log;
+    static struct log_file log;
 
     (void)dir;
     (void)name;
@@ -136,12 +137,12 @@ int console_log_open(const char *dir, const char *name, size_t limit,
     return 0;
 }
 
-void console_log_close(struct console_log *log)
+void log_file_close(struct log_file *log)
 {
     (void)log;
 }
 
-void console_log_write(struct console_log *log, const char *buf, size_t n)
+void log_file_write(struct log_file *log, const char *buf, size_t n)
 {
     (void)log;
     demand(!failed);
