@@ -120,12 +120,13 @@ int blk_ring_connect(struct xenbus_device *dev, struct disk *disk,
 
 int blk_ring_disconnect(struct blk_ring *r)
 {
+    /* What the loop does by itself ends now; nobody calls us for it later. */
+    r->disk->loop_pages = 0;
+    if (r->disk->ops->work)
+        r->disk->ops->work(r->disk, UINT_MAX);
+    r->disk->ops->kick(r->disk); /* what it could not do after all */
     r->closing = true;
     ring_poll_remove(&r->poll);
-    if (r->disk->ops->work) {
-        r->disk->loop_pages = 0;
-        r->disk->ops->work(r->disk, UINT_MAX);
-    }
     if (r->running)
         return -EINPROGRESS;
     blk_ring_free_(r);

@@ -193,6 +193,7 @@ static unsigned int turn(struct ring_poll *p, uint64_t now, bool preempted)
     }
     if (!p->active)
         return 0; /* removed by its arm */
+    p->quick = false;
     deactivate(p);
     p->useless = p->served ? 0 : p->useless + 1;
     return 0;

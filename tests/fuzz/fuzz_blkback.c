@@ -18,6 +18,7 @@
  *   240..255  held disk requests complete (odd: all, even: up to 8), then
  *             service
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +151,14 @@ static void disk_release(unsigned int max)
         now[i]->done(now[i], 0);
 }
 
+/* A disk whose held requests are done by the loop, one in each turn. */
+static void disk_work(struct disk *disk, unsigned int budget)
+{
+    if (n_held)
+        disk->loop_pages += 32;
+    disk_release(budget == UINT_MAX ? 64 : 1);
+}
+
 /* ---- the frontend ---- */
 
 static void service(void)
@@ -212,7 +221,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct disk_ops ops = { .submit = disk_submit,
                                          .kick = disk_kick };
-    struct disk disk = { .ops = &ops, .sectors = DISK_SECTORS };
+    static const struct disk_ops sliced = { .submit = disk_submit,
+                                            .kick = disk_kick,
+                                            .work = disk_work };
+    struct disk disk = { .ops = size && data[0] & 64 ? &sliced : &ops,
+                         .sectors = DISK_SECTORS };
     struct xenbus_device dev = { .frontend_id = 7 };
     struct driver driver = { 0 };
     struct blk_ring_config config = { .refs = { RING_REF, RING_REF + 1 } };

@@ -3,6 +3,7 @@
  * for what it writes there.
  */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -883,6 +884,36 @@ static void test_disconnect_while_running(void **state)
     assert_int_equal(n_order, 1);
 }
 
+static void disk_work(struct disk *d, unsigned int budget)
+{
+    (void)d;
+    if (budget == UINT_MAX)
+        disk_release();
+}
+
+/* What the loop itself does of a request ends when the ring does. */
+static void test_disconnect_amid_slices(void **state)
+{
+    static const struct disk_ops sliced = { .submit = disk_submit,
+                                            .kick = disk_kick,
+                                            .work = disk_work };
+
+    (void)state;
+    disk.ops = &sliced;
+    connect_ring();
+    hold = true;
+    simple(BLKIF_OP_WRITE, 1, 0);
+    simple(BLKIF_OP_WRITE, 2, 8);
+    push_and_run();
+    assert_int_equal(n_held, 2);
+    assert_int_equal(blk_ring_disconnect(ring), 0);
+    ring = NULL;
+    assert_false(disconnected); /* it is told when there was waiting only */
+    expect_response(1, BLKIF_RSP_OKAY);
+    expect_response(2, BLKIF_RSP_OKAY);
+    assert_int_equal(n_order, 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -919,6 +950,7 @@ int main(void)
         TEST(test_event_storm),
         TEST(test_cannot_connect),
         TEST(test_disconnect_while_running),
+        TEST(test_disconnect_amid_slices),
     };
 
     return cmocka_run_group_tests_name("blkback_ring", tests, NULL, NULL);
