@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "lwip/etharp.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "lwip/tcpip.h"
