@@ -251,6 +251,7 @@ static void cons_release(struct consback *c)
 static int map_ring(struct consback *c)
 {
     const grant_ref_t ref = CONSOLE_GRANT;
+    XENCONS_RING_IDX prod, cons;
     int n = grant_map_range(c->dev->frontend_id, &ref, 1, false, &c->map);
 
     if (n < 0)
@@ -263,6 +264,17 @@ static int map_ring(struct consback *c)
     /* An earlier driver domain may have been here before us. */
     c->out_cons = READ_ONCE(c->ring->out_cons);
     c->in_prod = READ_ONCE(c->ring->in_prod);
+    /* And may have left nonsense: what it had not read is lost then. */
+    prod = READ_ONCE(c->ring->out_prod);
+    if (prod - c->out_cons > sizeof(c->ring->out)) {
+        c->out_cons = prod;
+        WRITE_ONCE(c->ring->out_cons, prod);
+    }
+    cons = READ_ONCE(c->ring->in_cons);
+    if (c->in_prod - cons > sizeof(c->ring->in)) {
+        c->in_prod = cons;
+        WRITE_ONCE(c->ring->in_prod, cons);
+    }
     return 0;
 }
 

@@ -24,6 +24,19 @@ int consfront_init(const struct start_info *si);
 size_t consfront_write(const char *s, size_t n);
 size_t consfront_read(char *buf, size_t n);
 
+/*
+ * Whether an index of the other end cannot be. Nothing is moved in this
+ * direction then, until the index makes sense again.
+ */
+bool consfront_out_broken(void);
+bool consfront_in_broken(void);
+
+/*
+ * While nobody is at the other end: gives up what an index that cannot be has
+ * made unreadable, so that whoever comes next finds rings that are empty.
+ */
+void consfront_repair(void);
+
 /* Bytes that fit now, bytes that the other end has not read, bytes to read. */
 size_t consfront_room(void);
 size_t consfront_unread(void);

@@ -35,6 +35,12 @@ tests_unit_test_blkfront_SOURCES = tests/unit/test_blkfront.c $(fake_guest) \
 	%D%/blkfront.c %D%/blkfront_buffer.c
 tests_unit_test_blkfront_LDADD = $(CMOCKA_LIBS)
 
+unit_tests += tests/unit/test_consfront
+tests_unit_test_consfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_unit_test_consfront_SOURCES = tests/unit/test_consfront.c $(fake_guest) \
+	%D%/consfront.c guest-kernel/console.c
+tests_unit_test_consfront_LDADD = $(CMOCKA_LIBS)
+
 unit_tests += tests/unit/test_xenbus_ring
 tests_unit_test_xenbus_ring_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_unit_test_xenbus_ring_SOURCES = tests/unit/test_xenbus_ring.c \

@@ -22,6 +22,7 @@
 #define GLANCE   (10 * NS_PER_MS)
 
 static bool have_ring;
+static bool out_broken, in_broken; /* as the log was told last */
 static uint64_t patience = PATIENCE;
 
 /* Input that is out of the ring and not read yet. */
@@ -35,11 +36,43 @@ void console_init(const struct start_info *si)
     have_ring = consfront_init(si) == 0;
 }
 
+/* Says on the log that a direction of the ring broke, or makes sense again. */
+static void note(bool *was, bool is, const char *direction, const char *means)
+{
+    if (*was == is)
+        return;
+    *was = is;
+    if (is)
+        console_report("console: the backend's %s index cannot be: %s\n",
+                       direction, means);
+    else
+        console_report("console: the backend's %s index makes sense again\n",
+                       direction);
+}
+
+/* Looks at the backend's indices; true if we can write. */
+static bool is_sane(void)
+{
+    if ((out_broken || in_broken) && !consfront_connected())
+        consfront_repair();
+    note(&in_broken, consfront_in_broken(), "input", "input waits");
+    note(&out_broken, consfront_out_broken(), "output",
+         "output goes to the log");
+    return !out_broken;
+}
+
 /* True when the ring has room; false when it is hopeless. */
 static bool wait_for_room(void)
 {
-    while (wait_event(&consfront_changed, consfront_room() > 0,
-                      clock_now() + GLANCE)) {
+    for (;;) {
+        int err = wait_event(&consfront_changed,
+                             consfront_room() > 0 || consfront_out_broken(),
+                             clock_now() + GLANCE);
+
+        if (!is_sane())
+            return false;
+        if (!err)
+            return true;
         if (consfront_connected())
             patience = PATIENCE;
         else if (patience < GLANCE)
@@ -47,13 +80,12 @@ static bool wait_for_room(void)
         else
             patience -= GLANCE;
     }
-    return true;
 }
 
 void console_write(const char *s, size_t n)
 {
     while (n && have_ring && wait_for_room()) {
-        size_t written = consfront_write(s, n);
+        size_t written = consfront_write(s, n); /* 0: it broke just now */
 
         s += written;
         n -= written;
@@ -65,9 +97,15 @@ void console_write(const char *s, size_t n)
 /* Waits for input and takes it over from the ring. */
 static void read_ahead(void)
 {
-    wait_event(&consfront_changed, consfront_available() > 0, NEVER);
-    ahead.at = 0;
-    ahead.n = consfront_read(ahead.text, sizeof(ahead.text));
+    ahead.at = ahead.n = 0;
+    do {
+        is_sane();
+        wait_event(&consfront_changed,
+                   consfront_available() > 0 ||
+                       consfront_in_broken() != in_broken,
+                   NEVER);
+        ahead.n = consfront_read(ahead.text, sizeof(ahead.text));
+    } while (!ahead.n);
 }
 
 /* Moves one character of what was read ahead; false at the end of file. */

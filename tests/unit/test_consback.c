@@ -373,6 +373,26 @@ static void test_hostile_input_index(void **state)
     }
 }
 
+/* What an earlier driver domain left does not keep a new one from its work. */
+static void test_takes_over_nonsense(void **state)
+{
+    size_t n;
+
+    (void)state;
+    ring->out_prod = 10;
+    ring->out_cons = 99999;
+    ring->in_prod = 5;
+    ring->in_cons = 777777;
+    make_device();
+    assert_string_equal(state_node(), "4");
+    assert_int_equal(ring->out_cons, 10);
+    assert_int_equal(ring->in_prod, 777777);
+    guest_writes("hello\n", 6);
+    run_ms(5);
+    assert_string_equal(state_node(), "4");
+    assert_string_equal(read_log(&n), "hello\n");
+}
+
 /* Typing while the index is impossible is how it is found out, too. */
 static void test_hostile_index_while_typing(void **state)
 {
@@ -430,6 +450,7 @@ int main(void)
         TEST(test_last_words),
         TEST(test_hostile_index),
         TEST(test_hostile_input_index),
+        TEST(test_takes_over_nonsense),
         TEST(test_hostile_index_while_typing),
         TEST(test_log_rotates),
     };
