@@ -47,6 +47,30 @@ tests_unit_test_xenbus_ring_SOURCES = tests/unit/test_xenbus_ring.c \
 	$(fake_guest) guest-kernel/xenbus_ring.c
 tests_unit_test_xenbus_ring_LDADD = $(CMOCKA_LIBS)
 
+fuzz_tests += tests/fuzz/fuzz_netfront
+tests_fuzz_fuzz_netfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_fuzz_fuzz_netfront_SOURCES = tests/fuzz/fuzz_netfront.c $(fuzz_main) \
+	$(fake_guest) %D%/netfront_ring.c
+tests_fuzz_fuzz_netfront_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_tests += tests/fuzz/fuzz_blkfront
+tests_fuzz_fuzz_blkfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_fuzz_fuzz_blkfront_SOURCES = tests/fuzz/fuzz_blkfront.c $(fuzz_main) \
+	$(fake_guest) %D%/blkfront.c %D%/blkfront_buffer.c
+tests_fuzz_fuzz_blkfront_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_tests += tests/fuzz/fuzz_consfront
+tests_fuzz_fuzz_consfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_fuzz_fuzz_consfront_SOURCES = tests/fuzz/fuzz_consfront.c $(fuzz_main) \
+	$(fake_guest) %D%/consfront.c guest-kernel/console.c
+tests_fuzz_fuzz_consfront_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_tests += tests/fuzz/fuzz_xenbus_ring
+tests_fuzz_fuzz_xenbus_ring_CPPFLAGS = $(fake_guest_CPPFLAGS)
+tests_fuzz_fuzz_xenbus_ring_SOURCES = tests/fuzz/fuzz_xenbus_ring.c $(fuzz_main) \
+	$(fake_guest) guest-kernel/xenbus_ring.c
+tests_fuzz_fuzz_xenbus_ring_LDFLAGS = $(FUZZ_LINK)
+
 unit_tests += tests/unit/test_vchan
 tests_unit_test_vchan_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_unit_test_vchan_SOURCES = tests/unit/test_vchan.c $(fake_guest) \

@@ -66,3 +66,8 @@ tests_unit_test_guest_text_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_vchan_ring_SOURCES = tests/unit/test_vchan_ring.c \
 	%D%/vchan_ring.c
 tests_unit_test_vchan_ring_LDADD = $(CMOCKA_LIBS)
+
+fuzz_tests += tests/fuzz/fuzz_vchan_ring
+tests_fuzz_fuzz_vchan_ring_SOURCES = tests/fuzz/fuzz_vchan_ring.c $(fuzz_main) \
+	%D%/vchan_ring.c
+tests_fuzz_fuzz_vchan_ring_LDFLAGS = $(FUZZ_LINK)
