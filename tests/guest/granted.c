@@ -3,8 +3,7 @@
  * with secrets and given it back, the card, the disk, a vchan and the program
  * get pages to share. Whatever the grant table names holds none of them.
  *
- * run-guest: --memory 32 --vif type=nat --disk $tmp/disk,raw,xvda,w $(truncate
- * -s 1M $tmp/disk)
+ * run-guest: --vif type=nat --disk $tmp/d,raw,xvda,w $(truncate -s1M $tmp/d)
  */
 #include <ringside/blk.h>
 #include <ringside/guest.h>
