@@ -211,24 +211,22 @@ static void init_shared_info(struct domain *d)
     memory_set_own(d, d->memory.nr_pages, MEMORY_OWN_SHARED_INFO);
 }
 
-/*
- * A guest that gets the last descriptors would leave none to those that are
- * there: for ports, and for whoever wants to destroy one. The kernel gives the
- * lowest that is free, so a new one tells how many there are.
+/* Memory file, process, its listener and console; for each vCPU an epoll set.
  */
-#define DESCRIPTORS_KEPT 64
+#define DESCRIPTORS 4
 
-static int check_descriptors(struct rs_host *h, int newest)
+static int charge_descriptors(struct domain *d)
 {
-    struct rlimit r;
+    uint32_t n = DESCRIPTORS + d->nr_vcpus;
+    struct rs_host *h = d->host;
 
-    if (getrlimit(RLIMIT_NOFILE, &r) ||
-        r.rlim_cur >= (rlim_t)newest + DESCRIPTORS_KEPT)
-        return 0;
-    return host_error(h, -EMFILE,
-                      "the limit of open files, %llu, leaves no room for "
-                      "another guest ('ringside doctor' tells of it)",
-                      (unsigned long long)r.rlim_cur);
+    if (host_charge_files(h, n, HOST_FILES_NEW))
+        return host_error(h, -EMFILE,
+                          "the limit of open files, %u, leaves no room for "
+                          "another guest ('ringside doctor' tells of it)",
+                          h->files_limit);
+    d->files = n;
+    return 0;
 }
 
 static int build(struct domain *d, const struct rs_domain_config *c,
@@ -240,6 +238,9 @@ static int build(struct domain *d, const struct rs_domain_config *c,
 
     d->nr_vcpus = c->vcpus ? c->vcpus : 1;
     d->ring = c->flags & RS_DOMAIN_RING;
+    err = charge_descriptors(d);
+    if (err)
+        return err;
     err = memory_create(d, pages, MEMORY_OWN_PAGES(d->nr_vcpus));
     if (err)
         return host_error(
@@ -247,9 +248,6 @@ static int build(struct domain *d, const struct rs_domain_config *c,
             (unsigned long long)c->memory_kib,
             (unsigned long long)(h->budget_pages - h->used_pages) *
                 (PAGE_SIZE / 1024));
-    err = check_descriptors(h, d->memory.fd);
-    if (err)
-        return err;
     err = console_open(d, c->console, c->data);
     if (!err && (c->flags & RS_DOMAIN_TRAP))
         err = emulate_open(&d->vcpu[0]);

@@ -328,7 +328,7 @@ static int client_new(struct control *ctl, int fd)
     struct client *c;
     int err;
 
-    if (ctl->nr_clients >= CONTROL_CLIENTS_MAX)
+    if (ctl->nr_clients >= host_clients_max(ctl->host))
         return -EUSERS;
     c = calloc(1, sizeof(*c));
     if (!c)

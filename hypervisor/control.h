@@ -4,6 +4,8 @@
 #ifndef RINGSIDE_CONTROL_H
 #define RINGSIDE_CONTROL_H
 
+#define CONTROL_CLIENTS_MAX 2048u /* fewer where descriptors are few */
+
 struct rs_host;
 
 /* Listens at `path`; 0 or -errno with host_error() set. */

@@ -25,7 +25,6 @@
 #include "list.h"
 #include "window.h"
 
-#define CONTROL_CLIENTS_MAX 2048u
 #define CONTROL_MESSAGE_MAX \
     (sizeof(struct control_header) + CONTROL_PAYLOAD_MAX)
 

@@ -99,6 +99,7 @@ struct domain {
     void *engine;
     void *process; /* control.c: the connection of a process domain */
     int pid;
+    uint32_t files; /* descriptors charged for it, beside those of its ports */
 };
 
 /* Finds a free domid and puts a fresh domain, paused once, into the table.

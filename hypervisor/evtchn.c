@@ -36,6 +36,41 @@ static struct channel *channel_new(bool one_file)
     return NULL;
 }
 
+/* What a port costs of its domain's share. */
+static uint32_t files_of(const struct evtchn *e)
+{
+    return e->state == EVTCHNSTAT_unbound ? 2 : 1;
+}
+
+/* Takes them before the port is made; a process has no share, but all that is
+ * free. */
+static int charge(struct domain *d, uint32_t n)
+{
+    uint32_t held = d->is_process ? 0 : d->files + d->evtchn.files;
+    int err = host_charge_files(d->host, n, held);
+
+    if (!err)
+        d->evtchn.files += n;
+    return err;
+}
+
+static void uncharge(struct domain *d, uint32_t n)
+{
+    host_uncharge_files(d->host, n);
+    d->evtchn.files -= n;
+}
+
+/* The state of a port that is there, which changes what it costs; the sum of
+ * both ends stays what it was. */
+static void set_state(struct domain *d, struct evtchn *e, uint8_t state)
+{
+    uint32_t before = files_of(e);
+
+    e->state = state;
+    d->evtchn.files += files_of(e) - before;
+    d->host->files_used += files_of(e) - before;
+}
+
 static void channel_put(struct channel *c)
 {
     if (--c->refs)
@@ -128,17 +163,26 @@ static int install(struct domain *d, struct evtchn e, evtchn_port_t *out)
 
 /* ---- operations ---- */
 
+/* A port with a channel of its own, whose end 0 it has. */
+static int install_new(struct domain *d, struct evtchn e, evtchn_port_t *port)
+{
+    uint32_t n = files_of(&e);
+    int err = charge(d, n);
+
+    if (err)
+        return err;
+    e.channel = channel_new(n == 1);
+    err = e.channel ? install(d, e, port) : -ENOMEM;
+    if (err)
+        uncharge(d, n);
+    return err;
+}
+
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, evtchn_port_t *port)
 {
-    struct channel *c = channel_new(false);
-
-    if (!c)
-        return -ENOMEM;
-    return install(d,
-                   (struct evtchn){ .state = EVTCHNSTAT_unbound,
-                                    .remote = remote,
-                                    .channel = c },
-                   port);
+    return install_new(
+        d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .remote = remote },
+        port);
 }
 
 int evtchn_bind_interdomain(struct domain *d, domid_t remote,
@@ -165,7 +209,9 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote,
     if (err)
         return err;
     re = evtchn_of(rd, remote_port); /* install() may have moved the table */
-    re->state = EVTCHNSTAT_interdomain;
+    d->evtchn.files++;
+    d->host->files_used++;
+    set_state(rd, re, EVTCHNSTAT_interdomain);
     re->remote = d->domid;
     re->remote_port = *port;
     /* What was sent before the bind must not be lost: as Xen, tell once. */
@@ -179,14 +225,6 @@ static bool virq_is_per_vcpu(uint32_t virq)
            virq == VIRQ_XENPMU;
 }
 
-/* A port of one file: what `e` says, bound to e.vcpu. */
-static int install_single(struct domain *d, struct evtchn e,
-                          evtchn_port_t *port)
-{
-    e.channel = channel_new(true);
-    return e.channel ? install(d, e, port) : -ENOMEM;
-}
-
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,
                      evtchn_port_t *port)
 {
@@ -198,11 +236,11 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,
         return -ENOENT;
     if (d->evtchn.virq_port[vcpu][virq])
         return -EEXIST;
-    err = install_single(d,
-                         (struct evtchn){ .state = EVTCHNSTAT_virq,
-                                          .virq = virq,
-                                          .vcpu = (uint16_t)vcpu },
-                         port);
+    err = install_new(d,
+                      (struct evtchn){ .state = EVTCHNSTAT_virq,
+                                       .virq = virq,
+                                       .vcpu = (uint16_t)vcpu },
+                      port);
     if (!err)
         d->evtchn.virq_port[vcpu][virq] = *port;
     return err;
@@ -212,7 +250,7 @@ int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, evtchn_port_t *port)
 {
     if (!vcpu_of(d, vcpu))
         return -ENOENT;
-    return install_single(
+    return install_new(
         d, (struct evtchn){ .state = EVTCHNSTAT_ipi, .vcpu = (uint16_t)vcpu },
         port);
 }
@@ -249,7 +287,7 @@ static void release_peer(struct domain *d, const struct evtchn *e)
     struct evtchn *re = rd ? evtchn_of(rd, e->remote_port) : NULL;
 
     if (re && re->channel == e->channel) {
-        re->state = EVTCHNSTAT_unbound;
+        set_state(rd, re, EVTCHNSTAT_unbound);
         re->remote = d->domid;
         re->remote_port = 0;
     }
@@ -272,6 +310,7 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
     e = *slot;
     memset(slot, 0, sizeof(*slot));
     d->evtchn.used--;
+    uncharge(d, files_of(&e));
     if (port < d->evtchn.lowest)
         d->evtchn.lowest = port;
     if (e.state == EVTCHNSTAT_virq)

@@ -9,6 +9,11 @@
  * hypervisor carries it only for engines whose guests cannot write themselves.
  *
  * Each port is bound to the vCPU that is told of its events.
+ *
+ * The eventfds are the hypervisor's descriptors, of which a domain has a share
+ * (host.h). An unbound port is charged both of its channel, a bound one that on
+ * which it receives; where there is no share left, no port can be made, as if
+ * the table were full.
  */
 #ifndef RINGSIDE_EVTCHN_H
 #define RINGSIDE_EVTCHN_H
@@ -45,6 +50,8 @@ struct evtchn_table {
     uint32_t max;         /* limit of this domain */
     uint32_t lowest;      /* no port below this is free */
     uint32_t used;
+    uint32_t
+        files; /* eventfds charged for them: 2 of an unbound port, else 1 */
     /* 0: unbound; those of the whole domain stand with vCPU 0 */
     uint32_t virq_port[DOMAIN_MAX_VCPUS][NR_VIRQS];
 };

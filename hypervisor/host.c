@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -92,6 +93,56 @@ int host_charge(struct rs_host *h, uint64_t pages)
 void host_uncharge(struct rs_host *h, uint64_t pages)
 {
     h->used_pages -= pages;
+}
+
+#define RESERVE_LEAST 32u
+#define RESERVE_MOST  2048u
+
+static void count_files(struct rs_host *h)
+{
+    const rlim_t most = 1u << 24;
+    uint32_t kept;
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur > most)
+        r.rlim_cur = most;
+    h->files_limit = (uint32_t)r.rlim_cur;
+    kept = h->files_limit / 8;
+    if (kept > RESERVE_MOST)
+        kept = RESERVE_MOST;
+    h->files_reserve = kept + RESERVE_LEAST;
+    if (h->files_reserve > h->files_limit / 2)
+        h->files_reserve = h->files_limit / 2;
+}
+
+int host_charge_files(struct rs_host *h, uint32_t n, uint32_t held)
+{
+    uint32_t all = h->files_limit - h->files_reserve, left;
+
+    if (held == HOST_FILES_NEW)
+        all += h->files_reserve / 4;
+    if (all < h->files_used || n > all - h->files_used)
+        return -ENOSPC;
+    left = all - h->files_used - n;
+    if (held != HOST_FILES_NEW && held + n > HOST_FILES_LEAST &&
+        held + n > left / HOST_FILES_PART)
+        return -ENOSPC;
+    h->files_used += n;
+    return 0;
+}
+
+void host_uncharge_files(struct rs_host *h, uint32_t n)
+{
+    h->files_used -= n;
+}
+
+uint32_t host_clients_max(const struct rs_host *h)
+{
+    uint32_t n = h->files_reserve > 2 * RESERVE_LEAST
+                     ? h->files_reserve - RESERVE_LEAST
+                     : h->files_reserve / 2;
+
+    return n < CONTROL_CLIENTS_MAX ? n : CONTROL_CLIENTS_MAX;
 }
 
 struct domain *host_domain(struct rs_host *h, domid_t domid)
@@ -195,6 +246,7 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
     h->budget_pages = kib / (PAGE_SIZE / 1024);
     h->hold_pinned = has_swap();
     h->boot_ns = host_now();
+    count_files(h);
     h->flags = c->flags;
     h->log = c->log;
     h->domain_event = c->domain_event;

@@ -55,6 +55,9 @@ struct rs_host {
     unsigned int nr_domains;
     uint16_t next_domid;
     uint64_t budget_pages, used_pages;
+    uint32_t files_limit;   /* RLIMIT_NOFILE, as it was at the start */
+    uint32_t files_reserve; /* of these not for domains (host_charge_files()) */
+    uint32_t files_used;    /* by all domains */
     bool hold_pinned;  /* there is swap: pinned pages are locked (memory.c) */
     bool told_memlock; /* that they could not be */
     uint64_t boot_ns;  /* CLOCK_MONOTONIC: system time 0 */
@@ -98,6 +101,23 @@ uint64_t host_now(void);
 /* Takes pages from the budget or gives them back; -ENOMEM. */
 int host_charge(struct rs_host *h, uint64_t pages);
 void host_uncharge(struct rs_host *h, uint64_t pages);
+
+/*
+ * Descriptors. An eighth of what this process may have is kept for the control
+ * socket and for passing needs; the rest is the domains'. A domain may hold
+ * HOST_FILES_LEAST, and more as long as eight times as many are free: then N
+ * that take all they can get leave (8/9)^N of them. host_charge_files() takes n
+ * more for a domain that holds `held`; -ENOSPC. For a new domain
+ * (HOST_FILES_NEW) a quarter of the reserve is there, too.
+ */
+#define HOST_FILES_PART  8u
+#define HOST_FILES_LEAST 32u
+#define HOST_FILES_NEW   UINT32_MAX
+
+int host_charge_files(struct rs_host *h, uint32_t n, uint32_t held);
+void host_uncharge_files(struct rs_host *h, uint32_t n);
+/* How many clients the control socket may have. */
+uint32_t host_clients_max(const struct rs_host *h);
 
 /* The domain of that id, dying or not; NULL. */
 struct domain *host_domain(struct rs_host *h, domid_t domid);

@@ -47,6 +47,10 @@ unit_tests += %D%/test_core_end
 %C%_test_core_end_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_end_LDADD = $(core_test_ldadd)
 
+unit_tests += %D%/test_core_files
+%C%_test_core_files_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_files_LDADD = $(core_test_ldadd)
+
 unit_tests += %D%/test_core_stats
 %C%_test_core_stats_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_stats_LDADD = $(core_test_ldadd)
