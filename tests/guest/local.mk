@@ -1,7 +1,7 @@
 # Guest tests: see tests/run-guest for what one looks like.
 
 guest_tests += \
-	%D%/abort.elf %D%/argv.elf %D%/balloon.elf %D%/block.elf %D%/boot.elf %D%/carried.elf %D%/events.elf \
+	%D%/abort.elf %D%/argv.elf %D%/balloon.elf %D%/block.elf %D%/boot.elf %D%/broken.elf %D%/carried.elf %D%/events.elf \
 	%D%/exit7.elf %D%/exit_blocked.elf %D%/exit_thread.elf %D%/fault_divide.elf \
 	%D%/fault_handler.elf %D%/fault_hole.elf %D%/fault_no_stack.elf %D%/fault_null.elf \
 	%D%/fault_run_data.elf %D%/fault_stack.elf \
