@@ -256,7 +256,8 @@ static int setup(void **state)
 
 static bool in_pool(const void *p)
 {
-    return (const char *)p >= pool[0] && (const char *)p < pool[NETFRONT_PAGES];
+    return (const char *)p >= pool[0] &&
+           (const char *)p < pool[0] + sizeof(pool);
 }
 
 /* The bytes of the frame that lie in the card's pages; the rest is ours. */
