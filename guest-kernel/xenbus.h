@@ -3,7 +3,9 @@
  *
  * Requests block the calling thread until the store answered; several threads
  * may have requests under way. Functions return 0 or -errno, translated from
- * the store's error names; -ENODEV when the domain has no store ring. Paths
+ * the store's error names; -ENODEV when the domain has no store ring, -EIO when
+ * the store broke the protocol and has not begun anew (watches are registered
+ * again when it has, and are told at once; transactions are gone). Paths
  * without a leading '/' are relative to /local/domain/<our domid>. Strings that
  * are returned belong to the caller (free()).
  */
