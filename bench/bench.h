@@ -65,6 +65,7 @@ int bench_net(const struct bench_options *o);
 int bench_scale(const struct bench_options *o);
 int bench_vchan(const struct bench_options *o);
 int bench_xenstore(const struct bench_options *o);
+int bench_hostile(const struct bench_options *o);
 int bench_xenstore_hostile(const struct bench_options *o);
 
 /* ---- native.c: what the machine does without us ---- */

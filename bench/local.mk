@@ -8,18 +8,19 @@ ringside_SOURCES += \
 	%D%/native_signals.c %D%/native_peers.c %D%/native_notify.c \
 	%D%/xb.h %D%/xenstore.c %D%/xb_peer.c %D%/xb_echo.c %D%/xb_pool.c \
 	%D%/xb_run.c %D%/xb_txn.c %D%/xb_many.c %D%/xb_watch.c \
-	%D%/xenstore_hostile.c
+	%D%/xenstore_hostile.c %D%/neighbours.c
 ringside_CPPFLAGS += -DBENCH_GUEST='"$(benchdir)/guest.elf"' \
 	-DBENCH_XENSTORED='"$(sbindir)/ringside-xenstored"'
 guest_programs += %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
-	%D%/guest_emulated.native.elf %D%/hostile.elf
+	%D%/guest_emulated.native.elf %D%/hostile.elf %D%/hog.elf
 benchdir = $(pkglibexecdir)/bench
 bench_DATA = %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
 	%D%/guest_emulated.native.elf %D%/hostile.elf \
 	examples/blkcheck/blkcheck.elf examples/blkcheck/blkcheck.native.elf \
 	examples/webserver/webserver.elf \
 	examples/webserver/webserver.native.elf
-system_tests += tests/system/bench.sh tests/system/scale.sh
+system_tests += tests/system/bench.sh tests/system/scale.sh \
+	tests/system/descriptors.sh
 
 unit_tests += tests/unit/test_bench_figures
 tests_unit_test_bench_figures_SOURCES = tests/unit/test_bench_figures.c \

@@ -60,6 +60,7 @@ int session_open(struct bench_session *s, enum bench_placement placement)
     s->guest_cpu = -1;
     s->guest_mode = MODE_PV;
     s->guest_ring = false;
+    s->guest_vcpus = s->guest_mib = 0;
     return 0;
 }
 
@@ -79,6 +80,10 @@ static int configure(const struct bench_session *s,
     config_init(c);
     c->mode = s->guest_mode;
     c->ring = s->guest_ring;
+    if (s->guest_vcpus)
+        c->vcpus = s->guest_vcpus;
+    if (s->guest_mib)
+        c->memory_mib = s->guest_mib;
     snprintf(name, sizeof(name), "bench-%u", ++serial);
     err = config_set(&c->name, name);
     if (!err)
