@@ -26,6 +26,7 @@
 #define GUESTS_WANTED         1000
 #define DESCRIPTORS_PER_GUEST 16
 #define DESCRIPTORS_BESIDES   200
+#define DESCRIPTORS_KEPT      8    /* the part of them that is not for guests */
 #define DESCRIPTORS_LEAST     1024 /* the sandbox gives them numbers */
 #define PORTS_PER_GUEST       3    /* of the 4,096 that the driver domain has */
 #define PORTS                 4096
@@ -115,8 +116,10 @@ static enum verdict check_nofile(struct finding *f)
     unsigned long long guests = 0;
 
     getrlimit(RLIMIT_NOFILE, &r);
-    if (r.rlim_max > DESCRIPTORS_BESIDES)
-        guests = (r.rlim_max - DESCRIPTORS_BESIDES) / DESCRIPTORS_PER_GUEST;
+    if (r.rlim_max > 2 * DESCRIPTORS_BESIDES)
+        guests =
+            (r.rlim_max - r.rlim_max / DESCRIPTORS_KEPT - DESCRIPTORS_BESIDES) /
+            DESCRIPTORS_PER_GUEST;
     if (guests > PORTS / PORTS_PER_GUEST)
         guests = PORTS / PORTS_PER_GUEST;
     DOCTOR_SAY(f, "%llu: for about %llu guests", (unsigned long long)r.rlim_max,
