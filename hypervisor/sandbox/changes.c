@@ -4,8 +4,8 @@
  * that change and no other is *let go*, that is, it will run at some time; at
  * that thread's next notification it has run: the change is *finished*. A
  * change that shows something and was not let go is forgotten at the vCPU's
- * next hypercall. A removal stays to be done: what it ends (a grant, the
- * guest's right to a frame) is released when it is finished.
+ * next hypercall. A removal that ends something (a grant, the guest's right to
+ * a frame) stays to be done, and that is released when it is finished.
  *
  * A guest carries changes out late, in another order, twice, or never. A page
  * is released all the same only when nothing can show it any more, because
@@ -259,7 +259,7 @@ static enum seen look(const struct sandbox_vcpu *sv, uint64_t addr,
     for (uint64_t at = addr; at < addr + size; at += PAGE_SIZE) {
         struct iovec to = { &byte, 1 }, from = { (void *)(uintptr_t)at, 1 };
 
-        if (process_vm_readv(sv->tid, &to, 1, &from, 1, 0) == 1)
+        if (process_vm_readv(sv->tid, &to, 1, &from, 1, 0) >= 0)
             return SOMETHING;
         if (errno == ESRCH)
             return NO_THREAD;
