@@ -142,9 +142,7 @@ static void find_rundir(struct options *o)
     if (!o->rundir)
         o->rundir = dir;
     err = rundir_check(o->rundir, geteuid(), why, sizeof(why));
-    if (err == -ENOENT)
-        fail(o->rundir, err);
-    if (err)
+    if (err && err != -ENOENT) /* then nobody serves, and we say so later */
         fail(why, 0);
 }
 
