@@ -186,14 +186,15 @@ static void send_dhcp(struct input *in)
 /* Any bytes, of any kind of frame. */
 static void send_bytes(struct input *in)
 {
+    static const uint8_t zeros[600];
     uint8_t frame[600];
     size_t n = LINK_HEADER + take(in), m = n;
     unsigned int how = take(in);
 
     memset(frame, 0, sizeof(frame));
     if (how & 1) /* a valid IPv4 header, with anything behind it */
-        m = frame_ipv4(&g, frame, place(how >> 4), (uint8_t)take(in), 0,
-                       frame + 300, n);
+        m = frame_ipv4(&g, frame, place(how >> 4), (uint8_t)take(in), 0, zeros,
+                       n);
     for (size_t i = how & 1 ? ETH + IP4 : 0; i < m && in->size; i++)
         frame[i] = (uint8_t)take(in);
     nat_guest_send(&g, frame, m);
