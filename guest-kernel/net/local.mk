@@ -28,6 +28,14 @@ tests_unit_test_net_stack_CPPFLAGS = $(net_stack_cppflags)
 tests_unit_test_net_stack_LDADD = $(net_stack_ldadd) $(CMOCKA_LIBS)
 $(tests_unit_test_net_stack_OBJECTS): guest-sdk/lwip.stamp
 
+fuzz_tests += tests/fuzz/fuzz_stack
+tests_fuzz_fuzz_stack_CPPFLAGS = $(net_stack_cppflags)
+tests_fuzz_fuzz_stack_SOURCES = tests/fuzz/fuzz_stack.c tests/fuzz/net_play.c \
+	tests/fuzz/net_play.h $(fuzz_main)
+tests_fuzz_fuzz_stack_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_stack_LDADD = $(net_stack_ldadd)
+$(tests_fuzz_fuzz_stack_OBJECTS): guest-sdk/lwip.stamp
+
 guest_tests += tests/guest/net.elf tests/guest/net.native.elf
 
 guest_programs += tests/system/names_guest.elf

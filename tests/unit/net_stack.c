@@ -61,14 +61,14 @@ void net_packet_error(const char *what)
     net_stack_packet_errors++;
 }
 
+static uint32_t random_state;
+
 uint32_t net_random(void)
 {
-    static uint32_t state = 0x2545f491;
-
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 17;
+    random_state ^= random_state << 5;
+    return random_state;
 }
 
 unsigned short net_checksum(const void *data, int len)
@@ -385,26 +385,36 @@ void net_stack_pass(unsigned int ms)
     }
 }
 
+void net_stack_reset(void)
+{
+    ip4_addr_t address, netmask, server;
+    ip_addr_t dns;
+
+    random_state = 0x2545f491;
+    ip4_addr_set_u32(&address, lwip_htonl(NET_GUEST_IP));
+    ip4_addr_set_u32(&netmask, lwip_htonl(0xffffff00));
+    ip4_addr_set_u32(&server, lwip_htonl(NET_SERVER_IP));
+    netif_set_addr(&card, &address, &netmask, &server);
+    netif_set_link_up(&card);
+    ip_addr_copy_from_ip4(dns, server);
+    dns_setserver(0, &dns);
+    etharp_cleanup_netif(&card);
+    net_stack_forget();
+}
+
 void net_stack_start(size_t guest_memory, net_bug_fn *bug)
 {
     static bool started;
-    ip4_addr_t address, netmask, server;
-    ip_addr_t dns;
 
     on_bug = bug;
     if (started)
         return;
     started = true;
     net_memory_init(guest_memory);
+    random_state = 0x2545f491;
     tcpip_init(NULL, NULL);
-    ip4_addr_set_u32(&address, lwip_htonl(NET_GUEST_IP));
-    ip4_addr_set_u32(&netmask, lwip_htonl(0xffffff00));
-    ip4_addr_set_u32(&server, lwip_htonl(NET_SERVER_IP));
-    netif_add(&card, &address, &netmask, &server, NULL, card_init, tcpip_input);
+    netif_add(&card, NULL, NULL, NULL, NULL, card_init, tcpip_input);
     netif_set_default(&card);
     netif_set_up(&card);
-    netif_set_link_up(&card);
-    ip_addr_copy_from_ip4(dns, server);
-    dns_setserver(0, &dns);
-    net_stack_forget();
+    net_stack_reset();
 }

@@ -43,6 +43,9 @@ void net_stack_forget(void);
 
 void net_stack_pass(unsigned int ms);
 
+/* As it was started: address, link, random numbers; tables stay. */
+void net_stack_reset(void);
+
 /* How often LWIP_PACKET_ERROR() was reached. */
 extern unsigned long net_stack_packet_errors;
 

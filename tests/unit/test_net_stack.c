@@ -325,6 +325,59 @@ static void test_data_over_fin(void **state)
     assert_serves();
 }
 
+/* Half of the sequence space away, nothing is before or after. */
+static void test_far_away(void **state)
+{
+    struct net_peer p = new_peer(20000);
+    int s = connected(&p, mss1460, 4);
+
+    (void)state;
+    for (uint32_t d = 0x7ffffffe; d <= 0x80000002; d++)
+        for (size_t n = 0; n < 4; n++) {
+            peer_segment(&p, FRAME_ACK, d, "far", n);
+            peer_segment(&p, FRAME_ACK | FRAME_FIN, d, "far", n);
+        }
+    peer_data(&p, "near", 4);
+    assert_int_equal(lwip_recv(s, buf, 10, 0), 4);
+    assert_memory_equal(buf, "near", 4);
+}
+
+/* ---- the end ---- */
+
+/* The connection is over, and the program's socket is not. */
+static void test_shutdown(void **state)
+{
+    struct net_peer p = new_peer(20000), q = new_peer(20000);
+    int s = connected(&p, mss1460, 4);
+    struct frame_tcp t;
+
+    (void)state;
+    /* The guest closes its side first: TIME_WAIT, and its end. */
+    assert_int_equal(lwip_shutdown(s, SHUT_WR), 0);
+    while (peer_receive(&p, &t))
+        continue;
+    peer_segment(&p, FRAME_FIN | FRAME_ACK, 0, NULL, 0);
+    assert_non_null(tcp_tw_pcbs);
+    net_stack_pass(30000);
+    assert_null(tcp_tw_pcbs);
+    assert_int_equal(lwip_recv(s, buf, 1, 0), 0);
+    assert_int_equal(lwip_send(s, "x", 1, 0), -1);
+    assert_int_equal(lwip_close(s), 0);
+    /* The peer closes first; then one direction after the other. */
+    s = connected(&q, mss1460, 4);
+    peer_segment(&q, FRAME_FIN | FRAME_ACK, 0, NULL, 0);
+    q.seq++;
+    assert_int_equal(lwip_shutdown(s, SHUT_WR), 0);
+    assert_int_equal(lwip_shutdown(s, SHUT_RD), 0);
+    while (peer_receive(&q, &t))
+        continue;
+    peer_ack(&q);
+    assert_null(tcp_active_pcbs);
+    lwip_send(s, "x", 1, 0);
+    lwip_close(s);
+    assert_serves();
+}
+
 /* ---- the send window ---- */
 
 static void test_probe_is_acknowledged(void **state)
@@ -816,6 +869,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_syn_of_a_stranger),
     cmocka_unit_test(test_out_of_order_beyond_window),
     cmocka_unit_test(test_data_over_fin),
+    cmocka_unit_test(test_far_away),
+    cmocka_unit_test(test_shutdown),
     cmocka_unit_test(test_probe_is_acknowledged),
     cmocka_unit_test(test_syn_flood),
     cmocka_unit_test(test_backlog),
