@@ -36,6 +36,19 @@ tests_fuzz_fuzz_stack_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_stack_LDADD = $(net_stack_ldadd)
 $(tests_fuzz_fuzz_stack_OBJECTS): guest-sdk/lwip.stamp
 
+# The same on random inputs, some 250 frames each, without libFuzzer.
+EXTRA_PROGRAMS += tests/fuzz/stack_random
+tests_fuzz_stack_random_CPPFLAGS = $(net_stack_cppflags)
+tests_fuzz_stack_random_SOURCES = tests/fuzz/fuzz_stack.c \
+	tests/fuzz/net_play.c tests/fuzz/net_play.h tests/fuzz/random.c
+tests_fuzz_stack_random_LDADD = $(net_stack_ldadd)
+$(tests_fuzz_stack_random_OBJECTS): guest-sdk/lwip.stamp
+
+FRAMES = 5000000
+fuzz-frames: tests/fuzz/stack_random
+	FUZZ_STACK_TELL=1 ./tests/fuzz/stack_random 1 $$(($(FRAMES) / 240))
+.PHONY: fuzz-frames
+
 guest_tests += tests/guest/net.elf tests/guest/net.native.elf
 
 guest_programs += tests/system/names_guest.elf
