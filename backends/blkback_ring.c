@@ -429,7 +429,7 @@ static unsigned int new_requests(struct blk_ring *r)
 unsigned int blk_ring_service_(struct ring_poll *p, unsigned int budget)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
-    unsigned int new = new_requests(r), units = 0;
+    unsigned int left = new_requests(r), units = 0;
     struct disk *disk = r->disk;
 
     if (r->broken)
@@ -438,7 +438,7 @@ unsigned int blk_ring_service_(struct ring_poll *p, unsigned int budget)
     disk->loop_pages = 0;
     if (disk->ops->work)
         disk->ops->work(disk, budget);
-    while (new --&&units + disk->loop_pages < budget && !r->barrier &&
+    while (left-- && units + disk->loop_pages < budget && !r->barrier &&
            !r->waiting) {
         unsigned int n = take_one(r);
 
