@@ -28,8 +28,7 @@
 #include "guest-kernel/net/timers.h"
 
 #define COPY_BELOW 512
-#define HEAD_MAX   (SIZEOF_ETH_HDR + 60 + 60) /* with all options of IP and TCP \
-                                               */
+#define HEAD_MAX   (SIZEOF_ETH_HDR + 60 + 60) /* IP and TCP with all options */
 
 /* A received page as a buffer. */
 struct rx_page {
