@@ -118,7 +118,9 @@ void top_row(const struct top_page *p, const struct top_domain *d, bool exact)
 {
     int wide = name_width(p, exact), n;
     char line[512], text[32];
+    char name[PRINTABLE_GROWTH * sizeof(d->info.name)];
 
+    printable_string(name, sizeof(name), d->info.name);
     if (exact)
         snprintf(text, sizeof(text), "%10llu",
                  (unsigned long long)d->info.memory_kib);
@@ -126,7 +128,7 @@ void top_row(const struct top_page *p, const struct top_domain *d, bool exact)
         format_memory(d->info.memory_kib, text, sizeof(text));
     n = snprintf(line, sizeof(line),
                  exact ? "%-*.*s %5u %c %4u %s" : "%-*.*s %4u %c %u %5s", wide,
-                 wide, d->info.name, d->info.domid, state_letter(&d->info),
+                 wide, name, d->info.domid, state_letter(&d->info),
                  d->info.vcpus, text);
     for (size_t i = 0; i < COLUMNS; i++) {
         const struct column *c = &columns[i];
