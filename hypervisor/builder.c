@@ -215,18 +215,34 @@ static void init_shared_info(struct domain *d)
  */
 #define DESCRIPTORS 4
 
+static int no_descriptors(struct rs_host *h)
+{
+    return host_error(h, -EMFILE,
+                      "the limit of open files, %u, leaves no room for another "
+                      "guest ('ringside doctor' tells of it)",
+                      h->files_limit);
+}
+
 static int charge_descriptors(struct domain *d)
 {
     uint32_t n = DESCRIPTORS + d->nr_vcpus;
-    struct rs_host *h = d->host;
 
-    if (host_charge_files(h, n, HOST_FILES_NEW))
-        return host_error(h, -EMFILE,
-                          "the limit of open files, %u, leaves no room for "
-                          "another guest ('ringside doctor' tells of it)",
-                          h->files_limit);
+    if (host_charge_files(d->host, n, HOST_FILES_NEW))
+        return no_descriptors(d->host);
     d->files = n;
     return 0;
+}
+
+/*
+ * Not all descriptors are charged to domains: tools and whoever embeds us have
+ * some. The kernel gives the lowest that is free, so a new one tells how many
+ * there are; half of the reserve stays for those that are there.
+ */
+static int check_descriptors(struct rs_host *h, int newest)
+{
+    return (uint32_t)newest + h->files_reserve / 2 > h->files_limit
+               ? no_descriptors(h)
+               : 0;
 }
 
 static int build(struct domain *d, const struct rs_domain_config *c,
@@ -248,6 +264,9 @@ static int build(struct domain *d, const struct rs_domain_config *c,
             (unsigned long long)c->memory_kib,
             (unsigned long long)(h->budget_pages - h->used_pages) *
                 (PAGE_SIZE / 1024));
+    err = check_descriptors(h, d->memory.fd);
+    if (err)
+        return err;
     err = console_open(d, c->console, c->data);
     if (!err && (c->flags & RS_DOMAIN_TRAP))
         err = emulate_open(&d->vcpu[0]);

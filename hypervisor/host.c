@@ -117,8 +117,11 @@ static void count_files(struct rs_host *h)
 
 int host_charge_files(struct rs_host *h, uint32_t n, uint32_t held)
 {
-    uint32_t all = h->files_limit - h->files_reserve, left;
+    uint32_t all, left;
 
+    if (held == HOST_FILES_NEW)
+        count_files(h); /* somebody may have changed the limit */
+    all = h->files_limit - h->files_reserve;
     if (held == HOST_FILES_NEW)
         all += h->files_reserve / 4;
     if (all < h->files_used || n > all - h->files_used)

@@ -55,7 +55,7 @@ struct rs_host {
     unsigned int nr_domains;
     uint16_t next_domid;
     uint64_t budget_pages, used_pages;
-    uint32_t files_limit;   /* RLIMIT_NOFILE, as it was at the start */
+    uint32_t files_limit;   /* RLIMIT_NOFILE, as at the last creation */
     uint32_t files_reserve; /* of these not for domains (host_charge_files()) */
     uint32_t files_used;    /* by all domains */
     bool hold_pinned;  /* there is swap: pinned pages are locked (memory.c) */

@@ -25,6 +25,11 @@ AC_DEFUN([RS_LIB],
 AC_DEFUN([RS_HEADER],
 [AC_CHECK_HEADER([$1], [], [RS_MISSING([$2])])])
 
+# RS_TOOL(PROGRAM, PACKAGE)
+AC_DEFUN([RS_TOOL],
+[AC_CHECK_PROG([rs_have_$1], [$1], [yes])
+AS_IF([test "$rs_have_$1" != yes], [RS_MISSING([$2])])])
+
 # RS_SYSTEMD: --with-systemdsystemunitdir=DIR, where units go; below the prefix
 # unless told otherwise, so that an ordinary user can install.
 AC_DEFUN([RS_SYSTEMD],

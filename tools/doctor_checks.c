@@ -25,8 +25,6 @@
 /* What a guest with a disk and a network card takes; docs/scale.md counts. */
 #define GUESTS_WANTED         1000
 #define DESCRIPTORS_PER_GUEST 16
-#define DESCRIPTORS_BESIDES   200
-#define DESCRIPTORS_KEPT      8    /* the part of them that is not for guests */
 #define DESCRIPTORS_LEAST     1024 /* the sandbox gives them numbers */
 #define PORTS_PER_GUEST       3    /* of the 4,096 that the driver domain has */
 #define PORTS                 4096
@@ -110,16 +108,24 @@ static unsigned long long lesser_of(const char *path, unsigned long long than)
     return n < than ? n : than;
 }
 
+/* What hypervisor/host.c keeps from guests that are to be made: three quarters
+ * of its reserve, which is an eighth of the limit (2,048 at most) and 32. */
+static unsigned long long kept_descriptors(unsigned long long limit)
+{
+    unsigned long long kept = limit / 8 < 2048 ? limit / 8 : 2048;
+
+    return (kept + 32) * 3 / 4;
+}
+
 static enum verdict check_nofile(struct finding *f)
 {
     struct rlimit r = { 0 };
     unsigned long long guests = 0;
 
     getrlimit(RLIMIT_NOFILE, &r);
-    if (r.rlim_max > 2 * DESCRIPTORS_BESIDES)
+    if (r.rlim_max > kept_descriptors(r.rlim_max))
         guests =
-            (r.rlim_max - r.rlim_max / DESCRIPTORS_KEPT - DESCRIPTORS_BESIDES) /
-            DESCRIPTORS_PER_GUEST;
+            (r.rlim_max - kept_descriptors(r.rlim_max)) / DESCRIPTORS_PER_GUEST;
     if (guests > PORTS / PORTS_PER_GUEST)
         guests = PORTS / PORTS_PER_GUEST;
     DOCTOR_SAY(f, "%llu: for about %llu guests", (unsigned long long)r.rlim_max,
@@ -296,7 +302,7 @@ const struct check doctor_checks[] = {
     { .name = "descriptors",
       .look = check_nofile,
       .consequence = "1,000 guests with disk and network card do not fit.",
-      .remedy = "Raise the hard limit of open files (ulimit -Hn) to 16,200 or "
+      .remedy = "Raise the hard limit of open files (ulimit -Hn) to 17,600 or "
                 "more." },
     { .name = "processes",
       .look = check_processes,

@@ -252,6 +252,33 @@ static void test_stopped_domains(void **state)
     assert_true(is_refused(v));
 }
 
+/* The number tells only that a request is new, wherever it moves: each change
+ * of it is one request, no change is none. */
+static void test_numbers(void **state)
+{
+    struct confined *c = *state;
+    uint16_t d = boot(c, "spin");
+    struct vcpu *v = &host_domain(c->h, d)->vcpu[0];
+    struct sandbox_mailbox *m = &sandbox_page_of(v)->mailbox;
+    const uint32_t moves[] = { 1, 1000, -1u, -1000u, 0x80000000, 0, 7 };
+    uint64_t calls = 0;
+
+    confine_wait_for(c, &confine_shared(c, d)->count, 1);
+    m->request.nr = __HYPERVISOR_xen_version;
+    m->request.args[0] = XENVER_pagesize;
+    m->request.asked = -2u; /* so that numbers wrap */
+    mailbox_serve(v);
+    calls = stats_total(v->domain);
+    for (unsigned int i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+        m->request.asked += moves[i];
+        assert_int_equal(mailbox_serve(v), moves[i] != 0);
+        assert_false(mailbox_serve(v));
+        calls += moves[i] != 0;
+        assert_int_equal(m->answer.answered, m->request.asked);
+        assert_int_equal(stats_total(v->domain), calls);
+    }
+}
+
 /* ---- hostile, and greedy ---- */
 
 /* Two vCPUs against the mailbox of a third; a neighbour does not notice. */
@@ -322,6 +349,7 @@ static int run(void)
         CASE(test_pauses),
         CASE(test_destroyed_at_any_moment),
         CASE(test_stopped_domains),
+        CASE(test_numbers),
         CASE(test_storm),
         CASE(test_others_get_on),
     };
