@@ -19,8 +19,7 @@
 #include "fake_guest.h"
 #include "frontends/blkfront.h"
 #include "guest-kernel/pages.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input.h"
 
 #define IOS 100
 
@@ -29,23 +28,6 @@ static struct blk_io io[IOS];
 static bool open[IOS];
 static char buffers[4][BLK_IO_SECTORS * BLK_SECTOR];
 static char *shared; /* of blk_buffer_alloc() */
-static const uint8_t *input;
-static size_t input_left;
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static unsigned int take(unsigned int bytes)
-{
-    unsigned int v = 0;
-
-    for (; bytes && input_left; bytes--, input_left--)
-        v = v << 8 | *input++;
-    return v;
-}
 
 static void io_done(struct blk_io *done, int err)
 {
@@ -175,8 +157,7 @@ static void step(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    input = data;
-    input_left = size < 20000 ? size : 20000;
+    input_begin(data, size < 20000 ? size : 20000);
     fake_guest_reset(false);
     memset(&disk, 0, sizeof(disk));
     memset(open, 0, sizeof(open));

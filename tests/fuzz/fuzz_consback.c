@@ -18,11 +18,8 @@
 #include "fake_host.h"
 #include "log_file.h"
 #include "ring_poll.h"
+#include "tests/fuzz/input.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const uint8_t *input;
-static size_t left;
 static struct event_base *base;
 static struct xencons_interface *ring;
 static struct ring_poll *poller;
@@ -37,29 +34,6 @@ static void *on_input_arg;
 /* What the guest adds to an index in the middle of the next call. */
 static unsigned int meddle_index;
 static int8_t meddle;
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static unsigned int take(void)
-{
-    if (!left)
-        return 0;
-    left--;
-    return *input++;
-}
-
-static uint32_t take_index(void)
-{
-    uint32_t v = 0;
-
-    for (int i = 0; i < 4; i++)
-        v = v << 8 | take();
-    return v;
-}
 
 static XENCONS_RING_IDX *index_of(unsigned int i)
 {
@@ -214,29 +188,29 @@ static void service(void)
 
 static void step(void)
 {
-    unsigned int op = take();
+    unsigned int op = take(1);
 
     switch (op % 8) {
     case 0:
     case 1:
-        *index_of(op / 8) += take() * (op & 64 ? 16u : 1u);
+        *index_of(op / 8) += take(1) * (op & 64 ? 16u : 1u);
         break;
     case 2:
-        *index_of(op / 8) -= take();
+        *index_of(op / 8) -= take(1);
         break;
     case 3:
-        *index_of(op / 8) = take_index();
+        *index_of(op / 8) = take(4);
         break;
     case 4:
         meddle_index = op / 8;
-        meddle = (int8_t)take();
+        meddle = (int8_t)take(1);
         break;
     case 5:
-        typed += take() * 8;
+        typed += take(1) * 8;
         on_input(on_input_arg);
         break;
     case 6: /* time passes: the bucket fills, its timer fires */
-        now += take() * 10000000ull;
+        now += take(1) * 10000000ull;
         event_base_loop(base, EVLOOP_NONBLOCK);
         break;
     default:
@@ -261,8 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct driver driver = { .rundir = "/" };
     char path[] = "/console";
 
-    input = data;
-    left = size;
+    input_begin(data, size);
     if (!base)
         base = event_base_new();
     fake_host_reset();
@@ -274,7 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     meddle = 0;
     now = 1000000000;
     for (unsigned int i = 0; i < 4; i++)
-        *index_of(i) = take_index();
+        *index_of(i) = take(4);
     driver.base = base;
     driver.store = fake_store_new(base);
     fake_store_set(driver.store, "/console/port", "2");
@@ -283,7 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(consback_ops.create(&dev) == 0);
     demand(consback_ops.connect(&dev) == 0);
     service();
-    while (left) {
+    while (input_left) {
         step();
         check_page();
     }

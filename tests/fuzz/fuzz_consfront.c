@@ -21,28 +21,10 @@
 #include "frontends/consfront.h"
 #include "guest-kernel/console.h"
 #include "guest-kernel/pages.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input.h"
 
 static struct xencons_interface *ring;
-static const uint8_t *input;
-static size_t input_left;
 static jmp_buf stuck;
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static unsigned int take(unsigned int bytes)
-{
-    unsigned int v = 0;
-
-    for (; bytes && input_left; bytes--, input_left--)
-        v = v << 8 | *input++;
-    return v;
-}
 
 static void poke(void)
 {
@@ -122,8 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct start_info si = { 0 };
 
-    input = data;
-    input_left = size < 4000 ? size : 4000;
+    input_begin(data, size < 4000 ? size : 4000);
     fake_guest_reset(false);
     fake_guest.other_side = while_asleep;
     fake_guest.stuck = &stuck;

@@ -24,29 +24,11 @@
 #include "fake_guest.h"
 #include "frontends/netfront_ring.h"
 #include "guest-kernel/pages.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input.h"
 
 static struct netfront nf;
 static unsigned int held[NETFRONT_PAGES], n_held;
-static const uint8_t *input;
-static size_t input_left;
 static unsigned int reads; /* of the user, so that they are not dropped */
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static unsigned int take(unsigned int bytes)
-{
-    unsigned int v = 0;
-
-    for (; bytes && input_left; bytes--, input_left--)
-        v = v << 8 | *input++;
-    return v;
-}
 
 /* ---- the user ---- */
 
@@ -206,8 +188,7 @@ static void step(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    input = data;
-    input_left = size < 20000 ? size : 20000;
+    input_begin(data, size < 20000 ? size : 20000);
     n_held = 0;
     fake_guest_reset(false);
     memset(&nf, 0, sizeof(nf));

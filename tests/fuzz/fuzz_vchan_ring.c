@@ -15,28 +15,10 @@
 #include <string.h>
 
 #include "guest-kernel/vchan_ring.h"
+#include "tests/fuzz/input.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const uint8_t *input;
-static size_t input_left;
 static struct vchan_interface *page;
 static struct vchan_end e;
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static unsigned int take(unsigned int bytes)
-{
-    unsigned int v = 0;
-
-    for (; bytes && input_left; bytes--, input_left--)
-        v = v << 8 | *input++;
-    return v;
-}
 
 static uint32_t *index_of(unsigned int which)
 {
@@ -102,8 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *l, *r;
     bool server;
 
-    input = data;
-    input_left = size < 8000 ? size : 8000;
+    input_begin(data, size < 8000 ? size : 8000);
     server = take(1) & 1;
     left = take(1) % 16;
     right = take(1) % 16;

@@ -28,8 +28,7 @@
 #include "hypervisor/memory.h"
 #include "hypervisor/test/engine_test.h"
 #include "hypervisor/window.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input.h"
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -50,25 +49,9 @@ struct granter {
     unsigned int readers[PAGES], writers[PAGES];
 };
 
-static const uint8_t *input;
-static size_t left;
 static struct rs_host *host;
 static struct granter granters[GRANTERS];
 static struct window_set set;
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static unsigned int take(void)
-{
-    if (!left)
-        return 0;
-    left--;
-    return *input++;
-}
 
 /* Frames in a run, others alone, and the last of the file. */
 static xen_pfn_t gfn_of(const struct granter *g, unsigned int i)
@@ -300,7 +283,7 @@ static void flush(void)
 
 static void step(void)
 {
-    unsigned int op = take(), arg = take();
+    unsigned int op = take(1), arg = take(1);
     struct granter *g = &granters[op >> 4 & 1];
 
     switch (op % 16) {
@@ -318,7 +301,7 @@ static void step(void)
         break;
     case 9 ... 11:
         flush();
-        meddle(g, arg >> 4, arg % PAGES, 1 + take() % 32);
+        meddle(g, arg >> 4, arg % PAGES, 1 + take(1) % 32);
         break;
     case 12:
         open_window(g, arg < 128 ? 0 : arg % 16);
@@ -384,8 +367,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int uffd = (int)syscall(SYS_userfaultfd,
                             O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 
-    input = data;
-    left = size < 2048 ? size : 2048;
+    input_begin(data, size < 2048 ? size : 2048);
     if (!host)
         set_up();
     for (unsigned int i = 0; i < GRANTERS; i++) {
@@ -396,7 +378,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memset(g->writers, 0, sizeof(g->writers));
     }
     windows_init(&set, host, uffd, getpid());
-    while (left && !set.broken)
+    while (input_left && !set.broken)
         step();
     for (unsigned int i = 0; i < GRANTERS; i++)
         reserve(&granters[i]);

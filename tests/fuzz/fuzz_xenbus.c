@@ -18,27 +18,10 @@
 #include "fake_host.h"
 #include "xenbus_backend.h"
 #include "xenbus_room.h"
+#include "tests/fuzz/input.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const uint8_t *input;
-static size_t left;
 static struct driver driver;
 static struct xenbus_room *room;
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static unsigned int take(void)
-{
-    if (!left)
-        return 0;
-    left--;
-    return *input++;
-}
 
 void driver_log(const char *fmt, ...)
 {
@@ -170,8 +153,8 @@ static const char *path_of(unsigned int n)
                                          "/a/state" };
     static char path[200];
     const char *type = types[n % 8 < 5 ? 0 : n % 8 - 4];
-    const char *id = ids[n / 8 % 4 < 3 ? n / 8 % 2 : take() % 6];
-    unsigned int node = take();
+    const char *id = ids[n / 8 % 4 < 3 ? n / 8 % 2 : take(1) % 6];
+    unsigned int node = take(1);
 
     if (node & 128) /* the frontend's own directory */
         snprintf(path, sizeof(path), "/local/domain/%s/device/%s/0%s", id, type,
@@ -259,7 +242,7 @@ static void run_loop(void)
 
 static void step(void)
 {
-    unsigned int op = take(), arg = take();
+    unsigned int op = take(1), arg = take(1);
     struct evbuffer *out;
     struct model *m;
 
@@ -270,7 +253,7 @@ static void step(void)
     case 1 ... 3: {
         const char *path = path_of(arg);
 
-        fake_store_set(driver.store, path, value_of(take()));
+        fake_store_set(driver.store, path, value_of(take(1)));
         break;
     }
     case 4:
@@ -302,15 +285,14 @@ static void step(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    input = data;
-    left = size < 4096 ? size : 4096;
+    input_begin(data, size < 4096 ? size : 4096);
     memset(models, 0, sizeof(models));
     n_models = 0;
     mood = 0;
     driver.base = event_base_new();
     driver.store = fake_store_new(driver.base);
     demand(!xenbus_backend_start(&driver, kinds, 2, &room));
-    while (left)
+    while (input_left)
         step();
     run_loop();
     while (pick(0, false, true))

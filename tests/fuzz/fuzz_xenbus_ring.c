@@ -23,29 +23,11 @@
 
 #include "fake_guest.h"
 #include "guest-kernel/pages.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/input.h"
 
 static struct xenstore_domain_interface *page;
-static const uint8_t *input;
-static size_t input_left;
 static uint32_t last_id;
 static bool kicked;
-
-static void demand(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static unsigned int take(unsigned int bytes)
-{
-    unsigned int v = 0;
-
-    for (; bytes && input_left; bytes--, input_left--)
-        v = v << 8 | *input++;
-    return v;
-}
 
 static void put_byte(unsigned char c)
 {
@@ -166,8 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct start_info si = { 0 };
 
-    input = data;
-    input_left = size < 8000 ? size : 8000;
+    input_begin(data, size < 8000 ? size : 8000);
     fake_guest_reset(false);
     fake_guest.other_side = while_asleep;
     fake_guest.sleeps_max = 100000;
