@@ -45,9 +45,22 @@ tests_fuzz_stack_random_LDADD = $(net_stack_ldadd)
 $(tests_fuzz_stack_random_OBJECTS): guest-sdk/lwip.stamp
 
 FRAMES = 5000000
-fuzz-frames: tests/fuzz/stack_random
-	FUZZ_STACK_TELL=1 ./tests/fuzz/stack_random 1 $$(($(FRAMES) / 240))
-.PHONY: fuzz-frames
+fuzz-stack: tests/fuzz/stack_random
+	FUZZ_STACK_TELL=1 ./tests/fuzz/stack_random $(or $(SEED),1) $$(($(FRAMES) / 240))
+
+# Frames against a guest on a TAP device, in a network namespace.
+guest_programs += tests/system/frames_guest.elf
+check_PROGRAMS += tests/system/frames
+tests_system_frames_SOURCES = tests/system/frames.c \
+	tests/system/frames_wire.c tests/system/frames_wire.h \
+	tests/fuzz/net_play.c tests/fuzz/net_play.h \
+	tests/unit/net_frame.c tests/unit/net_frame.h
+system_tests += tests/system/frames.sh
+
+fuzz-frames: all tests/system/frames
+	abs_top_builddir='$(abs_top_builddir)' FRAMES=$(FRAMES) SEED=$(or $(SEED),1) \
+	    bash $(top_srcdir)/tests/system/frames.sh
+.PHONY: fuzz-stack fuzz-frames
 
 guest_tests += tests/guest/net.elf tests/guest/net.native.elf
 

@@ -1,7 +1,7 @@
 /*
  * A main() for a fuzz target that runs it on random inputs: so many, from a
  * seed that names them. What libFuzzer does better, and this does fast and
- * without it: `make fuzz-frames` runs millions of frames in minutes.
+ * without it: `make fuzz-stack` runs millions of frames in minutes.
  *
  *   NAME SEED COUNT
  */
