@@ -55,14 +55,15 @@ received()
         cut -d: -f2
 }
 
-# ended NAME: it does so when it is asked to, and has said nothing: no panic, no
-# packet that reached a place which none should reach.
+# ended NAME: it does so when it is asked to, with status 0, and its kernel has
+# said nothing: no panic, no packet that reached a place which none should reach.
 ended()
 {
-    local log=$RINGSIDE_RUNDIR/console/$1.log good=0
+    local log=$RINGSIDE_RUNDIR/log good=0
     timeout 60 "$ringside" shutdown -w "$1" >"$tmp/out" 2>&1 || good=1
-    grep -v '^serving' "$log" >"$tmp/said" && good=1
-    [ $good = 0 ] || head -n 20 "$tmp/out" "$tmp/said" | sed 's/^/# /'
+    grep -q "($1): shutdown, reason 0, status 0" "$log/ringsided.log" || good=1
+    grep '^(d[0-9]*)' "$log/$1.log" >>"$tmp/out" && good=1
+    [ $good = 0 ] || sed 's/^/# /' "$tmp/out"
     return $good
 }
 
