@@ -41,7 +41,7 @@ void net_packet_error(const char *what)
 
     count++;
     if ((count & (count - 1)) == 0)
-        console_report("net: dropped, number %lu: %s", count, what);
+        console_report("net: dropped, number %lu: %s\n", count, what);
 }
 
 /* lwIP's timeouts are in ms, 0 meaning for ever. */
