@@ -10,19 +10,25 @@
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/thread.h"
 #include "guest-kernel/xenbus.h"
+#include "libhypercall/hypercall.h"
 #include "tests/guest/tap.h"
 
 static struct xenstore_domain_interface *page;
 
-/* Waits until a word of the page has a value. */
+/*
+ * Waits until a word of the page has a value. No other thread of the guest runs
+ * meanwhile: the kernel's own would begin anew before we have looked.
+ */
 static bool becomes(const uint32_t *word, uint32_t value)
 {
-    for (int ms = 0; ms < 2000; ms++) {
-        if (READ_ONCE(*word) == value)
-            return true;
-        thread_sleep(NS_PER_MS);
+    uint64_t end = clock_deadline(20 * NS_PER_S);
+
+    while (READ_ONCE(*word) != value) {
+        if (clock_now() > end)
+            return false;
+        hypercall_sched_op(SCHEDOP_yield, NULL, 0);
     }
-    return false;
+    return true;
 }
 
 static bool reconnect(void)
