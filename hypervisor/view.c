@@ -34,6 +34,21 @@ struct procmap_query {
 #define PROCMAP_QUERY_VMA_SHARED     0x08
 #endif
 
+/* Linux 6.7: finds the pages of a range that are somehow there. */
+#ifndef PAGEMAP_SCAN
+struct page_region {
+    uint64_t start, end, categories;
+};
+struct pm_scan_arg {
+    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages,
+        category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+#define PAGEMAP_SCAN    _IOWR('f', 16, struct pm_scan_arg)
+#define PAGE_IS_FILE    (1 << 2)
+#define PAGE_IS_PRESENT (1 << 3)
+#define PAGE_IS_SWAPPED (1 << 4)
+#endif
+
 #define FEATURES                                                        \
     (UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM |            \
      UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM | \
@@ -42,8 +57,9 @@ struct procmap_query {
 #define PAGEMAP_SWAP    (1ull << 62)
 #define PAGEMAP_FILE    (1ull << 61)
 /* Pages looked at by one system call: the bits of a word; and at set-up. */
-#define SEEN_MAX 64u
-#define SCAN_MAX 1024u
+#define SEEN_MAX    64u
+#define SCAN_MAX    1024u
+#define REGIONS_MAX 64u
 /* Mappings of a process that we are ready to read through. */
 #define MAPS_MAX 20000u
 /* CONTINUE stops early when the process changes its mappings meanwhile. */
@@ -233,8 +249,50 @@ static int find_mapping(struct view *v, uint64_t address, uint64_t size,
     return err == -ENOTTY ? read_mapping(v, address, size, &st) : err;
 }
 
-/* A page that was there before we enclosed the range would stay reachable. */
-static int check_empty(struct view *v, uint64_t address, uint64_t size)
+/* The categories that make a page reachable, as is_reachable() tells them. */
+static bool is_region_reachable(const struct page_region *r)
+{
+    const uint64_t moving = PAGE_IS_SWAPPED | PAGE_IS_FILE;
+
+    return r->categories & PAGE_IS_PRESENT ||
+           (r->categories & moving) == moving;
+}
+
+/*
+ * Asks for what is there: page tables that do not exist cost nothing, while
+ * reading costs milliseconds per GiB, in which nobody else is served. -ENOTTY:
+ * this kernel cannot be asked.
+ */
+static int scan_empty(struct view *v, uint64_t address, uint64_t size)
+{
+    struct page_region found[REGIONS_MAX];
+    struct pm_scan_arg scan = {
+        .size = sizeof(scan),
+        .start = address,
+        .end = address + size,
+        .vec = (uintptr_t)found,
+        .vec_len = REGIONS_MAX,
+        .category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+        .return_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED | PAGE_IS_FILE,
+    };
+
+    while (scan.start < scan.end) {
+        int n = ioctl(v->pagemap, PAGEMAP_SCAN, &scan);
+
+        if (n < 0)
+            return errno == ENOTTY ? -ENOTTY : -EINVAL;
+        for (int i = 0; i < n; i++)
+            if (is_region_reachable(&found[i]))
+                return -EINVAL;
+        if (scan.walk_end <= scan.start)
+            return -EINVAL;
+        scan.start = scan.walk_end;
+    }
+    return 0;
+}
+
+/* The same, read entry by entry. */
+static int read_empty(struct view *v, uint64_t address, uint64_t size)
 {
     uint64_t entry[SCAN_MAX];
 
@@ -252,6 +310,14 @@ static int check_empty(struct view *v, uint64_t address, uint64_t size)
                 return -EINVAL;
     }
     return 0;
+}
+
+/* A page that was there before we enclosed the range would stay reachable. */
+static int check_empty(struct view *v, uint64_t address, uint64_t size)
+{
+    int err = scan_empty(v, address, size);
+
+    return err == -ENOTTY ? read_empty(v, address, size) : err;
 }
 
 int view_enclose(struct view *v, uint64_t address, uint64_t size, int file)
