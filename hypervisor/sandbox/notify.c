@@ -31,8 +31,10 @@
 #define ROW_TURNS      2 /* times what a turn may take: so long a row goes on */
 #define NEXT_MISSES    6
 
-#define YIELD_LONG_NS 10000ull /* twice as long as a call takes */
-#define YIELD_PAUSE   32u      /* times what a long one took, until the next */
+#define YIELD_LONG_NS      10000ull /* twice as long as a call takes */
+#define YIELD_PAUSE        32u /* times what a long one took, until the next */
+#define YIELD_WORST_NS     1000000ull
+#define YIELD_PAUSE_MAX_NS 10000000000ull
 
 enum verdict { ANSWER, LET_GO, KEEP };
 
@@ -279,11 +281,24 @@ static bool next_is_there(struct sandbox_domain *sd)
 }
 
 /*
+ * For how long nobody yields after a yield that took so long: for a multiple,
+ * and a higher one the longer it was. A yield of milliseconds says that this
+ * processor is not enough for all.
+ */
+static uint64_t pause_after_yield(uint64_t took)
+{
+    if (took <= YIELD_LONG_NS)
+        return 0;
+    if (took >= YIELD_WORST_NS)
+        return YIELD_PAUSE_MAX_NS;
+    return YIELD_PAUSE * took * (took / YIELD_LONG_NS);
+}
+
+/*
  * Where the scheduler did not put the guest before us at once, it does so if
  * asked; that is quicker than to sleep and to be woken by the next call. But
  * all that the host does waits, if the guest then computes or if others need
- * this processor. After a yield that took long we do not, to anybody, for a
- * multiple of that time.
+ * this processor: so not again soon after one that took long, by anybody.
  */
 static bool next_is_there_soon(struct sandbox_domain *sd)
 {
@@ -298,8 +313,7 @@ static bool next_is_there_soon(struct sandbox_domain *sd)
         return false;
     sched_yield();
     now = host_now();
-    if (now - before > YIELD_LONG_NS)
-        sd->host->no_yield_ns = now + YIELD_PAUSE * (now - before);
+    sd->host->no_yield_ns = now + pause_after_yield(now - before);
     return next_is_there(sd);
 }
 
