@@ -33,7 +33,8 @@ TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
 
 EXTRA_DIST += $(system_tests) %D%/fuzz/replay.c %D%/run-host \
 	%D%/run-guest %D%/run-suite \
-	%D%/fuzz/corpus %D%/fuzz/xs_wire.dict
+	%D%/fuzz/corpus %D%/fuzz/xs_wire.dict \
+	%D%/kernels/check %D%/kernels/init %D%/kernels/suite
 
 # libFuzzer brings its own main().
 FUZZ_LINK = $(SANITIZER_CFLAGS) $(FUZZ_LDFLAGS)
@@ -85,4 +86,10 @@ check-short:
 	$(MAKE) $(AM_MAKEFLAGS) check \
 	    TESTS="$(unit_tests) $(fuzz_tests) $(guest_tests)"
 
-.PHONY: build-tests check-host check-short
+# The tests on Debian's kernels in QEMU, without hardware virtualization: hours.
+KERNELS = bookworm bookworm-backports
+check-kernels: build-tests
+	$(top_srcdir)/%D%/kernels/check $(top_srcdir) $(top_builddir) \
+	    kernels $(KERNELS)
+
+.PHONY: build-tests check-host check-short check-kernels

@@ -2,7 +2,7 @@
  * What these tests share: hosts with real processes, probes to run in them,
  * and looks at a guest's process from outside.
  *
- * Nothing here measures time but for limits: LIMIT_NS is a hang, not a goal.
+ * Nothing here measures time but for limits: a deadline is a hang, not a goal.
  */
 #ifndef TESTS_CONFINE_H
 #define TESTS_CONFINE_H
@@ -20,8 +20,6 @@
 #include "probe.h"
 #include "ringside/ringside.h"
 
-#define LIMIT_NS 20000000000ull
-
 struct confined {
     struct rs_host *h;
     char console[8192];
@@ -30,6 +28,12 @@ struct confined {
 
 /* The probe's ELF image. */
 extern const uint8_t probe_image[], probe_image_end[];
+
+/*
+ * When a step that begins now has hung: in 20 s, or that many times
+ * RINGSIDE_TEST_PATIENCE, for machines that are emulated.
+ */
+uint64_t confine_deadline(void);
 
 /* RS_HOST_... of the hosts to make. */
 extern unsigned int confine_flags;

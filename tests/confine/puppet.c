@@ -78,7 +78,7 @@ void puppet_ask(struct puppets *p, unsigned int vcpu, unsigned long nr,
 bool puppet_wait(struct puppets *p, unsigned int vcpu)
 {
     const struct probe_slot *s = &p->slot[vcpu];
-    uint64_t end = host_now() + LIMIT_NS;
+    uint64_t end = confine_deadline();
 
     while (__atomic_load_n(&s->done, __ATOMIC_ACQUIRE) != s->asked) {
         if (puppet_vcpu(p, vcpu)->held.waits)

@@ -49,7 +49,7 @@ static void encourage(struct confined *c, uint16_t d)
 /* Dispatches until so many calls more went by mailbox. */
 static void wait_for_calls(struct confined *c, uint16_t d, uint64_t n)
 {
-    uint64_t end = host_now() + LIMIT_NS;
+    uint64_t end = confine_deadline();
     uint64_t from = confine_info(c, d).ring_calls;
 
     while (confine_info(c, d).ring_calls < from + n) {
@@ -162,7 +162,7 @@ static void test_no_waiting(void **state)
     struct confined *c = *state;
     uint16_t d = boot(c, "carried");
     struct probe_shared *s = confine_shared(c, d);
-    uint64_t end = host_now() + LIMIT_NS;
+    uint64_t end = confine_deadline();
 
     while (__atomic_load_n(&s->count, __ATOMIC_SEQ_CST) < 1000) {
         assert_true(host_now() < end);

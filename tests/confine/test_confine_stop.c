@@ -56,7 +56,7 @@ static uint64_t count_of(struct probe_shared *s)
 
 static void wait_until(struct probe_shared *s, uint64_t count)
 {
-    uint64_t end = host_now() + LIMIT_NS;
+    uint64_t end = confine_deadline();
 
     while (count_of(s) < count) {
         if (host_now() > end)
@@ -147,7 +147,7 @@ static void test_pause_many(void **state)
     s = confine_shared(c, d);
     confine_loop_start(&l, c);
     for (int i = 0; i < 60; i++) {
-        uint64_t words[4], again[4], end = host_now() + LIMIT_NS;
+        uint64_t words[4], again[4], end = confine_deadline();
 
         words_of(s, words);
         while (!all_moved(s, words) && host_now() < end)

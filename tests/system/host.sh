@@ -29,7 +29,7 @@ is() { # GOT WANTED NAME
 }
 # Waits (up to 10 s) until the command succeeds.
 until_true() {
-    for _ in $(seq 500); do "$@" && return 0; sleep 0.02; done
+    for _ in $(seq $((500 * ${RINGSIDE_TEST_PATIENCE:-1}))); do "$@" && return 0; sleep 0.02; done
     return 1
 }
 gone() { ! kill -0 "$1" 2>/dev/null; }

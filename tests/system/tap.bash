@@ -61,9 +61,11 @@ like()
     [ $result = 0 ] || printf '%s\n' "got '$2'" "wanted /$3/" | sed 's/^/# /'
 }
 
+# until_true SECONDS COMMAND...: waits until it succeeds. RINGSIDE_TEST_PATIENCE
+# multiplies every limit of the tests, for machines that are emulated.
 until_true()
 {
-    local tries=$(($1 * 20))
+    local tries=$(($1 * 20 * ${RINGSIDE_TEST_PATIENCE:-1}))
     shift
     while ! "$@"; do
         tries=$((tries - 1))

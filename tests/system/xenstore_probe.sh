@@ -13,7 +13,7 @@ until_true 20 test -S "$store" || { cat "$tmp/host.log"; echo "Bail out!"; }
 "$probe/probe_socket" --agent "$store" &
 agent=$!
 
-timeout -k 5 "${RINGSIDE_TEST_SECONDS:-120}" "$ringside" run --quiet \
+timeout -k 5 $((120 * ${RINGSIDE_TEST_PATIENCE:-1})) "$ringside" run --quiet \
     --kernel "$probe/probe_guest.elf" ${1:+-- "$1"} </dev/null >"$tmp/log" 2>&1
 status=$?
 if [ $status = 77 ]; then
