@@ -16,6 +16,11 @@
 #define OUT_MAX  (32u * 1024 * 1024)
 /* A guest that was held back is looked at again so soon. */
 #define HELD_MS 5
+/*
+ * To look for expired events goes through all that a guest left unread: so
+ * often at most, and of one guest at a time.
+ */
+#define EXPIRE_MS 5000
 /* An empty input buffer larger than this is given back. */
 #define IN_KEEP 8192
 
@@ -258,13 +263,42 @@ void conn_event(struct conn *c, const char *path, size_t path_len,
         conn_kill(c);
         return;
     }
-    if (outq_event(&c->out, path, path_len, token, token_len))
+    if (outq_event(&c->out, path, path_len, token, token_len, c->store->now_ms))
         return;
     if (c->out.events == 1)
-        c->events_since_ms = c->store->now_ms;
+        c->events_due_ms = c->store->now_ms + EVENT_TIMEOUT_MS;
     if (!conn_privileged(c))
         store_want_tick(c->store, EVENT_TIMEOUT_MS);
     c->store->events++;
     conn_account(c);
     conn_dirty(c);
+}
+
+static void drop_expired(struct conn *c)
+{
+    struct store *s = c->store;
+    uint32_t gone = outq_expire(&c->out, s->now_ms, EVENT_TIMEOUT_MS);
+
+    if (gone && domain_may_complain(c->dom))
+        log_line("domain %u left %u events unread for %u s: dropped",
+                 c->dom->domid, gone, EVENT_TIMEOUT_MS / 1000);
+    c->events_due_ms = s->now_ms + EXPIRE_MS;
+    s->expired_ms = s->now_ms;
+    conn_account(c);
+}
+
+void conn_expire_events(struct conn *c)
+{
+    struct store *s = c->store;
+
+    if (conn_privileged(c) || !c->out.events)
+        return;
+    if (s->now_ms >= c->events_due_ms) {
+        if (s->expired_ms == s->now_ms)
+            c->events_due_ms = s->now_ms + 1;
+        else
+            drop_expired(c);
+    }
+    if (c->out.events)
+        store_want_tick(s, c->events_due_ms - s->now_ms);
 }

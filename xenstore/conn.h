@@ -66,7 +66,7 @@ struct conn {
     struct outq out;
     size_t charged;           /* bytes of buffers booked on the domain, */
     uint32_t charged_replies; /* and replies that wait to be read */
-    uint64_t events_since_ms; /* since when its events wait unread */
+    uint64_t events_due_ms;   /* when to look for events that expired */
     bool dead;
     bool held; /* not reading: it must first take replies, or wait */
     bool more; /* not reading: whole requests wait in `in` for a slice */
@@ -104,6 +104,12 @@ void conn_dirty(struct conn *c);
 /* Queues a watch event; dropped if it is a duplicate or does not fit. */
 void conn_event(struct conn *c, const char *path, size_t path_len,
                 const char *token, size_t token_len);
+
+/*
+ * Drops the events that a guest has left unread for EVENT_TIMEOUT_MS. The
+ * connection goes on: who was paused misses the oldest and nothing else.
+ */
+void conn_expire_events(struct conn *c);
 
 /* PERM_... bits that the connection has on a node. */
 unsigned int conn_rights(const struct conn *c, const struct node *n);

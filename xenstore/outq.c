@@ -174,8 +174,19 @@ static bool event_known(const struct outq *q, uint32_t hash,
     return false;
 }
 
+/* The message behind `end` is an event; there is room for its entry. */
+static void index_add(struct outq *q, uint32_t hash, uint64_t now_ms)
+{
+    *index_slot(q->index, q->index_cap, hash) = (struct outq_event){
+        .hash = hash,
+        .queued_ms = (uint32_t)now_ms,
+        .at = q->base + (q->end - q->start) + 1,
+    };
+    q->index_used++;
+}
+
 int outq_event(struct outq *q, const char *path, size_t path_len,
-               const char *token, size_t token_len)
+               const char *token, size_t token_len, uint64_t now_ms)
 {
     size_t len = path_len + token_len + 2;
     uint32_t hash;
@@ -193,15 +204,14 @@ int outq_event(struct outq *q, const char *path, size_t path_len,
     hash = hash_bytes(payload, len);
     if (path[0] != '@' && event_known(q, hash, payload, len))
         return -EEXIST;
-    *index_slot(q->index, q->index_cap, hash) =
-        (struct outq_event){ hash, q->base + (q->end - q->start) + 1 };
-    q->index_used++;
+    index_add(q, hash, now_ms);
     outq_end(q, len);
     return 0;
 }
 
 /* Takes the message behind end, which is there in full, into the queue. */
-static int restore_one(struct outq *q, const struct xsd_sockmsg *hdr)
+static int restore_one(struct outq *q, const struct xsd_sockmsg *hdr,
+                       uint64_t now_ms)
 {
     size_t len = hdr->len;
     uint32_t hash;
@@ -210,15 +220,14 @@ static int restore_one(struct outq *q, const struct xsd_sockmsg *hdr)
         if (index_reserve(q))
             return -ENOMEM;
         hash = hash_bytes(q->buf + q->end + sizeof(*hdr), len);
-        *index_slot(q->index, q->index_cap, hash) =
-            (struct outq_event){ hash, q->base + (q->end - q->start) + 1 };
-        q->index_used++;
+        index_add(q, hash, now_ms);
     }
     outq_end(q, len);
     return 0;
 }
 
-int outq_restore(struct outq *q, const void *data, size_t len, size_t part)
+int outq_restore(struct outq *q, const void *data, size_t len, size_t part,
+                 uint64_t now_ms)
 {
     struct xsd_sockmsg hdr;
     int err = outq_reserve(q, len);
@@ -232,12 +241,25 @@ int outq_restore(struct outq *q, const void *data, size_t len, size_t part)
             return -EINVAL;
         if (at == 0 && part >= sizeof(hdr) + hdr.len)
             return -EINVAL;
-        err = restore_one(q, &hdr);
+        err = restore_one(q, &hdr, now_ms);
     }
     if (part && !len)
         return -EINVAL;
     q->part = part;
     return err;
+}
+
+/* Where an empty queue begins again. */
+static void outq_rewind(struct outq *q)
+{
+    if (q->start < q->end)
+        return;
+    q->start = q->end = 0;
+    if (q->cap > OUTQ_KEEP) {
+        free(q->buf);
+        q->buf = NULL;
+        q->cap = 0;
+    }
 }
 
 void outq_sent(struct outq *q, size_t n)
@@ -259,12 +281,82 @@ void outq_sent(struct outq *q, size_t n)
     }
     if (!q->events)
         index_clear(q);
-    if (q->start < q->end)
-        return;
-    q->start = q->end = 0;
-    if (q->cap > OUTQ_KEEP) {
-        free(q->buf);
-        q->buf = NULL;
-        q->cap = 0;
+    outq_rewind(q);
+}
+
+/* ---- events that waited too long ---- */
+
+static bool event_expired(const struct outq_event *e, uint64_t now_ms,
+                          uint32_t age_ms)
+{
+    return (uint32_t)now_ms - e->queued_ms >= age_ms;
+}
+
+/*
+ * Where in the buffer the first event is that is younger: all in front of it
+ * are older, for they were queued before it.
+ */
+static size_t expired_end(const struct outq *q, uint64_t now_ms,
+                          uint32_t age_ms)
+{
+    uint64_t first = q->base + (q->end - q->start) + 1;
+
+    for (uint32_t i = 0; i < q->index_cap; i++) {
+        const struct outq_event *e = &q->index[i];
+
+        if (e->at && event_waits(q, e) && !event_expired(e, now_ms, age_ms) &&
+            e->at < first)
+            first = e->at;
     }
+    return q->start + (size_t)(first - 1 - q->base);
+}
+
+/* Moves what stays of buf[start..end) to its front; returns its end. */
+static size_t squeeze_events(struct outq *q, size_t end, uint32_t *gone)
+{
+    struct xsd_sockmsg hdr;
+    size_t keep = q->start, len;
+
+    for (size_t at = q->start; at < end; at += len) {
+        memcpy(&hdr, q->buf + at, sizeof(hdr));
+        len = sizeof(hdr) + hdr.len;
+        if (hdr.type == XS_WATCH_EVENT && !(at == q->start && q->part)) {
+            (*gone)++;
+            continue;
+        }
+        memmove(q->buf + keep, q->buf + at, len);
+        keep += len;
+    }
+    return keep;
+}
+
+/*
+ * Entries of dropped events stay where they are, so that others are found
+ * behind them, but say 1: the stream's first byte, which is gone by now.
+ */
+static void index_forget(struct outq *q, uint64_t before)
+{
+    for (uint32_t i = 0; i < q->index_cap; i++)
+        if (q->index[i].at && q->index[i].at < before)
+            q->index[i].at = 1;
+}
+
+uint32_t outq_expire(struct outq *q, uint64_t now_ms, uint32_t age_ms)
+{
+    size_t end = expired_end(q, now_ms, age_ms), keep, dropped;
+    uint32_t gone = 0;
+
+    keep = squeeze_events(q, end, &gone);
+    dropped = end - keep;
+    if (!gone)
+        return 0;
+    index_forget(q, q->base + (end - q->start) + 1);
+    memmove(q->buf + q->start + dropped, q->buf + q->start, keep - q->start);
+    q->start += dropped;
+    q->base += dropped;
+    q->events -= gone;
+    if (!q->events)
+        index_clear(q);
+    outq_rewind(q);
+    return gone;
 }

@@ -16,7 +16,8 @@
 
 struct outq_event {
     uint32_t hash;
-    uint64_t at; /* 1 + offset in the stream; 0: a free entry */
+    uint32_t queued_ms; /* the clock's low half */
+    uint64_t at;        /* 1 + offset in the stream; 0: a free entry */
 };
 
 struct outq {
@@ -65,13 +66,22 @@ void outq_end(struct outq *q, size_t len);
  * event waits already (never for `@` paths); -ENOMEM.
  */
 int outq_event(struct outq *q, const char *path, size_t path_len,
-               const char *token, size_t token_len);
+               const char *token, size_t token_len, uint64_t now_ms);
+
+/*
+ * Drops the events that have waited for `age_ms` or longer; one of which a
+ * part is sent stays, and replies do. Returns how many. It looks at all that
+ * the queue holds.
+ */
+uint32_t outq_expire(struct outq *q, uint64_t now_ms, uint32_t age_ms);
 
 /*
  * Fills an empty queue with whole messages, of the first of which `part` bytes
- * are sent. 0, -EINVAL (they are not that), -ENOMEM.
+ * are sent; events count as queued now. 0, -EINVAL (they are not that),
+ * -ENOMEM.
  */
-int outq_restore(struct outq *q, const void *data, size_t len, size_t part);
+int outq_restore(struct outq *q, const void *data, size_t len, size_t part,
+                 uint64_t now_ms);
 
 /* The first n bytes of outq_data() were sent. */
 void outq_sent(struct outq *q, size_t n);

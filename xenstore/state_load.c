@@ -298,7 +298,7 @@ static int load_input(struct conn *c, const void *data, size_t len)
 }
 
 struct conn_record {
-    uint64_t id, events_since_ms;
+    uint64_t id, events_due_ms;
     unsigned int domid;
     bool is_ring, held;
     uint32_t next_txn, part;
@@ -314,7 +314,7 @@ static void in_conn(struct state_in *in, struct conn_record *r)
     r->is_ring = in_bool(in);
     r->held = in_bool(in);
     r->next_txn = in_u32(in);
-    r->events_since_ms = in_u64(in);
+    r->events_due_ms = in_u64(in);
     r->in = in_bytes(in, &r->in_len);
     r->out = in_bytes(in, &r->out_len);
     r->part = in_u32(in);
@@ -326,11 +326,12 @@ static int fill_conn(struct conn *c, const struct conn_record *r)
     int err = load_input(c, r->in, r->in_len);
 
     if (!err)
-        err = outq_restore(&c->out, r->out, r->out_len, r->part);
+        err = outq_restore(&c->out, r->out, r->out_len, r->part,
+                           c->store->now_ms);
     conn_account(c);
     c->id = r->id;
     c->next_txn = r->next_txn;
-    c->events_since_ms = r->events_since_ms;
+    c->events_due_ms = r->events_due_ms;
     c->held = r->held;
     if (c->held)
         c->ops->reading(c, false);

@@ -161,7 +161,7 @@ static void save_conn(struct state_out *o, const struct conn *c)
     out_u8(o, c->dom->ring == c);
     out_u8(o, c->held || c->more);
     out_u32(o, c->next_txn);
-    out_u64(o, c->events_since_ms);
+    out_u64(o, c->events_due_ms);
     out_bytes(o, c->in ? c->in + c->in_at : NULL, c->in_len);
     out_bytes(o, c->out.buf ? c->out.buf + c->out.start : NULL,
               c->out.end - c->out.start);

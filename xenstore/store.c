@@ -98,25 +98,21 @@ int store_special(const struct path *p)
     return -ENOENT;
 }
 
-static void send_queue(struct store *s, struct conn *c)
+static void send_queue(struct conn *c)
 {
-    uint32_t events = c->out.events;
-
     c->ops->flush(c);
-    if (c->out.events < events)
-        c->events_since_ms = s->now_ms;
     conn_account(c);
 }
 
 /* A batch of requests is answered with one send, or for so much each. */
 #define BATCH_BYTES 16384
 
-static void flush_conn(struct store *s, struct conn *c)
+static void flush_conn(struct conn *c)
 {
     bool batch = !list_empty(&c->ready) && outq_bytes(&c->out) < BATCH_BYTES;
 
     if (!c->dead && !batch)
-        send_queue(s, c);
+        send_queue(c);
     if (c->dead)
         conn_end(c);
     else
@@ -131,7 +127,7 @@ void store_answer(struct conn *c)
         s->dirty.next != &c->dirty || s->dirty.prev != &c->dirty)
         return;
     list_del(&c->dirty);
-    send_queue(s, c);
+    send_queue(c);
 }
 
 void store_save(struct store *s)
@@ -151,7 +147,7 @@ static void flush_dirty(struct store *s)
         struct conn *c = container_of(now.next, struct conn, dirty);
 
         list_del(&c->dirty);
-        flush_conn(s, c);
+        flush_conn(c);
     }
 }
 
@@ -191,20 +187,10 @@ void store_want_tick(struct store *s, uint64_t ms)
         s->tick_ms = s->now_ms + ms;
 }
 
-static void tick_conn(struct store *s, struct conn *c)
+static void tick_conn(struct conn *c)
 {
-    uint64_t end = c->events_since_ms + EVENT_TIMEOUT_MS;
-
+    conn_expire_events(c);
     conn_resume(c);
-    if (conn_privileged(c) || !c->out.events)
-        return;
-    if (s->now_ms < end) {
-        store_want_tick(s, end - s->now_ms);
-        return;
-    }
-    if (domain_may_complain(c->dom))
-        log_line("domain %u leaves its events unread", c->dom->domid);
-    c->ops->violation(c, XENSTORE_ERROR_COMM);
 }
 
 void store_tick(struct store *s)
@@ -214,7 +200,7 @@ void store_tick(struct store *s)
 
     s->tick_ms = UINT64_MAX;
     list_for_each(pos, &s->conns)
-        tick_conn(s, container_of(pos, struct conn, entry));
+        tick_conn(container_of(pos, struct conn, entry));
     fair_tick(s);
     at = throttle_deadline(s);
     if (at != UINT64_MAX)

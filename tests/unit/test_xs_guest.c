@@ -361,7 +361,7 @@ static void test_outstanding(void **state)
     assert_int_equal(dom(5)->used[QUOTA_OUTSTANDING], 0);
 }
 
-/* Unread events stop at the memory limit, and end the ring after a while. */
+/* Unread events stop at the memory limit. */
 static void test_unread_events(void **state)
 {
     static char payload[3100];
@@ -381,9 +381,71 @@ static void test_unread_events(void **state)
     }
     assert_true(dom(5)->used[QUOTA_MEMORY] < 6 * 1024 * 1024);
     session_sleep(&t, 19000);
-    assert_int_equal(g->violations, 0);
+    assert_in_range(g->c->out.events, 100, 3000);
     session_sleep(&t, 2000);
-    assert_int_equal(g->violations, 1);
+    assert_int_equal(g->c->out.events, 0);
+    assert_true(dom(5)->used[QUOTA_MEMORY] < 128 * 1024);
+}
+
+/*
+ * A guest that was paused misses the events that are older than 20 s, and
+ * nothing else: its connection lives, replies and later events are there.
+ */
+static void test_events_expire(void **state)
+{
+    struct message m;
+
+    (void)state;
+    is(A(XS_SET_PERMS, "/vm\0r0\0"), "OK|");
+    is(G(XS_WATCH, "/vm\0t\0"), "OK|");
+    is(events(g), "/vm:t");
+    g->blocked = true;
+    is(A(XS_WRITE, "/vm/early\0v"), "OK|");
+    client_post(&t, g, XS_READ, 0, "/vm/early\0", 10);
+    is(A(XS_WRITE, "/vm/second\0v"), "OK|");
+    session_sleep(&t, 10000);
+    is(A(XS_WRITE, "/vm/late\0v"), "OK|");
+    session_sleep(&t, 9000);
+    assert_int_equal(g->c->out.events, 3);
+    session_sleep(&t, 2000);
+    assert_int_equal(g->c->out.events, 1);
+    is(A(XS_WRITE, "/vm/late\0w"), "OK|"); /* waits already */
+    is(A(XS_WRITE, "/vm/early\0w"), "OK|");
+    assert_int_equal(g->c->out.events, 2);
+    assert_int_equal(g->violations, 0);
+    g->blocked = false;
+    conn_dirty(g->c);
+    session_run(&t);
+    assert_true(client_reply(g, &m));
+    is(m.data, "v");
+    is(events(g), "/vm/late:t /vm/early:t");
+    is(G(XS_READ, "/vm/early\0"), "w");
+    is(A(XS_WRITE, "/vm/new\0v"), "OK|");
+    is(events(g), "/vm/new:t");
+}
+
+/* Many who left events unread: each loses them, however they are looked at. */
+static void test_events_of_many_expire(void **state)
+{
+    struct client *d[20];
+
+    (void)state;
+    is(A(XS_SET_PERMS, "/vm\0r0\0"), "OK|");
+    for (unsigned int i = 0; i < 20; i++) {
+        d[i] = session_guest(&t, a, 20 + i);
+        is(ASK(&t, d[i], XS_WATCH, 0, "/vm\0t\0"), "OK|");
+        is(events(d[i]), "/vm:t");
+        d[i]->blocked = true;
+    }
+    is(A(XS_WRITE, "/vm/x\0v"), "OK|");
+    session_sleep(&t, EVENT_TIMEOUT_MS);
+    for (int i = 0; i < 40; i++)
+        session_sleep(&t, 1);
+    for (unsigned int i = 0; i < 20; i++) {
+        assert_int_equal(d[i]->c->out.events, 0);
+        session_kill(&t, 20 + i);
+        client_free(&t, d[i]);
+    }
 }
 
 /* Over its memory by no deed of its own, a guest can still free some. */
@@ -567,6 +629,8 @@ int main(void)
         T(test_txn_quotas),
         T(test_outstanding),
         T(test_unread_events),
+        T(test_events_expire),
+        T(test_events_of_many_expire),
         T(test_over_memory),
         T(test_write_rate),
         T(test_death),

@@ -217,6 +217,57 @@ static void test_unread(void **state)
     assert_int_equal(f->ring->dom->used[QUOTA_OUTSTANDING], 0);
 }
 
+/* Reads events of "/local/domain/5/x..." until the ring is empty. */
+static int take_events(void)
+{
+    struct xsd_sockmsg hdr;
+    char buf[64];
+    int n = 0;
+
+    for (; page->rsp_prod != page->rsp_cons; n++) {
+        assert_int_equal(take(&hdr, sizeof(hdr)), sizeof(hdr));
+        assert_int_equal(hdr.type, XS_WATCH_EVENT);
+        assert_in_range(hdr.len, 1, sizeof(buf));
+        kick(); /* the rest of it may not have had room */
+        assert_int_equal(take(buf, hdr.len), hdr.len);
+        assert_int_equal(buf[0], 'x');
+        kick();
+    }
+    return n;
+}
+
+/*
+ * A guest is paused for a minute with more events than its ring has room for:
+ * what is in the ring, or half in it, comes whole, what was older than 20 s is
+ * gone, and it goes on.
+ */
+static void test_paused(void **state)
+{
+    struct xsd_sockmsg hdr = { XS_WATCH, 1, 0, 4 };
+    char payload[64];
+    int n;
+
+    (void)state;
+    memcpy(payload, &hdr, 16);
+    memcpy(payload + 16, "x\0t", 4);
+    talk(payload, 20, payload, 16 + 3);
+    assert_int_equal(take_events(), 1);
+    for (int i = 0; i < 200; i++) {
+        n = snprintf(payload, sizeof(payload), "/local/domain/5/x/%d%cv", i, 0);
+        is(ask(&t, a, XS_WRITE, 0, payload, (size_t)n), "OK|");
+    }
+    assert_true(f->ring->out.events > 100);
+    for (int i = 0; i < 6; i++)
+        session_sleep(&t, 10000);
+    assert_int_equal(page->error, XENSTORE_ERROR_NONE);
+    assert_in_range(f->ring->out.events, 0, 1); /* one is half in the ring */
+    n = take_events();
+    assert_in_range(n, 1, RING / 20);
+    is(A(XS_WRITE, "/local/domain/5/x\0w"), "OK|");
+    assert_int_equal(take_events(), 1);
+    expect(XS_READ, "x", 2, XS_READ, "w", 1);
+}
+
 /* A watch, its acknowledgement and its first event. */
 static void watch_x(void)
 {
@@ -407,19 +458,13 @@ static void test_death(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_introduce),
-        T(test_large_messages),
-        T(test_trickle),
-        T(test_full),
-        T(test_unread),
-        T(test_req_index),
-        T(test_rsp_index),
-        T(test_too_long),
-        T(test_scribbled_indices),
-        T(test_reintroduce),
-        T(test_death),
-        T(test_every_index),
-        T(test_reply_is_clean),
+        T(test_introduce),   T(test_large_messages),
+        T(test_trickle),     T(test_full),
+        T(test_unread),      T(test_paused),
+        T(test_req_index),   T(test_rsp_index),
+        T(test_too_long),    T(test_scribbled_indices),
+        T(test_reintroduce), T(test_death),
+        T(test_every_index), T(test_reply_is_clean),
     };
 
     return cmocka_run_group_tests_name("rings", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -127,7 +128,7 @@ static void put_reply(struct outq *q, uint32_t id, size_t len)
 
 static int put_event(struct outq *q, const char *path, const char *token)
 {
-    return outq_event(q, path, strlen(path), token, strlen(token));
+    return outq_event(q, path, strlen(path), token, strlen(token), 0);
 }
 
 static void test_outq_counts(void **state)
@@ -207,6 +208,138 @@ static void test_outq_stream(void **state)
     outq_free(&q);
 }
 
+/* ---- events that expire ---- */
+
+#define EXPIRE_STEPS 20000
+#define EXPIRE_AGE   50
+
+/* Each message of the queue as the test thinks of it, oldest first. */
+struct expected {
+    uint32_t id;
+    bool event;
+    uint64_t queued_ms;
+};
+
+static struct expected expected[EXPIRE_STEPS];
+static size_t nr_expected;
+
+static void expect_message(struct outq *q, uint32_t id, uint64_t now)
+{
+    char path[16];
+    bool event = rand() % 3 > 0;
+
+    snprintf(path, sizeof(path), "/%u", (unsigned int)(id & 0xff));
+    if (!event)
+        put_reply(q, id, (size_t)rand() % 40);
+    else if (outq_event(q, path, strlen(path), "t", 1, now))
+        return;
+    expected[nr_expected++] = (struct expected){ id, event, now };
+}
+
+/* What the oldest `n` messages are is dropped from what is expected. */
+static void expect_gone(size_t n)
+{
+    nr_expected -= n;
+    memmove(expected, expected + n, nr_expected * sizeof(expected[0]));
+}
+
+static uint32_t expect_expiry(const struct outq *q, uint64_t now)
+{
+    uint32_t gone = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < nr_expected; i++) {
+        bool partly = i == 0 && q->part;
+
+        if (expected[i].event && !partly &&
+            now - expected[i].queued_ms >= EXPIRE_AGE)
+            gone++;
+        else
+            expected[n++] = expected[i];
+    }
+    nr_expected = n;
+    return gone;
+}
+
+static void check_queue(const struct outq *q)
+{
+    size_t at = q->start, events = 0;
+
+    for (size_t i = 0; i < nr_expected; i++) {
+        struct xsd_sockmsg hdr;
+        char path[16];
+
+        memcpy(&hdr, q->buf + at, sizeof(hdr));
+        assert_int_equal(hdr.type,
+                         expected[i].event ? XS_WATCH_EVENT : XS_READ);
+        snprintf(path, sizeof(path), "/%u",
+                 (unsigned int)(expected[i].id & 0xff));
+        if (expected[i].event)
+            assert_string_equal((char *)q->buf + at + sizeof(hdr), path);
+        else
+            assert_int_equal(hdr.req_id, expected[i].id);
+        events += expected[i].event;
+        at += sizeof(hdr) + hdr.len;
+    }
+    assert_int_equal(at, q->end);
+    assert_int_equal(q->events, events);
+    assert_int_equal(q->replies, nr_expected - events);
+}
+
+/* Events are found again as duplicates, whatever was dropped around them. */
+static void check_duplicates(struct outq *q)
+{
+    for (size_t i = q->part ? 1 : 0; i < nr_expected; i++) {
+        char path[16];
+
+        if (!expected[i].event)
+            continue;
+        snprintf(path, sizeof(path), "/%u",
+                 (unsigned int)(expected[i].id & 0xff));
+        assert_int_equal(put_event(q, path, "t"), -EEXIST);
+    }
+}
+
+/* Sends some of it, of the last message perhaps a part. */
+static void send_some(struct outq *q)
+{
+    size_t bytes = (size_t)rand() % 60;
+    uint32_t left;
+
+    if (bytes > outq_bytes(q))
+        bytes = outq_bytes(q);
+    outq_sent(q, bytes);
+    left = q->events + q->replies;
+    expect_gone(nr_expected - left);
+}
+
+/* Those that waited too long go; all else stays, whole and in order. */
+static void test_outq_expire(void **state)
+{
+    struct outq q = { 0 };
+    uint64_t now = UINT32_MAX - 2000; /* the low half of the clock wraps */
+
+    (void)state;
+    srand(5);
+    nr_expected = 0;
+    for (uint32_t i = 0; i < EXPIRE_STEPS; i++) {
+        now += (uint64_t)rand() % 3;
+        expect_message(&q, i, now);
+        if (rand() % 2)
+            send_some(&q);
+        if (rand() % 40)
+            continue;
+        assert_int_equal(outq_expire(&q, now, EXPIRE_AGE),
+                         expect_expiry(&q, now));
+        check_queue(&q);
+        check_duplicates(&q);
+    }
+    now += EXPIRE_AGE;
+    outq_sent(&q, outq_bytes(&q));
+    assert_int_equal(outq_expire(&q, now, EXPIRE_AGE), 0);
+    outq_free(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_outq_counts),
         cmocka_unit_test(test_outq_duplicates),
         cmocka_unit_test(test_outq_stream),
+        cmocka_unit_test(test_outq_expire),
     };
 
     return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
