@@ -9,7 +9,6 @@
 #include "conn.h"
 #include "hv.h"
 #include "store.h"
-#include "throttle.h"
 #include "tree.h"
 
 struct domain *domain_find(struct store *s, unsigned int domid)
@@ -30,7 +29,7 @@ static int domain_new(struct store *s, unsigned int domid, uint64_t birth,
     d->features = XS_FEATURES;
     d->birth = birth;
     d->quota = s->quota;
-    d->write_credit = WRITE_BURST * 1000;
+    credit_init(&s->writes, &d->writes);
     s->domains[domid] = d;
     list_add_tail(&s->domain_list, &d->entry);
     s->domain_changes++;
@@ -208,6 +207,7 @@ static void domain_gone(struct store *s, struct domain *d)
             domain_of(pos)->target = -1;
     s->domains[domid] = NULL;
     list_del(&d->entry);
+    credit_end(&s->writes, &d->writes);
     s->domain_changes++;
     free(d);
     log_trace(LOG_OBJ, "domain %u is gone", domid);

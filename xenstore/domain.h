@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "budget.h"
 #include "list.h"
 #include "quota.h"
 
@@ -39,8 +40,7 @@ struct domain {
     uint32_t complaints;  /* log lines about it so far */
     bool warned;          /* passed the soft memory limit */
     bool loading;         /* its state is: what is charged is no news */
-    int32_t write_credit; /* thousandths of a write; see throttle.c */
-    uint64_t credit_ms;   /* when it was last brought up to date */
+    struct credit writes; /* thousandths of a write; see throttle.c */
 };
 
 static inline struct domain *domain_of(struct list *entry)

@@ -77,6 +77,12 @@ static void heap_remove(struct fair *f, struct conn *c)
         heap_down(f, i, last);
 }
 
+void fair_init(struct fair *f)
+{
+    f->clock = fair_clock;
+    budget_init(&f->longs, 1000000 / LONG_SHARE, LONG_BURST_NS);
+}
+
 int fair_join(struct fair *f)
 {
     if (f->rings == f->cap) {
@@ -96,7 +102,7 @@ void fair_leave(struct store *s, struct conn *c)
 {
     if (c->share.place)
         heap_remove(&s->fair, c);
-    s->fair.watched -= c->share.watched;
+    credit_end(&s->fair.longs, &c->share.longs);
     s->fair.rings--;
 }
 
@@ -118,63 +124,36 @@ void fair_free(struct fair *f)
 
 /* ---- what goes beyond a slice ---- */
 
-/* Long slices are dear to each of those that have them. */
-static uint64_t long_price(const struct fair *f)
-{
-    return (uint64_t)LONG_SHARE * f->watched;
-}
-
-static void long_refill(struct store *s, struct conn *c)
-{
-    uint64_t ms = s->now_ms - c->share.long_ms;
-
-    c->share.long_ms = s->now_ms;
-    if (ms > LONG_BURST_NS)
-        ms = LONG_BURST_NS;
-    c->share.long_ns += (int64_t)(ms * 1000000 / long_price(&s->fair));
-    if (c->share.long_ns > LONG_BURST_NS)
-        c->share.long_ns = LONG_BURST_NS;
-}
-
 /* Takes c's slice out of its credit; without credit it rests. */
 static void long_charge(struct store *s, struct conn *c, uint64_t cpu_ns)
 {
+    struct budget *b = &s->fair.longs;
     struct fair_share *share = &c->share;
-    uint64_t ms;
 
     if (cpu_ns <= LONG_NS)
         return;
-    long_refill(s, c);
-    share->long_ns -= (int64_t)(cpu_ns - SLICE_NS);
-    if (share->long_ns >= 0)
+    credit_spend(b, &share->longs, (int64_t)(cpu_ns - SLICE_NS), s->now_ms);
+    if (share->longs.left >= 0)
         return;
-    ms = (uint64_t)-share->long_ns * long_price(&s->fair) / 1000000 + 1;
-    share->long_ns = 0;
-    share->long_ms = s->now_ms + ms;
     share->resting = true;
-    store_want_tick(s, ms);
-}
-
-static void watch_ring(struct store *s, struct conn *c)
-{
-    c->share.watched = true;
-    c->share.long_ms = s->now_ms;
-    s->fair.watched++;
+    store_want_tick(s, credit_wait_ms(b, &share->longs, 0));
 }
 
 void fair_tick(struct store *s)
 {
+    struct budget *b = &s->fair.longs;
     struct list *pos;
 
-    if (!s->fair.watched)
+    if (!b->n)
         return;
+    budget_update(b, s->now_ms);
     list_for_each(pos, &s->conns) {
         struct conn *c = container_of(pos, struct conn, entry);
 
         if (!c->share.resting)
             continue;
-        if (c->share.long_ms > s->now_ms) {
-            store_want_tick(s, c->share.long_ms - s->now_ms);
+        if (c->share.longs.left < 0) {
+            store_want_tick(s, credit_wait_ms(b, &c->share.longs, 0));
             continue;
         }
         c->share.resting = false;
@@ -193,7 +172,7 @@ static void book(struct store *s, struct conn *c, uint64_t ns, uint64_t cpu)
     if (c->share.watched)
         long_charge(s, c, f->clock(true) - cpu);
     else if (ns > LONG_NS)
-        watch_ring(s, c);
+        c->share.watched = true;
     if (c->share.resting || !c->ops->pending(c))
         heap_remove(f, c);
     else

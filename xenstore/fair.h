@@ -24,6 +24,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "budget.h"
+
 struct conn;
 struct store;
 
@@ -40,24 +42,24 @@ uint64_t fair_clock(bool cpu);
 
 /* Of a ring's connection. */
 struct fair_share {
-    uint32_t place;   /* 1 + index in the heap; 0: it has nothing to do */
-    bool resting;     /* it has something to do, and must wait */
-    bool watched;     /* it had a slice that was too long */
-    uint64_t used_ns; /* rings are served by this, least first */
-    int64_t long_ns;  /* credit for what goes beyond slices */
-    uint64_t long_ms; /* when that was last brought up to date; when resting:
-                         until when */
+    uint32_t place;      /* 1 + index in the heap; 0: it has nothing to do */
+    bool resting;        /* it has something to do, and must wait */
+    bool watched;        /* it had a slice that was too long */
+    uint64_t used_ns;    /* rings are served by this, least first */
+    struct credit longs; /* ns, for what goes beyond slices */
 };
 
 struct fair {
     struct conn **heap;
     uint32_t n, cap;
-    uint32_t rings;     /* that heap has room for */
-    uint32_t watched;   /* rings that have gone beyond a slice */
-    uint64_t level_ns;  /* used_ns of the ring that was last served */
-    uint64_t slice_end; /* of the slice that is being served; 0: not set */
+    uint32_t rings;      /* that heap has room for */
+    struct budget longs; /* of what goes beyond slices */
+    uint64_t level_ns;   /* used_ns of the ring that was last served */
+    uint64_t slice_end;  /* of the slice that is being served; 0: not set */
     uint64_t (*clock)(bool cpu);
 };
+
+void fair_init(struct fair *f);
 
 /* A ring is about to begin (-ENOMEM), or ends. */
 int fair_join(struct fair *f);

@@ -10,7 +10,7 @@ xenstore_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
 noinst_LIBRARIES += %D%/libxenstored.a
 %C%_libxenstored_a_CPPFLAGS = $(xenstore_CPPFLAGS)
 %C%_libxenstored_a_SOURCES = \
-	$(printable) $(log_file) %D%/conn.c %D%/conn.h %D%/conn_ring.c %D%/conn_ring.h \
+	$(printable) $(log_file) %D%/budget.c %D%/budget.h %D%/conn.c %D%/conn.h %D%/conn_ring.c %D%/conn_ring.h \
 	%D%/control.c %D%/control.h %D%/control_log.c \
 	%D%/control_quota.c %D%/db.c %D%/db.h %D%/db_file.c %D%/db_file.h %D%/db_load.c \
 	%D%/diff.c %D%/diff.h %D%/domain.c %D%/domain.h %D%/fair.c %D%/fair.h %D%/kept.c %D%/kept.h \

@@ -11,7 +11,6 @@
 #include "state.h"
 #include "state_io.h"
 #include "store.h"
-#include "throttle.h"
 #include "tree.h"
 #include "txn.h"
 
@@ -152,8 +151,10 @@ static int load_daemon(struct loader *l, struct state_in *in)
  * change nothing that is saved: a domain above a soft limit that was lowered
  * is warned of at its own next charge.
  */
-static void in_domain(struct state_in *in, struct domain *d)
+static void in_domain(struct loader *l, struct state_in *in, struct domain *d)
 {
+    int32_t writes;
+
     d->loading = true;
     d->serial = in_u64(in);
     d->birth = in_u64(in);
@@ -163,13 +164,14 @@ static void in_domain(struct state_in *in, struct domain *d)
     d->target = (int)(int32_t)in_u32(in);
     d->features = in_u32(in);
     d->complaints = in_u32(in);
-    d->write_credit = (int32_t)in_u32(in);
-    d->credit_ms = in_u64(in);
+    writes = (int32_t)in_u32(in);
+    (void)in_u64(in); /* the time of that, from older programs */
     in_quota(in, &d->quota);
     in->bad |= d->target < -1 || d->target >= XS_DOMIDS;
     in->bad |= d->features & ~(uint32_t)XS_FEATURES;
-    in->bad |= d->write_credit > WRITE_BURST * 1000;
-    in->bad |= d->write_credit < INT32_MIN / 2;
+    in->bad |= writes > l->s->writes.full || writes < INT32_MIN / 2;
+    if (!in->bad)
+        credit_restore(&l->s->writes, &d->writes, writes, l->s->now_ms);
 }
 
 /* Domain 0 is there from the beginning. */
@@ -185,7 +187,7 @@ static int load_domain(struct loader *l, struct state_in *in)
         err = domain_remember(l->s, domid, 0);
     l->s->last_serial = last;
     if (!err)
-        in_domain(in, domain_find(l->s, domid));
+        in_domain(l, in, domain_find(l->s, domid));
     return err;
 }
 

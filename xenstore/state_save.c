@@ -93,8 +93,8 @@ static void save_domain(struct state_out *o, const struct domain *d)
     out_u32(o, (uint32_t)d->target);
     out_u32(o, d->features);
     out_u32(o, d->complaints);
-    out_u32(o, (uint32_t)d->write_credit);
-    out_u64(o, d->credit_ms);
+    out_u32(o, (uint32_t)(int32_t)d->writes.left);
+    out_u64(o, 0); /* was the time of that */
     out_quota(o, &d->quota);
     out_done(o);
 }

@@ -60,9 +60,10 @@ struct store *store_new(const struct hv_ops *hv, void *hv_ctx)
     list_init(&s->domain_list);
     list_init(&s->dirty);
     list_init(&s->ready);
-    s->fair.clock = fair_clock;
     s->tick_ms = UINT64_MAX;
     quota_defaults(&s->quota);
+    throttle_init(s);
+    fair_init(&s->fair);
     if (watches_init(&s->watches) || store_fill(s) ||
         domain_get(s, 0, &s->dom0)) {
         store_free(s);

@@ -1,7 +1,7 @@
 /*
  * Guests that write while others have transactions open can make those
  * conflict for ever. So they then write from a budget: WRITE_RATE a second,
- * shared among the guests that write, in bursts of WRITE_BURST.
+ * shared among the guests that write (budget.h), in bursts of WRITE_BURST.
  */
 #ifndef XS_THROTTLE_H
 #define XS_THROTTLE_H
@@ -14,6 +14,8 @@ struct store;
 
 #define WRITE_RATE  200
 #define WRITE_BURST 10
+
+void throttle_init(struct store *s);
 
 /* Whether the connection's domain may go on now. */
 bool throttle_ready(struct conn *c);

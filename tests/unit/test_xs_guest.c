@@ -496,6 +496,72 @@ static void test_write_rate(void **state)
     assert_int_equal(replies, 30);
 }
 
+/* Posts writes as fast as they are served; how many are in `ms`. */
+static int writes_in(unsigned int ms)
+{
+    struct message m;
+    int posted = 0, replies = 0;
+
+    for (unsigned int i = 0; i < ms; i++) {
+        for (; posted - replies < 5; posted++)
+            client_post(&t, g, XS_WRITE, 0, "x\0v", 3);
+        session_sleep(&t, 1);
+        while (client_reply(g, &m))
+            replies++;
+    }
+    return replies;
+}
+
+/* Those who wrote once, and are silent since, have no share of the budget. */
+static void test_silent_writers(void **state)
+{
+    struct client *d[40];
+
+    (void)state;
+    is(A(XS_TRANSACTION_START, ""), "1|");
+    for (unsigned int i = 0; i < 40; i++) {
+        d[i] = session_guest(&t, a, 20 + i);
+        is(A(XS_WRITE, "/one\0v"), "OK|");
+        is(A(XS_SET_PERMS, "/one\0b0\0"), "OK|");
+        is(ASK(&t, d[i], XS_WRITE, 0, "/one\0w"), "OK|");
+    }
+    (void)writes_in(1000);
+    assert_in_range(writes_in(1000), 195, 205);
+    for (unsigned int i = 0; i < 40; i++) {
+        session_kill(&t, 20 + i);
+        client_free(&t, d[i]);
+    }
+    assert_in_range(writes_in(1000), 195, 205);
+    is(ASK(&t, a, XS_TRANSACTION_END, 1, "F\0"), "OK|");
+    session_sleep(&t, 100);
+    (void)events(g);
+}
+
+/* And those who do write share it. */
+static void test_writers_share(void **state)
+{
+    struct message m;
+    int mine = 0, his = 0, posted[2] = { 0 };
+
+    (void)state;
+    is(A(XS_TRANSACTION_START, ""), "1|");
+    for (int i = 0; i < 2000; i++) {
+        for (; posted[0] - mine < 5; posted[0]++)
+            client_post(&t, g, XS_WRITE, 0, "x\0v", 3);
+        for (; posted[1] - his < 5; posted[1]++)
+            client_post(&t, h, XS_WRITE, 0, "x\0v", 3);
+        session_sleep(&t, 1);
+        while (client_reply(g, &m))
+            mine++;
+        while (client_reply(h, &m))
+            his++;
+    }
+    assert_in_range(mine, 200, 215); /* bursts, and 100 a second each */
+    assert_in_range(his, 200, 215);
+    is(ASK(&t, a, XS_TRANSACTION_END, 1, "F\0"), "OK|");
+    session_sleep(&t, 100);
+}
+
 /* ---- death ---- */
 
 static void test_death(void **state)
@@ -633,6 +699,8 @@ int main(void)
         T(test_events_of_many_expire),
         T(test_over_memory),
         T(test_write_rate),
+        T(test_silent_writers),
+        T(test_writers_share),
         T(test_death),
         T(test_reuse),
         T(test_release),

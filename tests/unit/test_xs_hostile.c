@@ -87,7 +87,8 @@ static int teardown(void **state)
     assert_int_equal(t.s->watches.count, 0);
     assert_int_equal(t.s->open_txns, 0);
     assert_int_equal(t.s->fair.rings, 0);
-    assert_int_equal(t.s->fair.watched, 0);
+    assert_int_equal(t.s->fair.longs.n, 0);
+    assert_int_equal(t.s->writes.n, 0);
     session_free(&t);
     assert_int_equal(node_stats.nodes, 0);
     return 0;
@@ -203,19 +204,12 @@ static void test_rings_share_time(void **state)
     assert_true(took[0] > 100 * SLICE_NS);
 }
 
-/* Requests of 1 ms: a few at once, and then half a percent of the time. */
-static void test_long_requests_rest(void **state)
+/* Domain 5 floods until it has rested for a second; how much time it had. */
+static uint64_t flood_for_a_second(void)
 {
-    uint64_t start, idle = 0, used;
+    uint64_t start = t.dom[5].ring->share.used_ns, idle = 0;
 
-    (void)state;
-    introduce(5, true);
-    introduce(VICTIM, true);
-    session_run(&t);
-    t.s->fair.clock = fake_clock;
-    seen = t.s->requests;
     cost[5] = MS;
-    start = t.dom[5].ring->share.used_ns;
     for (int i = 0; idle < 1000 && i < 100000; i++) { /* of 1 ms each */
         flood(5);
         turn();
@@ -228,7 +222,21 @@ static void test_long_requests_rest(void **state)
         idle++;
     }
     assert_int_equal(idle, 1000);
-    used = t.dom[5].ring->share.used_ns - start;
+    return t.dom[5].ring->share.used_ns - start;
+}
+
+/* Requests of 1 ms: a few at once, and then half a percent of the time. */
+static void test_long_requests_rest(void **state)
+{
+    uint64_t used;
+
+    (void)state;
+    introduce(5, true);
+    introduce(VICTIM, true);
+    session_run(&t);
+    t.s->fair.clock = fake_clock;
+    seen = t.s->requests;
+    used = flood_for_a_second();
     assert_true(used >= 2 * MS);
     assert_true(used <= 10 * MS);
     cost[5] = US; /* it is not held for ever */
@@ -237,6 +245,28 @@ static void test_long_requests_rest(void **state)
     turn();
     turn();
     assert_true(t.s->requests > used);
+}
+
+/* Who had long requests once, and is silent now, has no share any more. */
+static void test_long_requests_of_the_past(void **state)
+{
+    (void)state;
+    begin_flood();
+    for (unsigned int i = 6; i < 5 + HOSTILE; i++)
+        cost[i] = MS;
+    for (int i = 0; i < 200; i++) {
+        flood_all();
+        turn();
+        clock_ns += MS;
+    }
+    for (unsigned int i = 6; i < 5 + HOSTILE; i++) {
+        assert_true(t.dom[i].ring->share.watched);
+        cost[i] = US;
+    }
+    clock_ns += (uint64_t)60000 * MS;
+    for (int i = 0; i < 1000; i++)
+        turn();
+    assert_true(flood_for_a_second() >= 6 * MS); /* 2 at once, and 5 */
 }
 
 /* A batch of a client on the host delays another one by a slice. */
@@ -572,6 +602,7 @@ int main(void)
         T(test_victim_waits_for_a_slice),
         T(test_rings_share_time),
         T(test_long_requests_rest),
+        T(test_long_requests_of_the_past),
         T(test_sockets_take_turns),
         T(test_idle_rings_cost_nothing),
         T(test_hoard_versions),
