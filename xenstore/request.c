@@ -123,8 +123,8 @@ static void reply_error(struct request *rq, int err)
 }
 
 /*
- * A transaction in which something found no room cannot be committed: it may
- * be half done, or not be in the books.
+ * A transaction in which memory ran out cannot be committed: it may be half
+ * done, or not be in the books. What a quota refuses is not done at all.
  */
 static int request_run(struct request *rq)
 {
@@ -142,7 +142,7 @@ static int request_run(struct request *rq)
     }
     err = type->serve(rq);
     kept_trim(rq->s);
-    if (rq->t && (err == -ENOSPC || err == -ENOMEM))
+    if (rq->t && err == -ENOMEM)
         rq->t->failed = true;
     return err;
 }

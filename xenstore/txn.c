@@ -254,8 +254,10 @@ int txn_note(struct txn *t, const struct path *p, unsigned int depth,
 
     if (!err && (flags & ~e->flags & TXN_WRITTEN) && !conn_privileged(t->conn))
         err = txn_charge_copy(t, p, depth);
-    if (err)
+    if (err) {
+        t->failed = true;
         return err;
+    }
     e->flags |= (uint16_t)flags;
     if (flags & TXN_CREATED)
         list_del(&e->apply);

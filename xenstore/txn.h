@@ -12,7 +12,8 @@
  * do, likewise; a node that it wrote and that somebody else
  * changed to something else than the same; any change inside a subtree that it
  * removed. Creating or removing different children of one parent does not
- * conflict, for the result is the same in either order.
+ * conflict, for the result is the same in either order. Nor does a transaction
+ * that changed nothing: what it read was so at one moment.
  */
 #ifndef XS_TXN_H
 #define XS_TXN_H
@@ -61,7 +62,7 @@ struct txn {
     struct list entry; /* conn->txns */
     struct conn *conn;
     uint32_t id;
-    bool failed; /* something inside found no room: it cannot be committed */
+    bool failed; /* something inside is not noted: it cannot be committed */
     bool doomed; /* a live update overtook it: it conflicts */
     struct node *base, *root;
     struct list touched, apply;
@@ -90,7 +91,7 @@ void txn_start_over(struct txn *t);
 
 /*
  * Notes that the first `depth` components of a path were touched.
- * 0, -ENOSPC (quota), -ENOMEM.
+ * 0, -ENOSPC (quota), -ENOMEM; the transaction cannot be committed then.
  */
 int txn_note(struct txn *t, const struct path *p, unsigned int depth,
              unsigned int flags);

@@ -35,12 +35,17 @@ static const struct path *txn_path(struct txn *t, const struct txn_entry *e)
     return p;
 }
 
+/* Whether it may be committed. One that changed nothing read a snapshot. */
 static int txn_validate(struct txn *t)
 {
     struct node *now = t->conn->store->root;
     struct list *pos;
 
-    if (t->base == now)
+    if (t->failed)
+        return -ENOMEM;
+    if (t->doomed)
+        return -EAGAIN;
+    if (t->base == now || list_empty(&t->apply))
         return 0;
     list_for_each(pos, &t->touched) {
         struct txn_entry *e = container_of(pos, struct txn_entry, touched);
@@ -198,7 +203,7 @@ int txn_commit(struct txn *t)
     struct store *s = t->conn->store;
     struct node *old = s->root, *root = NULL;
     struct list *pos;
-    int err = t->failed ? -ENOMEM : t->doomed ? -EAGAIN : txn_validate(t);
+    int err = txn_validate(t);
 
     if (!err)
         err = txn_result(t, &root);

@@ -45,6 +45,7 @@ static const struct probe probes[] = {
     { "a number is invalid after a conflict",
       "begin a\n"
       "READ@a ~/a| = ENOENT\n"
+      "WRITE@a ~/mine|v = OK|\n"
       "root WRITE ~/a|v = OK|\n"
       "TRANSACTION_END@a T| = EAGAIN\n"
       "READ@a ~| = ENOENT" },
@@ -119,12 +120,14 @@ static const struct probe probes[] = {
       "WRITE ~/a|v = OK|\n"
       "begin a\n"
       "READ@a ~/a| = v\n"
+      "WRITE@a ~/mine|v = OK|\n"
       "root WRITE ~/a|w = OK|\n"
       "TRANSACTION_END@a T| = EAGAIN" },
     { "conflict: one's own write outside",
       "WRITE ~/a|v = OK|\n"
       "begin a\n"
       "READ@a ~/a| = v\n"
+      "WRITE@a ~/mine|v = OK|\n"
       "WRITE ~/a|w = OK|\n"
       "TRANSACTION_END@a T| = EAGAIN" },
     { "conflict: a value that was written",
@@ -137,12 +140,14 @@ static const struct probe probes[] = {
     { "conflict: a list that was read",
       "begin a\n"
       "DIRECTORY@a ~| = -\n"
+      "WRITE@a ~/mine|v = OK|\n"
       "root MKDIR ~/a| = OK|\n"
       "TRANSACTION_END@a T| = EAGAIN" },
     { "conflict: permissions that were read",
       "WRITE ~/a|v = OK|\n"
       "begin a\n"
       "GET_PERMS@a ~/a| = n$|\n"
+      "WRITE@a ~/mine|v = OK|\n"
       "root SET_PERMS ~/a|n$|r0| = OK|\n"
       "TRANSACTION_END@a T| = EAGAIN" },
     { "conflict: what was missing is there",
@@ -156,6 +161,7 @@ static const struct probe probes[] = {
       "WRITE ~/a|v = OK|\n"
       "begin a\n"
       "READ@a ~/a| = v\n"
+      "WRITE@a ~/mine|v = OK|\n"
       "root RM ~/a| = OK|\n"
       "TRANSACTION_END@a T| = EAGAIN" },
     { "conflict: both create the same",
@@ -195,6 +201,15 @@ static const struct probe probes[] = {
       "TRANSACTION_END@a T| = OK|\n"
       "root TRANSACTION_END@b T| = EAGAIN\n"
       "READ ~/a| = 1" },
+    { "no conflict: one that only read",
+      "WRITE ~/a|v = OK|\n"
+      "begin a\n"
+      "READ@a ~/a| = v\n"
+      "DIRECTORY@a ~| = a|\n"
+      "READ@a ~/b| = ENOENT\n"
+      "root WRITE ~/a|w = OK|\n"
+      "root WRITE ~/b|w = OK|\n"
+      "TRANSACTION_END@a T| = OK|" },
     { "no conflict: unrelated writes",
       "WRITE ~/a|v = OK|\n"
       "WRITE ~/b|v = OK|\n"
@@ -229,13 +244,13 @@ static const struct probe probes[] = {
       "WRITE@a ~/a|v = OK|\n"
       "TRANSACTION_END@a T| = OK|\n"
       "READ ~/a| = v" },
-    { "one that found no room inside cannot be committed",
+    { "what a quota refuses inside is not done, and the rest is",
       "begin a\n"
       "WRITE@a ~/a|v = OK|\n"
       "WRITE@a ~/b|{x*2500} = ENOSPC\n"
-      "TRANSACTION_END@a T| = ENOMEM\n"
-      "READ ~/a| = ENOENT\n"
-      "READ@a ~| = ENOENT",
+      "TRANSACTION_END@a T| = OK|\n"
+      "READ ~/a| = v\n"
+      "READ ~/b| = ENOENT",
       AS_GUEST },
     { "a transaction that deletes is accounted once",
       "repeat 5 WRITE ~/d/#|v = OK|\n"

@@ -338,6 +338,46 @@ static void test_txn_quotas(void **state)
     is(G(XS_TRANSACTION_START, ""), "11|");
 }
 
+/*
+ * What a quota refuses inside a transaction is not done, and the rest of the
+ * transaction is committed.
+ */
+static void test_refused_in_txn(void **state)
+{
+    static char big[4096] = "big";
+
+    (void)state;
+    is(G(XS_WRITE, "n\0v"), "OK|");
+    is(A(26, "5\0nodes\0004\0"), "OK|");
+    is(G(XS_TRANSACTION_START, ""), "1|");
+    is(ASK(&t, g, XS_WRITE, 1, "one\0v"), "OK|");
+    is(ASK(&t, g, XS_WRITE, 1, "a/b/c\0v"), "ENOSPC");
+    is(ASK(&t, g, XS_MKDIR, 1, "two\0"), "OK|");
+    is(ASK(&t, g, XS_MKDIR, 1, "three\0"), "ENOSPC");
+    is(ASK(&t, g, XS_READ, 1, "a\0"), "ENOENT");
+    is(ASK(&t, g, XS_TRANSACTION_END, 1, "T\0"), "OK|");
+    is(G(XS_DIRECTORY, "/local/domain/5\0"), "n|one|two|");
+    assert_int_equal(dom(5)->used[QUOTA_NODES], 4);
+
+    is(G(XS_TRANSACTION_START, ""), "2|"); /* others' changes meanwhile */
+    is(ASK(&t, g, XS_RM, 2, "two\0"), "OK|");
+    is(ASK(&t, g, XS_WRITE, 2, "x/y\0v"), "ENOSPC");
+    memset(big + 4, 'x', sizeof(big) - 4);
+    is(ask(&t, g, XS_WRITE, 2, big, 4 + 2041), "ENOSPC");
+    is(ASK(&t, g, XS_SET_PERMS, 2, "n\0n5\0r1\0r2\0r3\0r4\0r6\0"), "ENOSPC");
+    is(ASK(&t, g, XS_WRITE, 2, "n\0w"), "OK|");
+    is(A(XS_WRITE, "/vm/elsewhere\0v"), "OK|");
+    is(ASK(&t, g, XS_TRANSACTION_END, 2, "T\0"), "OK|");
+    is(G(XS_DIRECTORY, "/local/domain/5\0"), "n|one|");
+    is(G(XS_READ, "n\0"), "w");
+    is(G(XS_GET_PERMS, "n\0"), "n5|");
+    assert_int_equal(dom(5)->used[QUOTA_NODES], 3);
+
+    is(G(XS_TRANSACTION_START, ""), "3|"); /* refused, and nothing else */
+    is(ASK(&t, g, XS_WRITE, 3, "x/y\0v"), "ENOSPC");
+    is(ASK(&t, g, XS_TRANSACTION_END, 3, "T\0"), "OK|");
+}
+
 /* A guest that does not read its replies is not served any more. */
 static void test_outstanding(void **state)
 {
@@ -693,6 +733,7 @@ int main(void)
         T(test_child_list_quota),
         T(test_watch_quota),
         T(test_txn_quotas),
+        T(test_refused_in_txn),
         T(test_outstanding),
         T(test_unread_events),
         T(test_events_expire),

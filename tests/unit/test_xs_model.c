@@ -85,7 +85,7 @@ static void test_random(void **state)
                   done, ops, sum.commits, sum.merges, sum.conflicts, sum.maybes,
                   sum.refused);
     assert_true(sum.commits > done * ops / 200);
-    assert_true(sum.merges > done * ops / 500);
+    assert_true(sum.merges > done * ops / 1000);
     assert_true(sum.conflicts > done * ops / 500);
 }
 

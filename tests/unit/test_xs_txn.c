@@ -135,6 +135,7 @@ static void test_conflicts(void **state)
 
     x = start(a); /* read, written by another */
     is(A(XS_READ, x, "/c/v\0"), "old");
+    is(A(XS_WRITE, x, "/tool/mine\0m"), "OK|");
     is(B(XS_WRITE, 0, "/c/v\0b1"), "OK|");
     conflicts(a, x);
     is(A(XS_READ, x, "/c/v\0"), "ENOENT"); /* it is over all the same */
@@ -147,11 +148,13 @@ static void test_conflicts(void **state)
 
     x = start(a); /* listed, a child added */
     is(A(XS_DIRECTORY, x, "/c\0"), "v|");
+    is(A(XS_WRITE, x, "/tool/mine\0m"), "OK|");
     is(B(XS_MKDIR, 0, "/c/w\0"), "OK|");
     conflicts(a, x);
 
     x = start(a); /* found missing, created */
     is(A(XS_READ, x, "/c/x\0"), "ENOENT");
+    is(A(XS_WRITE, x, "/tool/mine\0m"), "OK|");
     is(B(XS_MKDIR, 0, "/c/x\0"), "OK|");
     conflicts(a, x);
 
@@ -168,6 +171,7 @@ static void test_conflicts(void **state)
     is(A(XS_MKDIR, 0, "/c\0"), "OK|");
     x = start(a); /* permissions of what was read */
     is(A(XS_GET_PERMS, x, "/c\0"), "n0|");
+    is(A(XS_WRITE, x, "/tool/mine\0m"), "OK|");
     is(B(XS_SET_PERMS, 0, "/c\0r0\0"), "OK|");
     conflicts(a, x);
 
@@ -216,6 +220,44 @@ static void test_no_conflict(void **state)
     is(B(XS_MKDIR, 0, "/n/c1\0"), "OK|");
     commits(a, x);
     is(A(XS_DIRECTORY, 0, "/n\0"), "v|mine|b1|c1|");
+}
+
+/* What only reads saw one version, whatever became of it meanwhile. */
+static void test_only_reads(void **state)
+{
+    uint32_t x;
+
+    (void)state;
+    is(A(XS_WRITE, 0, "/o/v\0old"), "OK|");
+    is(A(XS_WATCH, 0, "/o\0w\0"), "OK|");
+    x = start(a);
+    is(A(XS_READ, x, "/o/v\0"), "old");
+    is(A(XS_DIRECTORY, x, "/o\0"), "v|");
+    is(A(XS_GET_PERMS, x, "/o\0"), "n0|");
+    is(A(XS_READ, x, "/o/none\0"), "ENOENT");
+    is(A(XS_MKDIR, x, "/o/v\0"), "OK|");      /* is there already */
+    is(A(XS_RM, x, "/o/none\0"), "OK|");      /* is not there anyway */
+    is(A(XS_WRITE, x, "/o//v\0x"), "EINVAL"); /* was not done */
+    is(B(XS_WRITE, 0, "/o/v\0new"), "OK|");
+    is(B(XS_MKDIR, 0, "/o/none\0"), "OK|");
+    is(B(XS_SET_PERMS, 0, "/o\0r0\0"), "OK|");
+    (void)events(a);
+    commits(a, x);
+    is(events(a), "");
+    is(A(XS_READ, 0, "/o/v\0"), "new");
+
+    x = start(a);
+    is(A(XS_READ, x, "/o/v\0"), "new");
+    is(B(XS_RM, 0, "/o\0"), "OK|");
+    commits(a, x);
+    is(A(XS_READ, 0, "/o/v\0"), "ENOENT");
+
+    x = start(a); /* what it wrote and took back is a change */
+    is(A(XS_READ, x, "/tool\0"), "");
+    is(A(XS_MKDIR, x, "/p\0"), "OK|");
+    is(A(XS_RM, x, "/p\0"), "OK|");
+    is(B(XS_WRITE, 0, "/tool\0new"), "OK|");
+    conflicts(a, x);
 }
 
 /* The same changes, once swung and once replayed, give the same tree. */
@@ -417,18 +459,24 @@ static void test_same_change_booked_once(void **state)
 static void test_refusals_are_reads(void **state)
 {
     struct client *g = session_guest(&t, a, 5);
-    uint32_t id = start(g);
+    uint32_t id;
 
     (void)state;
+    A(XS_MKDIR, 0, "/g\0");
+    A(XS_SET_PERMS, 0, "/g\0n5\0");
+    id = start(g);
     is(ASK(&t, g, XS_WRITE, id, "/tool\0new"), "EACCES");
+    is(ASK(&t, g, XS_WRITE, id, "/g\0one"), "OK|");
     A(XS_SET_PERMS, 0, "/tool\0w0\0");
     conflicts(g, id);
     id = start(g);
     is(ASK(&t, g, XS_MKDIR, id, "/vm/x\0"), "EACCES");
+    is(ASK(&t, g, XS_WRITE, id, "/g\0two"), "OK|");
     A(XS_SET_PERMS, 0, "/vm\0w0\0");
     conflicts(g, id);
     id = start(g);
     is(ASK(&t, g, XS_READ, id, "/vm/a/b\0"), "EACCES");
+    is(ASK(&t, g, XS_WRITE, id, "/g\0three"), "OK|");
     A(XS_MKDIR, 0, "/vm/a\0");
     A(XS_SET_PERMS, 0, "/vm/a\0r0\0");
     conflicts(g, id);
@@ -448,6 +496,7 @@ int main(void)
         T(test_abort),
         T(test_conflicts),
         T(test_no_conflict),
+        T(test_only_reads),
         T(test_replay),
         T(test_events),
         T(test_accounts),

@@ -140,7 +140,6 @@ struct m_logged {
 
 struct m_txn {
     uint32_t id;
-    bool failed; /* something found no room: it cannot be committed */
     bool doomed; /* a live update overtook it: it conflicts */
     struct m_tree base, work;
     int nr_touched, nr_log;

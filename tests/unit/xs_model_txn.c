@@ -44,7 +44,6 @@ void m_txn_doom_all(struct m_conn *c, const struct m_tree *now)
             continue;
         t->base = t->work = *now;
         t->nr_touched = t->nr_log = 0;
-        t->failed = false;
         t->doomed = true;
     }
 }
@@ -106,8 +105,6 @@ void m_txn_log(struct m_request *q, const char *error)
 {
     struct m_logged *l = &q->t->log[q->t->nr_log];
 
-    if (error && !strcmp(error, "ENOSPC"))
-        q->t->failed = true;
     if (q->data[0] == '@')
         return;
     q->t->nr_log++;
@@ -316,6 +313,15 @@ static void fire_all(struct model *m, struct m_txn *t, struct m_tree *old)
     }
 }
 
+/* What it read was so when it began. */
+static bool only_read(const struct m_txn *t)
+{
+    for (int i = 0; i < t->nr_touched; i++)
+        if (t->touched[i].flags & M_T_WRITTEN)
+            return false;
+    return true;
+}
+
 static const char *commit(struct m_request *q, struct m_txn *t)
 {
     static struct m_tree old, result;
@@ -323,10 +329,10 @@ static const char *commit(struct m_request *q, struct m_txn *t)
     enum verdict v = judge(m, t);
     const char *err;
 
-    if (t->failed)
-        return "ENOMEM";
     if (t->doomed)
         return "EAGAIN";
+    if (only_read(t))
+        return NULL;
     m->maybes += v == MAY_CONFLICT;
     if (v == CONFLICTS || (v == MAY_CONFLICT && q->hint->again))
         return "EAGAIN";
