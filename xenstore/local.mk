@@ -60,7 +60,8 @@ unit_tests += tests/unit/test_xs_tree tests/unit/test_xs_wire \
 	tests/unit/test_xs_watch tests/unit/test_xs_guest \
 	tests/unit/test_xs_ring tests/unit/test_xs_hostile \
 	tests/unit/test_xs_model tests/unit/test_xs_db \
-	tests/unit/test_xs_db_file tests/unit/test_xs_log
+	tests/unit/test_xs_db_file tests/unit/test_xs_log \
+	tests/unit/test_xs_advisories
 tests_unit_test_xs_tree_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_tree_SOURCES = tests/unit/test_xs_tree.c
 tests_unit_test_xs_tree_LDADD = $(xs_test_LDADD)
@@ -85,6 +86,9 @@ tests_unit_test_xs_db_LDADD = $(xs_test_LDADD) $(SQLITE_LIBS)
 tests_unit_test_xs_db_file_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_db_file_SOURCES = tests/unit/test_xs_db_file.c
 tests_unit_test_xs_db_file_LDADD = $(xs_test_LDADD) $(SQLITE_LIBS)
+tests_unit_test_xs_advisories_CPPFLAGS = $(xs_test_CPPFLAGS)
+tests_unit_test_xs_advisories_SOURCES = tests/unit/test_xs_advisories.c
+tests_unit_test_xs_advisories_LDADD = $(xs_test_LDADD)
 tests_unit_test_xs_log_CPPFLAGS = $(xs_test_CPPFLAGS)
 tests_unit_test_xs_log_SOURCES = tests/unit/test_xs_log.c
 tests_unit_test_xs_log_LDADD = $(xs_test_LDADD)

@@ -20,7 +20,8 @@ exists()
 {
     case $1 in
     *': '*) grep -qxF -- "$1" "$tmp/probes" ;;
-    test_xs_*:*) grep -q "^static void ${1#*:}(void" "$tests/unit/${1%%:*}.c" ;;
+    test_xs_*:*) # it is among those that its program runs
+        grep -qE "(T|cmocka_unit_test)\(${1#*:}\)" "$tests/unit/${1%%:*}.c" ;;
     guest/*) [ -f "$tests/$1.c" ] ;;
     *.sh) [ -f "$tests/system/$1" ] ;;
     *) false ;;
@@ -31,6 +32,13 @@ missing=$(while read -r name; do exists "$name" || echo "$name"; done \
     <"$tmp/named")
 is "every test that is named exists" "$missing" ""
 is "every probe is named" "$(comm -23 "$tmp/probes" "$tmp/named")" ""
+# Each advisory has a test, and only one row.
+sed -n '/^## Advisories/,/^## Where/p' "$doc" | grep '^| XSA' >"$tmp/advisories"
+is "every advisory has a test" \
+    "$(grep -vE '\| `[^|]*` \|$' "$tmp/advisories")" ""
+is "no advisory has two rows" \
+    "$(cut -d'|' -f2 "$tmp/advisories" | sort | uniq -d)" ""
+ok "there are advisories" [ "$(wc -l <"$tmp/advisories")" -ge 27 ]
 ok "there are probes" [ "$(wc -l <"$tmp/probes")" -gt 150 ]
 is "no two probes have one name" "$(uniq -d "$tmp/probes")" ""
 
