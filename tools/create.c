@@ -22,6 +22,7 @@
 #include <xenstore.h>
 
 #include "check.h"
+#include "console.h"
 #include "guest.h"
 #include "log_file.h"
 #include "options.h"
@@ -166,22 +167,36 @@ static void supervise(struct guest *g, struct guest_config *c, struct keeper *k)
     } while (deal_with_end(g, c, end, &info, k));
 }
 
-/* Creates and starts it; says so to the command through fd `done`. */
+/* The command is at the guest's console when it closes its end, or has given
+ * up. */
+static int start_watched(struct guest *g, int done)
+{
+    char c;
+
+    while (read(done, &c, 1) < 0 && errno == EINTR)
+        ;
+    return guest_start(g);
+}
+
+/* Creates and starts it; says so to the command through socket `done`. */
 static int create_guest(struct guest *g, struct host *h,
                         struct guest_options *o, int console, int done)
 {
     char domid[16];
-    int err = o->paused ? guest_create(g, h, &o->config, console)
-                        : guest_launch(g, h, &o->config, console);
+    int err = o->paused || o->console ? guest_create(g, h, &o->config, console)
+                                      : guest_launch(g, h, &o->config, console);
 
     if (err != 0)
         return err;
     summary_start(g, "ringside console, shutdown or destroy reaches it");
     snprintf(domid, sizeof(domid), "%u", g->d.domid);
-    if (write(done, domid, sizeof(domid)) == sizeof(domid))
-        return 0;
-    guest_remove(g, NULL, NULL); /* the command was interrupted */
-    return -EINVAL;
+    if (send(done, domid, sizeof(domid), MSG_NOSIGNAL) != sizeof(domid))
+        err = -EINVAL; /* the command was interrupted */
+    else if (o->console && !o->paused)
+        err = start_watched(g, done);
+    if (err != 0)
+        guest_remove(g, NULL, NULL);
+    return err;
 }
 
 /* Descriptors that the user's shell left open are not for us to keep. */
@@ -214,11 +229,25 @@ static int child(struct guest_options *o, int done)
 
 /* ---- the command ---- */
 
-static int attach_console(const char *domid)
+static void let_start(void *arg)
 {
-    char *argv[] = { "console", (char *)domid, NULL };
+    int *done = arg;
 
-    return verb_console(2, argv);
+    close(*done);
+    *done = -1;
+}
+
+/* The guest starts when we are there, so that nothing of it is missed. */
+static int attach_console(const char *domid, int *done)
+{
+    struct host h;
+    int err = host_open(&h);
+
+    if (err != 0)
+        return EXIT_FAILURE;
+    err = console_attach(&h, domid, let_start, done);
+    host_close(&h);
+    return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int create(struct guest_options *o)
@@ -227,8 +256,8 @@ static int create(struct guest_options *o)
     int done[2];
     pid_t pid;
 
-    if (pipe2(done, O_CLOEXEC) != 0) {
-        complain("cannot make a pipe: %s", strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, done) != 0) {
+        complain("cannot make a socket: %s", strerror(errno));
         return EXIT_FAILURE;
     }
     fflush(NULL);
@@ -242,7 +271,7 @@ static int create(struct guest_options *o)
         complain("cannot start a process: %s", strerror(errno));
     if (pid < 0 || read(done[0], domid, sizeof(domid)) != sizeof(domid))
         return EXIT_FAILURE;
-    return o->console ? attach_console(domid) : EXIT_SUCCESS;
+    return o->console ? attach_console(domid, &done[0]) : EXIT_SUCCESS;
 }
 
 int verb_create(int argc, char **argv)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -315,6 +316,15 @@ static int unpause(struct guest *g)
     return 0;
 }
 
+/* The name is the domain's own by now: the log's next bytes are its. */
+static void mark_log(struct guest *g)
+{
+    char path[PATH_MAX];
+
+    log_tail_path(path, sizeof(path), g->host->rundir, g->config->name);
+    log_tail_mark(path, &g->log_start);
+}
+
 static int create(struct guest *g, struct host *h, struct guest_config *c,
                   int console_fd, bool start)
 {
@@ -326,10 +336,11 @@ static int create(struct guest *g, struct host *h, struct guest_config *c,
         err = build_domain(g, console_fd);
     if (err != 0)
         return err;
+    mark_log(g);
     if (start)
         err = unpause(g);
     if (err == 0)
-        err = layout_create(h->store, c, &g->d);
+        err = layout_create(h->store, c, &g->d, &g->log_start);
     if (err != 0) {
         hypercall_domain_destroy((domid_t)g->d.domid);
         return err;

@@ -15,12 +15,14 @@
 
 #include "guest_config.h"
 #include "host.h"
+#include "log_tail.h"
 
 struct guest {
     struct host *host;
     const struct guest_config *config;
     struct hypercall_created d;
     char tty[64]; /* its console */
+    struct log_mark log_start;
     bool watched; /* guest_watch() */
 };
 

@@ -13,6 +13,7 @@
 #include "xen_compat.h"
 #include "xs_pipeline.h"
 
+#include "log_tail.h"
 #include "say.h"
 
 #define MAX_ATTEMPTS 64 /* of a transaction that others disturb */
@@ -158,7 +159,19 @@ static void enter_backend(struct writer *w, const char *type,
     put(w, "state", "1");
 }
 
-static void put_console(struct writer *w, const struct hypercall_created *d)
+/* For `ringside console`, and no business of the guest's. */
+static void put_log_start(struct writer *w, const struct log_mark *log)
+{
+    char path[200];
+
+    snprintf(path, sizeof(path), "%s/log-start", w->dir);
+    put(w, "log-start", "%llu:%llu", log->inode, log->offset);
+    if (w->error == 0)
+        xs_pipeline_add(w->store, XS_SET_PERMS, w->t, path, "n0", sizeof("n0"));
+}
+
+static void put_console(struct writer *w, const struct hypercall_created *d,
+                        const struct log_mark *log)
 {
     char backend[100];
 
@@ -172,6 +185,7 @@ static void put_console(struct writer *w, const struct hypercall_created *d)
     put(w, "type", "xenconsoled");
     put(w, "output", "pty");
     put(w, "tty", "%s", "");
+    put_log_start(w, log);
 
     enter_backend(w, "console", 0, "console");
     put(w, "protocol", "vt100");
@@ -274,12 +288,13 @@ static int random_uuid(char uuid[40])
 }
 
 static void write_all(struct writer *w, const struct guest_config *c,
-                      const struct hypercall_created *d)
+                      const struct hypercall_created *d,
+                      const struct log_mark *log)
 {
     put_domain(w, c);
     put_guest_nodes(w);
     if (d->console_port != 0)
-        put_console(w, d);
+        put_console(w, d, log);
     for (unsigned int i = 0; i < c->nr_disks; i++)
         put_disk(w, &c->disks[i]);
     for (unsigned int i = 0; i < c->nr_vifs; i++)
@@ -288,7 +303,8 @@ static void write_all(struct writer *w, const struct guest_config *c,
 
 /* One attempt. 0 or -errno; -EAGAIN: somebody else changed what we touched. */
 static int attempt(struct writer *w, const struct guest_config *c,
-                   const struct hypercall_created *d)
+                   const struct hypercall_created *d,
+                   const struct log_mark *log)
 {
     const char *id =
         xs_pipeline_ask(w->store, XS_TRANSACTION_START, "", NULL, 0);
@@ -298,7 +314,7 @@ static int attempt(struct writer *w, const struct guest_config *c,
         return -errno;
     w->t = (uint32_t)strtoul(id, NULL, 10);
     w->error = 0;
-    write_all(w, c, d);
+    write_all(w, c, d, log);
     err = xs_pipeline_run(w->store);
     if (w->error != 0)
         err = w->error;
@@ -321,7 +337,7 @@ static bool introduce(struct xs_pipeline *store,
 }
 
 int layout_create(struct xs_pipeline *store, const struct guest_config *c,
-                  const struct hypercall_created *d)
+                  const struct hypercall_created *d, const struct log_mark *log)
 {
     struct writer w = { .store = store, .domid = d->domid };
     int err = -EAGAIN;
@@ -329,7 +345,7 @@ int layout_create(struct xs_pipeline *store, const struct guest_config *c,
     if (random_uuid(w.uuid) != 0)
         return -EINVAL;
     for (int i = 0; i < MAX_ATTEMPTS && err == -EAGAIN; i++)
-        err = attempt(&w, c, d);
+        err = attempt(&w, c, d, log);
     if (err != 0)
         return complain("cannot write the domain's nodes into the store: %s",
                         strerror(-err));

@@ -15,13 +15,16 @@
 
 struct xs_pipeline;
 struct hypercall_created;
+struct log_mark;
 
 /*
- * Writes all nodes of a new domain in one transaction and introduces it.
- * 0, or -EINVAL after a complaint; nothing is left behind then.
+ * Writes all nodes of a new domain in one transaction and introduces it; `log`
+ * is where its console's log begins. 0, or -EINVAL after a complaint; nothing
+ * is left behind then.
  */
 int layout_create(struct xs_pipeline *store, const struct guest_config *c,
-                  const struct hypercall_created *d);
+                  const struct hypercall_created *d,
+                  const struct log_mark *log);
 
 /*
  * Removes all that layout_create() and the domain's devices wrote. What is not
@@ -69,5 +72,9 @@ bool layout_backends_closed(struct xs_pipeline *store, unsigned int domid);
 /* The name of the console's pty; false while there is none. */
 bool layout_console(struct xs_pipeline *store, unsigned int domid, char *tty,
                     size_t n);
+
+/* Where the console's log begins; false: nobody wrote it down. */
+bool layout_log_start(struct xs_pipeline *store, unsigned int domid,
+                      struct log_mark *log);
 
 #endif

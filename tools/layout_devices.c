@@ -10,6 +10,8 @@
 #include "xen_compat.h"
 #include "xs_pipeline.h"
 
+#include "log_tail.h"
+
 #define STATE_CLOSING "5" /* XenbusStateClosing */
 #define STATE_CLOSED  6
 
@@ -162,4 +164,14 @@ bool layout_console(struct xs_pipeline *store, unsigned int domid, char *tty,
 
     snprintf(dir, sizeof(dir), "/local/domain/%u/console", domid);
     return layout_read(store, dir, "tty", tty, n) && tty[0] != '\0';
+}
+
+bool layout_log_start(struct xs_pipeline *store, unsigned int domid,
+                      struct log_mark *log)
+{
+    char dir[64], value[64];
+
+    snprintf(dir, sizeof(dir), "/local/domain/%u/console", domid);
+    return layout_read(store, dir, "log-start", value, sizeof(value)) &&
+           sscanf(value, "%llu:%llu", &log->inode, &log->offset) == 2;
 }

@@ -11,13 +11,15 @@ noinst_LIBRARIES += %D%/libtools.a
 	%D%/options.h %D%/options.c %D%/say.h %D%/say.c \
 	%D%/counters.h %D%/counters.c %D%/io_stats.h %D%/io_stats.c \
 	%D%/top.h %D%/top_rate.c %D%/top_table.c \
+	%D%/log_tail.h %D%/log_tail.c \
 	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c \
 	$(xs_pipeline) $(printable) $(log_file) $(rundir_check)
 
 bin_PROGRAMS += ringside
 ringside_CPPFLAGS = $(tools_CPPFLAGS)
 ringside_SOURCES = \
-	%D%/main.c %D%/verbs.h %D%/run.c %D%/create.c %D%/console.c \
+	%D%/main.c %D%/verbs.h %D%/run.c %D%/create.c \
+	%D%/console.h %D%/console.c \
 	%D%/list.c %D%/info.c %D%/lifecycle.c %D%/vcpu.c \
 	%D%/doctor.h %D%/doctor.c %D%/doctor_checks.c %D%/doctor_kernel.c \
 	%D%/guest.h %D%/guest.c %D%/domains.c %D%/summary.h %D%/summary.c \
@@ -45,6 +47,10 @@ tests_unit_test_tools_top_CPPFLAGS = $(tools_CPPFLAGS)
 tests_unit_test_tools_top_SOURCES = tests/unit/test_tools_top.c
 tests_unit_test_tools_top_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
 
+unit_tests += tests/unit/test_tools_log_tail
+tests_unit_test_tools_log_tail_SOURCES = tests/unit/test_tools_log_tail.c
+tests_unit_test_tools_log_tail_LDADD = %D%/libtools.a $(XLU_LIBS) $(CMOCKA_LIBS)
+
 unit_tests += tests/unit/test_tools_layout
 tests_unit_test_tools_layout_CPPFLAGS = $(tools_CPPFLAGS)
 tests_unit_test_tools_layout_SOURCES = tests/unit/test_tools_layout.c \
@@ -58,7 +64,8 @@ guest_programs += tests/system/cli_guest.elf tests/system/counters_guest.elf \
 	tests/system/logs_guest.elf
 
 system_tests += tests/system/vcpus.sh tests/system/cli_errors.sh tests/system/cli_cycle.sh \
-	tests/system/cli_run.sh tests/system/cli_trouble.sh \
+	tests/system/cli_run.sh tests/system/cli_console.sh \
+	tests/system/cli_trouble.sh \
 	tests/system/cli_leaks.sh tests/system/counters.sh \
 	tests/system/logs.sh tests/system/rundir.sh
 EXTRA_DIST += tests/system/tap.bash

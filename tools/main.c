@@ -54,10 +54,14 @@ static const struct verb {
       "this\n"
       "command stays until the guest's end, to remove it.\n"
       "\n" GUEST_OPTIONS "  -p, --paused         do not start it yet\n"
-      "  -c, --console        go to its console\n" },
+      "  -c, --console        go to its console, before it starts\n" },
     { "list", verb_list, "[DOMAIN]", "list domains", NULL },
     { "console", verb_console, "DOMAIN", "go to a guest's console",
-      "Ctrl-] leaves it.\n" },
+      "It begins with the last 16 KiB of what the guest said. Ctrl-] leaves it; "
+      "so does\n"
+      "the guest's end. Standard input that is no terminal goes to the guest, "
+      "too, but not\n"
+      "its end: 'ringside console DOMAIN </dev/null' only looks on.\n" },
     { "shutdown", verb_shutdown, "[-w] DOMAIN | --all",
       "ask a guest to shut down",
       "  -w, --wait           wait until it has\n"

@@ -112,14 +112,10 @@ static void write_output(struct relay *r, const char *buf, size_t n)
 
 /* ---- output by way of the log ---- */
 
-int relay_follow(struct relay *r, const char *log)
+void relay_follow(struct relay *r, const char *path, int fd)
 {
-    snprintf(r->log_path, sizeof(r->log_path), "%s", log);
-    r->log = open(log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (r->log < 0 || lseek(r->log, 0, SEEK_END) < 0)
-        return complain("cannot open the console's log %s: %s", log,
-                        strerror(errno));
-    return 0;
+    snprintf(r->log_path, sizeof(r->log_path), "%s", path);
+    r->log = fd;
 }
 
 /* All that is in the open log and was not read. */
@@ -237,6 +233,8 @@ static void move_input(struct relay *r)
         return;
     if (n <= 0) {
         r->input = false;
+        if (!r->ends)
+            return;
         r->buf[0] = END_OF_FILE;
         n = 1;
     }

@@ -13,8 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RELAY_FDS    2
-#define RELAY_ESCAPE 0x1d /* Ctrl-] */
+#define RELAY_FDS     2
+#define RELAY_ESCAPE  0x1d /* Ctrl-] */
+#define RELAY_LOG_MAX 160  /* of the log's name */
 #define RELAY_INIT           \
     {                        \
         .tty = -1, .log = -1 \
@@ -23,12 +24,13 @@
 struct relay {
     int tty;        /* -1: the console is away */
     bool input;     /* standard input is open and ours */
+    bool ends;      /* its end reaches the guest, as Ctrl-D */
     bool escape;    /* RELAY_ESCAPE in the input means: leave */
     bool left;      /* it came */
     bool mid_line;  /* the output does not end a line */
     bool no_output; /* nobody reads our standard output any more */
     int log;        /* the log being followed, -1: none */
-    char log_path[160];
+    char log_path[RELAY_LOG_MAX];
     char buf[512]; /* from input, not yet taken by the console */
     size_t at, n;
 };
@@ -40,8 +42,12 @@ struct relay {
 int relay_open(struct relay *r, const char *tty);
 void relay_close(struct relay *r);
 
-/* Takes output from this log, from its present end. -EINVAL after complaint. */
-int relay_follow(struct relay *r, const char *log);
+/*
+ * Takes output from this log, which log_tail_open() opened as fd: all of it,
+ * and to others that look at it, too. The pty then only tells of news: who
+ * reads it takes them from others, so look (relay_drain()) now and then.
+ */
+void relay_follow(struct relay *r, const char *path, int fd);
 
 void relay_poll(const struct relay *r, struct pollfd p[RELAY_FDS]);
 void relay_move(struct relay *r, const struct pollfd p[RELAY_FDS]);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "doctor.h"
 #include "guest.h"
 #include "layout.h"
+#include "log_tail.h"
 #include "options.h"
 #include "relay.h"
 #include "say.h"
@@ -163,12 +165,16 @@ static enum guest_end session_run(struct session *s)
 
 static int open_console(struct session *s)
 {
-    char log[160];
+    char log[RELAY_LOG_MAX];
+    bool cut;
+    int fd;
 
-    snprintf(log, sizeof(log), "%s/console/%s.log", s->host->rundir,
-             s->guest.config->name);
-    if (relay_follow(&s->relay, log) != 0)
-        return -EINVAL;
+    log_tail_path(log, sizeof(log), s->host->rundir, s->guest.config->name);
+    fd = log_tail_open(log, &s->guest.log_start, SIZE_MAX, &cut);
+    if (fd < 0)
+        return complain("cannot open the console's log %s: %s", log,
+                        strerror(-fd));
+    relay_follow(&s->relay, log, fd);
     return relay_open(&s->relay, s->guest.tty);
 }
 
@@ -218,6 +224,7 @@ static int run_guest(struct host *h, struct guest_config *c, int signals)
     enum guest_end end;
 
     s.relay.input = owns_input();
+    s.relay.ends = true;
     do {
         end = boot(&s, c);
     } while (s.interrupted == 0 &&

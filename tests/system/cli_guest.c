@@ -5,6 +5,8 @@
  *   args ...    prints its other arguments, one a line
  *   print N     prints N lines of 64 bytes
  *   echo        repeats its input until that ends, then says "end"
+ *   greet WORD  says "hello, WORD", then does the same
+ *   prattle N   prints N lines of 64 bytes, says "that was all" and waits
  *   wait        says "waiting" and waits for ever (but shuts down when asked)
  *   stubborn    the same, but does not shut down when asked
  *   null        follows a null pointer
@@ -61,6 +63,19 @@ static int do_wait(int argc, char **argv)
     return 0;
 }
 
+static int do_greet(int argc, char **argv)
+{
+    printf("hello, %s\n", argc > 0 ? argv[0] : "you");
+    return do_echo(0, NULL);
+}
+
+static int do_prattle(int argc, char **argv)
+{
+    do_print(argc, argv);
+    printf("that was all\n");
+    return do_wait(0, NULL);
+}
+
 /* The kernel's own thread never runs while this one does not block. */
 static int do_stubborn(int argc, char **argv)
 {
@@ -88,9 +103,11 @@ static const struct {
     const char *name;
     int (*fn)(int argc, char **argv);
 } deeds[] = {
-    { "exit", do_exit },         { "args", do_args }, { "print", do_print },
-    { "echo", do_echo },         { "wait", do_wait }, { "null", do_null },
-    { "stubborn", do_stubborn },
+    { "exit", do_exit },         { "args", do_args },
+    { "print", do_print },       { "echo", do_echo },
+    { "wait", do_wait },         { "null", do_null },
+    { "stubborn", do_stubborn }, { "greet", do_greet },
+    { "prattle", do_prattle },
 };
 
 int main(int argc, char **argv)

@@ -14,6 +14,7 @@
 #include "fake_xs.h"
 #include "libhypercall/host.h"
 #include "tools/layout.h"
+#include "tools/log_tail.h"
 #include "tools/say.h"
 
 #define HOME    "/local/domain/7/"
@@ -26,6 +27,8 @@ static const struct hypercall_created created = {
     .console_gfn = 299,
     .console_port = 2,
 };
+
+static const struct log_mark log_start = { .inode = 12345, .offset = 678 };
 
 static void make_config(struct guest_config *c)
 {
@@ -82,6 +85,8 @@ static void domain_nodes(struct xs_pipeline *xs)
     is(xs, HOME "console/port", "2");
     is(xs, HOME "console/backend", BACKEND "console/7/0");
     allows(xs, HOME "console/tty", "n0 r7");
+    is(xs, HOME "console/log-start", "12345:678");
+    allows(xs, HOME "console/log-start", "n0");
     is(xs, BACKEND "console/7/0/frontend", HOME "console");
 }
 
@@ -126,7 +131,7 @@ static void all_nodes(void **state)
 
     (void)state;
     make_config(&c);
-    assert_int_equal(layout_create(xs, &c, &created), 0);
+    assert_int_equal(layout_create(xs, &c, &created, &log_start), 0);
     assert_int_equal(fake_xs_introduced, 7);
     domain_nodes(xs);
     disk_nodes(xs);
@@ -154,7 +159,7 @@ static void removal(void **state)
 
     (void)state;
     make_config(&c);
-    assert_int_equal(layout_create(xs, &c, &created), 0);
+    assert_int_equal(layout_create(xs, &c, &created, &log_start), 0);
     layout_remove(xs, 7);
     is_clean(xs);
     layout_remove(xs, 7);
@@ -170,11 +175,11 @@ static void conflicts_are_retried(void **state)
     (void)state;
     make_config(&c);
     fake_xs_conflicts = 3;
-    assert_int_equal(layout_create(xs, &c, &created), 0);
+    assert_int_equal(layout_create(xs, &c, &created, &log_start), 0);
     domain_nodes(xs);
     layout_remove(xs, 7);
     fake_xs_conflicts = 1000000;
-    assert_int_not_equal(layout_create(xs, &c, &created), 0);
+    assert_int_not_equal(layout_create(xs, &c, &created, &log_start), 0);
     is_clean(xs);
     config_free(&c);
     fake_xs_free(xs);
@@ -190,7 +195,7 @@ static void failures_undo(void **state)
         struct xs_pipeline *xs = fake_xs_new();
 
         fake_xs_failing_write = i;
-        assert_int_not_equal(layout_create(xs, &c, &created), 0);
+        assert_int_not_equal(layout_create(xs, &c, &created, &log_start), 0);
         assert_int_equal(fake_xs_count(xs), 0);
         assert_int_equal(fake_xs_introduced, 0);
         fake_xs_free(xs);
@@ -206,7 +211,7 @@ static void refused_introduction(void **state)
     (void)state;
     make_config(&c);
     fake_xs_refuse_introduction = true;
-    assert_int_not_equal(layout_create(xs, &c, &created), 0);
+    assert_int_not_equal(layout_create(xs, &c, &created, &log_start), 0);
     assert_non_null(strstr(complaint(), "cannot reach"));
     is_clean(xs);
     config_free(&c);
@@ -220,7 +225,7 @@ static void closing(void **state)
 
     (void)state;
     make_config(&c);
-    assert_int_equal(layout_create(xs, &c, &created), 0);
+    assert_int_equal(layout_create(xs, &c, &created, &log_start), 0);
     fake_xs_write(xs, BACKEND "vif/7/0/state", "6");
     assert_false(layout_backends_closed(xs, 7));
     layout_close_backends(xs, 7);
@@ -233,6 +238,25 @@ static void closing(void **state)
     fake_xs_write(xs, BACKEND "vif/7/1/state", "6");
     fake_xs_write(xs, BACKEND "console/7/0/state", "6");
     assert_true(layout_backends_closed(xs, 7));
+    config_free(&c);
+    fake_xs_free(xs);
+}
+
+static void where_the_log_begins(void **state)
+{
+    struct xs_pipeline *xs = fake_xs_new();
+    struct log_mark mark;
+    struct guest_config c;
+
+    (void)state;
+    assert_false(layout_log_start(xs, 7, &mark));
+    make_config(&c);
+    assert_int_equal(layout_create(xs, &c, &created, &log_start), 0);
+    assert_true(layout_log_start(xs, 7, &mark));
+    assert_int_equal(mark.inode, 12345);
+    assert_int_equal(mark.offset, 678);
+    fake_xs_write(xs, HOME "console/log-start", "12345");
+    assert_false(layout_log_start(xs, 7, &mark));
     config_free(&c);
     fake_xs_free(xs);
 }
@@ -267,6 +291,7 @@ int main(void)
         cmocka_unit_test(refused_introduction),
         cmocka_unit_test(closing),
         cmocka_unit_test(strange_values),
+        cmocka_unit_test(where_the_log_begins),
     };
 
     complain_silently(true);
