@@ -218,7 +218,8 @@ static int child(struct guest_options *o, int done)
     if (host_open_or_start(&h) != 0)
         return EXIT_FAILURE;
     open_keeper(&k, &h, o->config.name);
-    if (create_guest(&g, &h, o, k.to, done) == 0) {
+    if (host_check_engine(&h) == 0 &&
+        create_guest(&g, &h, o, k.to, done) == 0) {
         close(done);
         leave_terminal(k.log);
         supervise(&g, &o->config, &k);

@@ -182,6 +182,18 @@ int host_open_or_private(struct host *h)
     return err == -ENOENT ? host_open_private(h, NULL) : err;
 }
 
+int host_check_engine(const struct host *h)
+{
+    struct hypercall_host_info info;
+
+    if (hypercall_host_info(&info) != 0 || strcmp(info.engine, "test") != 0)
+        return 0;
+    return complain("the host in %s was started with --engine test, which "
+                    "runs no programs; end it with 'ringside stop-host', or "
+                    "set RINGSIDE_RUNDIR to another directory",
+                    h->rundir);
+}
+
 int host_watch_ends(struct host *h)
 {
     if (h->news != NULL)

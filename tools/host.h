@@ -39,6 +39,12 @@ int host_open_or_private(struct host *h);
 /* A private one in any case; engine: see ringsided(8), NULL: its default. */
 int host_open_private(struct host *h, const char *engine);
 
+/*
+ * Whether it runs programs at all: a host of ringsided's engine `test` does
+ * not, its guests are played by a test. 0, or -EINVAL after a complaint.
+ */
+int host_check_engine(const struct host *h);
+
 /* Opens h->news, and watches for the end of domains over it. */
 int host_watch_ends(struct host *h);
 

@@ -99,6 +99,16 @@ static int set_nothing(void *arg, int letter, const char *value)
     return 0;
 }
 
+/* ringsided's engine `test` is for tests that play the guests themselves. */
+static int set_engine(struct guest_options *o, const char *value)
+{
+    if (strcmp(value, "sandbox") != 0)
+        return complain("--engine: '%s' runs no guests; there is sandbox",
+                        value);
+    o->engine = value;
+    return 0;
+}
+
 static int set_guest_option(void *arg, int letter, const char *value)
 {
     struct guest_options *o = arg;
@@ -131,8 +141,7 @@ static int set_guest_option(void *arg, int letter, const char *value)
         o->quiet = true;
         return 0;
     case 'E':
-        o->engine = value;
-        return 0;
+        return set_engine(o, value);
     case 'p':
         o->paused = true;
         return 0;

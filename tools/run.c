@@ -270,7 +270,8 @@ int verb_run(int argc, char **argv)
         status = blame_machine(o.engine, EXIT_FAILURE);
         goto out;
     }
-    status = run_guest(&h, &o.config, signals);
+    if (host_check_engine(&h) == 0)
+        status = run_guest(&h, &o.config, signals);
     if (status == EXIT_CRASHED)
         status = blame_machine(o.engine, status);
     host_close(&h);

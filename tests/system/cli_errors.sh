@@ -80,6 +80,18 @@ RINGSIDE_RUNDIR=/nonexistent/run wrong 'cannot start a host' \
     create --kernel "$guest"
 RINGSIDE_RUNDIR=$(printf '/tmp/%0120d' 0) wrong 'name is too long' list
 
+# A host that runs no programs.
+wrong "'test' runs no guests; there is sandbox" \
+    run --engine test --kernel "$guest"
+wrong "'bogus' runs no guests; there is sandbox" run -E bogus -k "$guest"
+"$abs_top_builddir/ringsided" --engine test --rundir "$RINGSIDE_RUNDIR" \
+    --daemon --no-driver
+for verb in run create; do
+    wrong 'started with --engine test, which runs no programs' \
+        $verb --kernel "$guest"
+done
+ok 'such a host ends' timeout 20 "$ringside" stop-host
+
 # Help is not an error.
 ok 'help' sh -c "'$ringside' --help | grep -q 'run a guest'"
 ok 'version' sh -c "'$ringside' --version | grep -q '^ringside [0-9]'"
