@@ -89,7 +89,7 @@ static int configure(const struct bench_session *s,
     if (!err)
         err = config_set(&c->kernel, o->guest);
     if (!err)
-        err = config_add_words(c, job);
+        err = config_add_words(c, "bench", job);
     if (!err && disk)
         err = config_add_disk(c, "bench", disk);
     if (!err && vif)

@@ -58,14 +58,15 @@ static int check_owner(const char *path, const struct stat *st, uid_t self,
                       path, st->st_uid);
     if (!user_is_trusted(st->st_uid, self))
         return refuse(why, n,
-                      "%s belongs to user %u, neither to you nor to root; "
-                      "remove it, or " ELSEWHERE,
+                      "%s belongs to user %u, neither to you nor to "
+                      "root; " ELSEWHERE,
                       path, st->st_uid);
     if (st->st_mode & 022)
-        return refuse(why, n,
-                      "%s can be written by other users (mode %04o); 'chmod "
-                      "go-w' it, or " ELSEWHERE,
-                      path, st->st_mode & 07777);
+        return refuse(
+            why, n,
+            "%s can be written by other users (mode %04o); %s" ELSEWHERE, path,
+            st->st_mode & 07777,
+            st->st_uid == self ? "'chmod go-w' it, or " : "");
     return 0;
 }
 

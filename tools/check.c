@@ -103,7 +103,8 @@ static int check_disk(struct disk_config *d)
     if (fd < 0)
         return complain("cannot open %s for disk %s: %s%s", d->path, d->vdev,
                         strerror(errno),
-                        errno == EACCES && !d->read_only
+                        errno == EACCES && !d->read_only &&
+                                access(d->path, R_OK) == 0
                             ? "; access r would need no right to write"
                             : "");
     if (fstat(fd, &st) != 0)

@@ -26,6 +26,7 @@ struct parser {
     char *text;
     size_t size;
     const char *file; /* for messages */
+    char where[256];  /* in it: "web.cfg: memory" */
 };
 
 static int parser_open(struct parser *p, const char *file)
@@ -86,18 +87,17 @@ static int check_disk_spec(const char *where, const char *spec,
                            const libxl_device_disk *d)
 {
     if (d->script != NULL || d->backend_domname != NULL)
-        return complain("%s: disk '%s': script= and backend= are not "
-                        "supported; give a file or block device",
+        return complain("%s: '%s': script= and backend= are not supported; "
+                        "give a file or block device",
                         where, spec);
     if (d->format != LIBXL_DISK_FORMAT_RAW)
-        return complain("%s: disk '%s': only format raw is supported", where,
-                        spec);
+        return complain("%s: '%s': only format raw is supported", where, spec);
     if (d->pdev_path == NULL || d->pdev_path[0] == '\0')
-        return complain("%s: disk '%s' names no file or device (target)", where,
+        return complain("%s: '%s' names no file or device (target)", where,
                         spec);
     if (d->vdev == NULL || vdev_to_devid(d->vdev) == 0)
-        return complain("%s: disk '%s': the guest's name for it (vdev) must "
-                        "be xvda to xvdp",
+        return complain("%s: '%s': the guest's name for it (vdev) must be "
+                        "xvda to xvdp",
                         where, spec);
     return 0;
 }
@@ -181,34 +181,34 @@ static int get_string(struct parser *p, const char *key, const char **value)
 
 static int read_name(struct parser *p, struct guest_config *c, const char *s)
 {
-    return config_set_name(c, p->file, s);
+    return config_set_name(c, p->where, s);
 }
 
 static int read_memory(struct parser *p, struct guest_config *c, const char *s)
 {
-    return config_set_memory(c, p->file, s);
+    return config_set_memory(c, p->where, s);
 }
 
 static int read_vcpus(struct parser *p, struct guest_config *c, const char *s)
 {
-    return config_set_vcpus(c, p->file, s);
+    return config_set_vcpus(c, p->where, s);
 }
 
 static int read_maxvcpus(struct parser *p, struct guest_config *c,
                          const char *s)
 {
-    return config_set_maxvcpus(c, p->file, s);
+    return config_set_maxvcpus(c, p->where, s);
 }
 
 static int read_mode(struct parser *p, struct guest_config *c, const char *s)
 {
-    return config_set_mode(c, p->file, s);
+    return config_set_mode(c, p->where, s);
 }
 
 static int read_hypercall(struct parser *p, struct guest_config *c,
                           const char *s)
 {
-    return config_set_hypercall(c, p->file, s);
+    return config_set_hypercall(c, p->where, s);
 }
 
 static int read_kernel(struct parser *p, struct guest_config *c, const char *s)
@@ -225,8 +225,7 @@ static int read_ramdisk(struct parser *p, struct guest_config *c, const char *s)
 
 static int read_cmdline(struct parser *p, struct guest_config *c, const char *s)
 {
-    (void)p;
-    return config_add_words(c, s);
+    return config_add_words(c, p->where, s);
 }
 
 static int read_type(struct parser *p, struct guest_config *c, const char *s)
@@ -234,9 +233,8 @@ static int read_type(struct parser *p, struct guest_config *c, const char *s)
     (void)c;
     if (strcmp(s, "pv") == 0 || strcmp(s, "pvh") == 0)
         return 0;
-    return complain("%s: type = \"%s\": Ringside runs paravirtual guests, "
-                    "\"pv\" or \"pvh\"",
-                    p->file, s);
+    return complain("%s: '%s': Ringside runs paravirtual guests, pv or pvh",
+                    p->where, s);
 }
 
 static int read_action(struct parser *p, const char *s, enum end_action *out)
@@ -249,9 +247,8 @@ static int read_action(struct parser *p, const char *s, enum end_action *out)
             return 0;
         }
     }
-    return complain("%s: what to do at a guest's end is \"destroy\", "
-                    "\"restart\" or \"preserve\", not \"%s\"",
-                    p->file, s);
+    return complain("%s: '%s' is not destroy, restart or preserve", p->where,
+                    s);
 }
 
 static int read_on_poweroff(struct parser *p, struct guest_config *c,
@@ -320,10 +317,9 @@ static int read_list(struct parser *p, struct guest_config *c, size_t i)
         const char *item = xlu_cfg_get_listitem(list, k);
 
         if (item == NULL)
-            err = complain("%s: %s: an entry is not a string", p->file,
-                           keys[i].key);
+            err = complain("%s: an entry is not a string", p->where);
         else
-            err = keys[i].item(c, p->file, item);
+            err = keys[i].item(c, p->where, item);
     }
     return err;
 }
@@ -335,6 +331,7 @@ static int read_keys(struct parser *p, struct guest_config *c)
     for (size_t i = 0; i < NR_KEYS && err == 0; i++) {
         const char *value;
 
+        snprintf(p->where, sizeof(p->where), "%s: %s", p->file, keys[i].key);
         if (keys[i].item != NULL) {
             err = read_list(p, c, i);
             continue;

@@ -6,7 +6,6 @@
 #include "guest_config.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +57,7 @@ int config_set_name(struct guest_config *c, const char *where, const char *s)
     if (n == 0 || n > 63 || strspn(s, NAME_CHARS) != n || s[0] == '-' ||
         s[0] == '.')
         return complain("%s: '%s' cannot be a domain's name: it takes 1 to 63 "
-                        "letters, digits and . _ + -",
+                        "letters, digits and . _ + -, neither . nor - first",
                         where, s);
     if (strspn(s, "0123456789") == n)
         return complain("%s: '%s' cannot be a domain's name: a number would "
@@ -70,40 +69,39 @@ int config_set_name(struct guest_config *c, const char *where, const char *s)
 int config_set_memory(struct guest_config *c, const char *where, const char *s)
 {
     char *end;
-    unsigned long mib;
+    unsigned long mib = strtoul(s, &end, 0); /* too much: ULONG_MAX */
 
-    errno = 0;
-    mib = strtoul(s, &end, 0);
-    if (s[0] < '0' || s[0] > '9' || *end != '\0' || errno != 0 || mib == 0 ||
-        mib > UINT_MAX / 1024)
-        return complain("%s: memory '%s' is not a number of MiB", where, s);
+    if (s[0] < '0' || s[0] > '9' || *end != '\0')
+        return complain("%s: '%s' is not a number of MiB", where, s);
+    if (mib > CONFIG_MAX_MEMORY_MIB) /* too little is for check_guest() */
+        return complain("%s: %s MiB is more than a guest can have, %d MiB",
+                        where, s, CONFIG_MAX_MEMORY_MIB);
     c->memory_mib = (unsigned int)mib;
     return 0;
 }
 
-static int read_count(const char *where, const char *what, const char *s,
-                      unsigned int *out)
+static int read_count(const char *where, const char *s, unsigned int *out)
 {
     char *end;
     unsigned long n = strtoul(s, &end, 10);
 
     if (s[0] < '0' || s[0] > '9' || *end != '\0' || n < 1 ||
         n > CONFIG_MAX_VCPUS)
-        return complain("%s: %s '%s' is not a number from 1 to %d", where, what,
-                        s, CONFIG_MAX_VCPUS);
+        return complain("%s: '%s' is not a number from 1 to %d", where, s,
+                        CONFIG_MAX_VCPUS);
     *out = (unsigned int)n;
     return 0;
 }
 
 int config_set_vcpus(struct guest_config *c, const char *where, const char *s)
 {
-    return read_count(where, "vcpus", s, &c->vcpus);
+    return read_count(where, s, &c->vcpus);
 }
 
 int config_set_maxvcpus(struct guest_config *c, const char *where,
                         const char *s)
 {
-    return read_count(where, "maxvcpus", s, &c->max_vcpus);
+    return read_count(where, s, &c->max_vcpus);
 }
 
 int config_set_mode(struct guest_config *c, const char *where, const char *s)
@@ -116,7 +114,7 @@ int config_set_mode(struct guest_config *c, const char *where, const char *s)
             return 0;
         }
     }
-    return complain("%s: mode '%s' is not pv, trap or trap-stub", where, s);
+    return complain("%s: '%s' is not pv, trap or trap-stub", where, s);
 }
 
 unsigned int config_max_vcpus(const struct guest_config *c)
@@ -130,11 +128,31 @@ int config_set_hypercall(struct guest_config *c, const char *where,
     c->ring = strcmp(s, "ring") == 0;
     if (c->ring || strcmp(s, "trap") == 0)
         return 0;
-    return complain("%s: hypercalls go by \"trap\" or \"ring\", not by '%s'",
-                    where, s);
+    return complain("%s: '%s' is not trap or ring", where, s);
 }
 
-int config_add_words(struct guest_config *c, const char *words)
+/*
+ * What the guest's kernel would take for the beginning of a word that the next
+ * words belong to: a quote that is not closed, a backslash at the end; 0: none.
+ */
+static char open_end(const char *words)
+{
+    char quote = 0;
+
+    for (; *words != '\0'; words++) {
+        if (*words == '\\' && quote != '\'') {
+            if (words[1] == '\0')
+                return '\\';
+            words++;
+        } else if (quote != 0 ? *words == quote
+                              : *words == '\'' || *words == '"') {
+            quote = quote != 0 ? 0 : *words;
+        }
+    }
+    return quote;
+}
+
+static int append(struct guest_config *c, const char *words)
 {
     char *both;
 
@@ -149,6 +167,21 @@ int config_add_words(struct guest_config *c, const char *words)
     return 0;
 }
 
+int config_add_words(struct guest_config *c, const char *where,
+                     const char *words)
+{
+    char open = open_end(words);
+
+    if (open == '\\')
+        return complain("%s: %s ends in a backslash, with nothing behind it to "
+                        "protect",
+                        where, words);
+    if (open != 0)
+        return complain("%s: a quote (%c) is not closed in: %s", where, open,
+                        words);
+    return append(c, words);
+}
+
 int config_add_arg(struct guest_config *c, const char *arg)
 {
     char *quoted = malloc(2 * strlen(arg) + 3), *at = quoted;
@@ -156,7 +189,7 @@ int config_add_arg(struct guest_config *c, const char *arg)
 
     if (arg[0] != '\0' && strpbrk(arg, " \t\n'\"\\") == NULL) {
         free(quoted);
-        return config_add_words(c, arg);
+        return append(c, arg);
     }
     if (quoted == NULL)
         return complain("out of memory");
@@ -167,7 +200,7 @@ int config_add_arg(struct guest_config *c, const char *arg)
         *at++ = *arg;
     }
     stpcpy(at, "\"");
-    err = config_add_words(c, quoted);
+    err = append(c, quoted);
     free(quoted);
     return err;
 }

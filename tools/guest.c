@@ -263,6 +263,27 @@ static uint32_t creation_flags(const struct guest_config *c)
            of_mode[c->mode] | (c->ring ? HYPERCALL_CREATE_RING : 0);
 }
 
+static int complain_taken(const char *name)
+{
+    struct hypercall_info *list;
+    bool hosts = false;
+    int n = domain_list(&list);
+
+    if (n < 0)
+        return n;
+    for (int i = 0; i < n; i++)
+        hosts |= list[i].domid <= RINGSIDE_DRIVER_DOMID &&
+                 strcmp(list[i].name, name) == 0;
+    free(list);
+    if (hosts)
+        return complain("%s is the name of a domain of the host itself; choose "
+                        "another",
+                        name);
+    return complain("there is a domain called %s already; choose another "
+                    "name, or 'ringside destroy %s' first",
+                    name, name);
+}
+
 static int create_domain(struct guest *g, int kernel, int ramdisk,
                          int console_fd)
 {
@@ -283,9 +304,7 @@ static int create_domain(struct guest *g, int kernel, int ramdisk,
     if (err == 0)
         return 0;
     if (err == -EEXIST)
-        return complain("there is a domain called %s already; choose another "
-                        "name, or 'ringside destroy %s' first",
-                        c->name, c->name);
+        return complain_taken(c->name);
     return complain("cannot create %s: %s", c->name,
                     why[0] != '\0' ? why : strerror(-err));
 }

@@ -4,7 +4,7 @@
  *
  * Functions return 0, or -EINVAL after complain() has said in one line what
  * is wrong. `where` in them names the origin of a text in such a line:
- * "web.cfg:3" or "--disk".
+ * "web.cfg: disk" or "--disk".
  */
 #ifndef RINGSIDE_TOOLS_GUEST_CONFIG_H
 #define RINGSIDE_TOOLS_GUEST_CONFIG_H
@@ -53,7 +53,9 @@ enum end_action { END_DESTROY, END_RESTART, END_PRESERVE };
  * trap and are emulated; the same, some of them on the guest's side. */
 enum guest_mode { MODE_PV, MODE_TRAP, MODE_TRAP_STUB };
 
-#define CONFIG_MAX_VCPUS 8 /* what the hypervisor gives a domain */
+/* What the hypervisor gives a domain. */
+#define CONFIG_MAX_VCPUS      8
+#define CONFIG_MAX_MEMORY_MIB 65536
 
 struct guest_config {
     char *name;        /* NULL: from the kernel's file name */
@@ -84,8 +86,12 @@ int config_add_disk(struct guest_config *c, const char *where,
 /* Adds a network interface; see vif.c for the syntax. */
 int config_add_vif(struct guest_config *c, const char *where, const char *spec);
 
-/* Appends words to the guest's command line, as they are. */
-int config_add_words(struct guest_config *c, const char *words);
+/*
+ * Appends words to the guest's command line, as they are; none of them may go
+ * on in what is appended later.
+ */
+int config_add_words(struct guest_config *c, const char *where,
+                     const char *words);
 
 /* Appends one argument, quoted so that the guest sees it as one. */
 int config_add_arg(struct guest_config *c, const char *arg);

@@ -132,7 +132,7 @@ static int set_guest_option(void *arg, int letter, const char *value)
     case 'H':
         return config_set_hypercall(c, "--hypercall", value);
     case 'e':
-        return config_add_words(c, value);
+        return config_add_words(c, "--extra", value);
     case 'd':
         return config_add_disk(c, "--disk", value);
     case 'v':

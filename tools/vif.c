@@ -3,7 +3,8 @@
  * xl-network-configuration(5), with keys of Ringside's own.
  *
  *   mac=00:16:3e:01:02:03   default: a random one of 00:16:3e
- *   type=nat|tap|bridge     default: what the other keys say, else nat
+ *   type=nat|tap|bridge     default: what the other keys say, else nat; they
+ *                           must not say something else
  *   forward=tcp:8080:80     nat: a port of the host (all of [ADDR:]PORT) goes
  *                           to one of the guest; again, or joined by '+'
  *   tap=DEV  bridge=DEV     an existing TAP device; an existing bridge
@@ -22,6 +23,8 @@
 #include <sys/random.h>
 
 #include "say.h"
+
+#define MTU_MAX 65520 /* a frame of the backend's */
 
 /* The whole of s as a number of at most max; -1 if it is not. */
 static long number_of(const char *s, long max)
@@ -108,12 +111,12 @@ static bool set_forward(struct vif_config *v, const char *s)
     return ok;
 }
 
+static const char *const type_names[] = { "nat", "tap", "bridge" };
+
 static bool set_type(struct vif_config *v, const char *s)
 {
-    static const char *const names[] = { "nat", "tap", "bridge" };
-
     for (unsigned int i = 0; i < 3; i++) {
-        if (strcmp(s, names[i]) == 0) {
+        if (strcmp(s, type_names[i]) == 0) {
             v->type = (enum vif_type)i;
             return true;
         }
@@ -121,15 +124,8 @@ static bool set_type(struct vif_config *v, const char *s)
     return false;
 }
 
-static bool set_tap(struct vif_config *v, const char *s)
+static bool set_dev(struct vif_config *v, const char *s)
 {
-    v->type = VIF_TAP;
-    return copy_device(v->dev, s);
-}
-
-static bool set_bridge(struct vif_config *v, const char *s)
-{
-    v->type = VIF_BRIDGE;
     return copy_device(v->dev, s);
 }
 
@@ -148,7 +144,7 @@ static bool set_ip(struct vif_config *v, const char *s)
 
 static bool set_mtu(struct vif_config *v, const char *s)
 {
-    long n = number_of(s, 65535);
+    long n = number_of(s, MTU_MAX);
 
     v->mtu = (unsigned int)n;
     return n >= 68;
@@ -166,64 +162,107 @@ static bool set_antispoof(struct vif_config *v, const char *s)
     return v->may_spoof || strcmp(s, "1") == 0;
 }
 
+enum {
+    KEY_MAC,
+    KEY_TYPE,
+    KEY_FORWARD,
+    KEY_TAP,
+    KEY_BRIDGE,
+    KEY_VIFNAME,
+    KEY_IP,
+    KEY_MTU,
+    KEY_HOST_LOOPBACK,
+    KEY_ANTISPOOF,
+    NR_KEYS
+};
+
 static const struct {
     const char *key;
     bool (*set)(struct vif_config *v, const char *value);
     const char *right;
-} keys[] = {
-    { "mac", set_mac, "a unicast address like 00:16:3e:01:02:03" },
-    { "type", set_type, "nat, tap or bridge" },
-    { "forward", set_forward,
-      "tcp:HOSTPORT:GUESTPORT or udp:…, '+' between "
-      "several" },
-    { "tap", set_tap, "the name of a TAP device" },
-    { "bridge", set_bridge, "the name of a bridge" },
-    { "vifname", set_vifname, "the name of a network device" },
-    { "ip", set_ip, "an IPv4 address" },
-    { "mtu", set_mtu, "68 to 65535" },
-    { "host-loopback", set_host_loopback, "0 or 1" },
-    { "antispoof", set_antispoof, "0 or 1" },
+} keys[NR_KEYS] = {
+    [KEY_MAC] = { "mac", set_mac, "a unicast address like 00:16:3e:01:02:03" },
+    [KEY_TYPE] = { "type", set_type, "nat, tap or bridge" },
+    [KEY_FORWARD] = { "forward", set_forward,
+                      "tcp:HOSTPORT:GUESTPORT or udp:…, '+' between several" },
+    [KEY_TAP] = { "tap", set_dev, "the name of a TAP device" },
+    [KEY_BRIDGE] = { "bridge", set_dev, "the name of a bridge" },
+    [KEY_VIFNAME] = { "vifname", set_vifname, "the name of a network device" },
+    [KEY_IP] = { "ip", set_ip, "an IPv4 address" },
+    [KEY_MTU] = { "mtu", set_mtu, "68 to 65520" },
+    [KEY_HOST_LOOPBACK] = { "host-loopback", set_host_loopback, "0 or 1" },
+    [KEY_ANTISPOOF] = { "antispoof", set_antispoof, "0 or 1" },
 };
-#define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
 
-static int set_key(struct vif_config *v, const char *where, char *item)
+/* `given`, a bit for each key, gains this one. */
+static int set_key(struct vif_config *v, const char *where, char *item,
+                   unsigned int *given)
 {
     char *value = strchr(item, '=');
 
     if (value == NULL)
-        return complain("%s: vif: '%s' is not of the form KEY=VALUE", where,
-                        item);
+        return complain("%s: '%s' is not of the form KEY=VALUE", where, item);
     *value++ = '\0';
-    for (size_t i = 0; i < NR_KEYS; i++) {
+    for (unsigned int i = 0; i < NR_KEYS; i++) {
         if (strcmp(item, keys[i].key) != 0)
             continue;
+        if (i != KEY_FORWARD && (*given & 1U << i) != 0)
+            return complain("%s: %s= is given twice", where, item);
+        *given |= 1U << i;
         if (keys[i].set(v, value))
             return 0;
-        return complain("%s: vif: %s=%s: should be %s", where, item, value,
+        return complain("%s: %s=%s: should be %s", where, item, value,
                         keys[i].right);
     }
-    return complain("%s: vif: unknown key '%s'; there are mac, type, forward, "
+    return complain("%s: unknown key '%s'; there are mac, type, forward, "
                     "tap, bridge, vifname, ip, mtu, host-loopback and "
                     "antispoof",
                     where, item);
 }
 
-/* What no single key can tell. */
-static int check_vif(const struct vif_config *v, const char *where)
+/* Keys that one type only knows. */
+static const struct {
+    unsigned int key;
+    enum vif_type type;
+    bool needed;
+} bound[] = {
+    { KEY_TAP, VIF_TAP, true },
+    { KEY_BRIDGE, VIF_BRIDGE, true },
+    { KEY_VIFNAME, VIF_BRIDGE, false },
+    { KEY_FORWARD, VIF_NAT, false },
+    { KEY_HOST_LOOPBACK, VIF_NAT, false },
+};
+
+/* What no single key can tell, and the type if none is given. */
+static int settle_type(struct vif_config *v, const char *where,
+                       unsigned int given)
 {
-    if (v->type != VIF_NAT && v->dev[0] == '\0')
-        return complain("%s: vif: type=%s needs %s=DEVICE", where,
-                        v->type == VIF_TAP ? "tap" : "bridge",
-                        v->type == VIF_TAP ? "tap" : "bridge");
-    if (v->type == VIF_NAT && v->dev[0] != '\0')
-        return complain("%s: vif: type=nat does not use device %s", where,
-                        v->dev);
-    if (v->type != VIF_NAT && v->nr_forwards > 0)
-        return complain("%s: vif: forward= goes with type=nat only", where);
-    if (v->type != VIF_NAT && v->host_loopback)
-        return complain("%s: vif: host-loopback=1 goes with type=nat only",
-                        where);
+    if ((given & 1U << KEY_TYPE) == 0)
+        v->type = (given & 1U << KEY_TAP) != 0      ? VIF_TAP
+                  : (given & 1U << KEY_BRIDGE) != 0 ? VIF_BRIDGE
+                                                    : VIF_NAT;
+    for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]); i++) {
+        const char *key = keys[bound[i].key].key;
+        bool has = (given & 1U << bound[i].key) != 0;
+
+        if (has && bound[i].type != v->type)
+            return complain("%s: %s= goes with type=%s, not with type=%s",
+                            where, key, type_names[bound[i].type],
+                            type_names[v->type]);
+        if (!has && bound[i].needed && bound[i].type == v->type)
+            return complain("%s: type=%s needs %s=DEVICE", where,
+                            type_names[v->type], key);
+    }
     return 0;
+}
+
+static bool mac_taken(const struct guest_config *c, const char *mac)
+{
+    for (unsigned int i = 0; i < c->nr_vifs; i++) {
+        if (strcmp(c->vifs[i].mac, mac) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int random_mac(struct vif_config *v)
@@ -237,10 +276,26 @@ static int random_mac(struct vif_config *v)
     return 0;
 }
 
+/* One of its own among the guest's cards, drawn if none was given. */
+static int settle_mac(const struct guest_config *c, struct vif_config *v,
+                      const char *where)
+{
+    bool given = v->mac[0] != '\0';
+    int err = 0;
+
+    if (given && mac_taken(c, v->mac))
+        return complain("%s: mac=%s: another vif of this guest has it", where,
+                        v->mac);
+    while (!given && err == 0 && (v->mac[0] == '\0' || mac_taken(c, v->mac)))
+        err = random_mac(v);
+    return err;
+}
+
 int config_add_vif(struct guest_config *c, const char *where, const char *spec)
 {
     struct vif_config v = { .type = VIF_NAT };
     char *copy, *rest, *item;
+    unsigned int given = 0;
     int err = 0;
 
     if (c->nr_vifs == CONFIG_MAX_VIFS)
@@ -252,13 +307,13 @@ int config_add_vif(struct guest_config *c, const char *where, const char *spec)
     while (err == 0 && (item = strsep(&rest, ",")) != NULL) {
         item += strspn(item, " \t");
         if (item[0] != '\0')
-            err = set_key(&v, where, item);
+            err = set_key(&v, where, item, &given);
     }
     free(copy);
     if (err == 0)
-        err = check_vif(&v, where);
-    if (err == 0 && v.mac[0] == '\0')
-        err = random_mac(&v);
+        err = settle_type(&v, where, given);
+    if (err == 0)
+        err = settle_mac(c, &v, where);
     if (err == 0)
         c->vifs[c->nr_vifs++] = v;
     return err;

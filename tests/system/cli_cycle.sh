@@ -33,6 +33,11 @@ is 'the guest may read but not write it' \
 out=$("$ringside" create -q --kernel "$guest" --name web -- wait 2>&1)
 is 'a name in use: status' $? 1
 like 'a name in use: one line' "$out" 'a domain called web already'
+for name in driver Domain-0; do
+    like "$name is no name for a guest" \
+        "$("$ringside" create -q --kernel "$guest" --name $name 2>&1)" \
+        "^ringside: $name is the name of a domain of the host itself; choose"
+done
 "$ringside" create -q --kernel "$guest" --name other -- wait
 nr=$(nodes)
 "$ringside" create -q --kernel "$guest" -- wait

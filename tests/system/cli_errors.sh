@@ -49,8 +49,16 @@ in_file 'bad.cfg:[01]: config parsing error' "name = "
 in_file 'unknown value for access' "disk = [ 'a,raw,xvda,x' ]"
 
 # Values.
-wrong "memory 'much' is not a number" run --kernel "$guest" --memory much
-wrong 'too little for .* at least' run --kernel "$guest" --memory 1
+wrong "--memory: 'much' is not a number of MiB" \
+    run --kernel "$guest" --memory much
+wrong '--memory: 99999999 MiB is more than a guest can have, 65536 MiB' \
+    run --kernel "$guest" --memory 99999999
+wrong "--extra: a quote \(.\) is not closed in: say 'hello" \
+    run --kernel "$guest" -e "say 'hello" -- there
+wrong '--extra: one.* ends in a backslash' run --kernel "$guest" -e 'one\'
+for mib in 0 1; do
+    wrong 'too little for .* at least 2 MiB' run --kernel "$guest" -m $mib
+done
 wrong 'cannot be a domain.s name' run --kernel "$guest" --name 'a/b'
 wrong 'cannot be a domain.s name' run --kernel "$guest" --name 12
 wrong 'no vdev' run --kernel "$guest" --disk "$tmp/disk"
@@ -64,7 +72,13 @@ wrong 'neither a file nor a block device' \
     run --kernel "$guest" --disk "$tmp/dir,raw,xvda,r"
 wrong 'not of the form KEY=VALUE' run --kernel "$guest" --vif nat
 wrong "unknown key 'speed'" run --kernel "$guest" --vif speed=1
-wrong 'HOSTPORT:GUESTPORT' run --kernel "$guest" --vif forward=80
+wrong '--vif: forward=80: should be tcp:HOSTPORT:GUESTPORT' \
+    run --kernel "$guest" --vif forward=80
+wrong 'tap= goes with type=tap, not with type=nat' \
+    run --kernel "$guest" --vif type=nat,tap=q
+wrong 'mac=00:16:3e:00:00:01: another vif of this guest has it' \
+    run --kernel "$guest" --vif mac=00:16:3e:00:00:01 \
+    --vif mac=00:16:3e:00:00:01
 wrong 'no TAP device' run --kernel "$guest" --vif tap=none0
 wrong 'no bridge' run --kernel "$guest" --vif bridge=none0
 

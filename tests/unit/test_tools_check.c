@@ -170,9 +170,9 @@ static void long_command_line(void **state)
     make_config(&c);
     memset(words, 'x', sizeof(words));
     words[1023] = '\0';
-    config_add_words(&c, words);
+    config_add_words(&c, "--extra", words);
     check(&c, NULL);
-    config_add_words(&c, "");
+    config_add_words(&c, "--extra", "");
     check(&c, "1023 fit");
     config_free(&c);
 }
@@ -323,7 +323,9 @@ static void wrong_command_lines(void **state)
         { "run -qZ", "unknown option -Z" },
         { "run --kernel", "option --kernel needs a value" },
         { "run -m", "option -m needs a value" },
-        { "run -m x", "memory 'x' is not a number" },
+        { "run -m x", "--memory: 'x' is not a number of MiB" },
+        { "run -e 'x", "--extra: a quote (') is not closed in: 'x" },
+        { "run -E test", "--engine: 'test' runs no guests" },
         { "run a b", "unexpected 'b'" },
         { "run /nonexistent", "cannot read the configuration" },
         { "run --disk x", "no vdev" },

@@ -78,12 +78,20 @@ static void wrong_files(void **state)
         { "disk = [\n'a,raw,xvda'\n]\nbios='x'\n",
           ":4: unknown option 'bios'" },
         { "name = 'a\n", ":1: config parsing error" },
-        { "memory = 'lots'\n", "memory 'lots' is not a number" },
-        { "memory = '-1'\n", "memory '-1' is not a number" },
-        { "memory = 0\n", "memory '0' is not a number" },
-        { "vcpus = 0\n", "vcpus '0' is not a number from 1 to 8" },
-        { "vcpus = 9\n", "vcpus '9' is not a number from 1 to 8" },
-        { "maxvcpus = 'x'\n", "maxvcpus 'x' is not a number from 1 to 8" },
+        { "memory = 'lots'\n", ": memory: 'lots' is not a number of MiB" },
+        { "memory = '-1'\n", ": memory: '-1' is not a number of MiB" },
+        { "memory = '16M'\n", ": memory: '16M' is not a number of MiB" },
+        { "memory = 65537\n", ": memory: 65537 MiB is more than a guest" },
+        { "memory = '99999999999999999999'\n", "MiB is more than a guest can" },
+        { "vcpus = 0\n", ": vcpus: '0' is not a number from 1 to 8" },
+        { "vcpus = 9\n", ": vcpus: '9' is not a number from 1 to 8" },
+        { "maxvcpus = 'x'\n", ": maxvcpus: 'x' is not a number from 1 to 8" },
+        { "mode = 'x'\n", ": mode: 'x' is not pv, trap or trap-stub" },
+        { "hypercall = 'x'\n", ": hypercall: 'x' is not trap or ring" },
+        { "extra = 'say \"hi'\n",
+          ": extra: a quote (\") is not closed in: say" },
+        { "cmdline = \"it's\"\n",
+          ": cmdline: a quote (') is not closed in: it" },
         { "type = 'hvm'\n", "runs paravirtual guests" },
         { "name = 'a b'\n", "'a b' cannot be a domain's name" },
         { "name = '12'\n", "a number would be taken" },
@@ -96,8 +104,11 @@ static void wrong_files(void **state)
         { "disk = [ 'a,qcow2,xvda' ]\n", "only format raw" },
         { "disk = [ 'a,raw,xvda', 'b,raw,xvda' ]\n",
           "two disks are called xvda" },
-        { "vif = [ [ 'a' ] ]\n", "vif: an entry is not a string" },
-        { "on_crash = 'weep'\n", "not \"weep\"" },
+        { "vif = [ [ 'a' ] ]\n", ": vif: an entry is not a string" },
+        { "vif = [ 'mtu=9', 'mac=x' ]\n", ": vif: mtu=9: should be" },
+        { "vif = [ 'mac=00:16:3e:00:00:01', 'mac=00:16:3e:00:00:01' ]\n",
+          ": vif: mac=00:16:3e:00:00:01: another vif of this guest has it" },
+        { "on_crash = 'weep'\n", ": on_crash: 'weep' is not destroy, restart" },
     };
     struct guest_config c;
 
@@ -169,8 +180,18 @@ static void wrong_vifs(void **state)
         { "type=vif", "should be nat, tap or bridge" },
         { "type=tap", "needs tap=DEVICE" },
         { "type=bridge", "needs bridge=DEVICE" },
-        { "tap=tap0,type=nat", "does not use device" },
-        { "tap=tap0,forward=tcp:1:1", "goes with type=nat only" },
+        { "tap=tap0,type=nat", "tap= goes with type=tap, not with type=nat" },
+        { "type=nat,tap=tap0", "tap= goes with type=tap, not with type=nat" },
+        { "type=nat,bridge=br0", "goes with type=bridge, not with type=nat" },
+        { "type=tap,bridge=br0", "needs tap=DEVICE" },
+        { "tap=tap0,bridge=br0", "goes with type=bridge, not with type=tap" },
+        { "bridge=br0,tap=tap0", "goes with type=bridge, not with type=tap" },
+        { "tap=tap0,forward=tcp:1:1", "goes with type=nat, not with" },
+        { "bridge=br0,host-loopback=1", "goes with type=nat, not with" },
+        { "tap=tap0,vifname=v0", "goes with type=bridge, not with" },
+        { "vifname=v0", "goes with type=bridge, not with type=nat" },
+        { "ip=10.0.0.1,ip=10.0.0.2", "ip= is given twice" },
+        { "type=nat,type=nat", "type= is given twice" },
         { "mac=01:16:3e:00:00:00", "unicast" },
         { "mac=00:00:00:00:00:00", "unicast" },
         { "mac=00:16:3e:00:00:00:00", "unicast" },
@@ -184,7 +205,8 @@ static void wrong_vifs(void **state)
         { "forward=", "HOSTPORT:GUESTPORT" },
         { "tap=../../x", "TAP device" },
         { "tap=sixteen-letters-x", "TAP device" },
-        { "mtu=12", "68 to 65535" },
+        { "mtu=12", "68 to 65520" },
+        { "mtu=65521", "68 to 65520" },
         { "ip=300.1.1.1", "IPv4" },
     };
     struct guest_config c;
@@ -197,6 +219,23 @@ static void wrong_vifs(void **state)
             fail_msg("'%s' gave '%s'", cases[i].spec, complaint());
     }
     assert_int_equal(c.nr_vifs, 0);
+}
+
+/* Cards of one guest differ, however the address is written. */
+static void same_macs(void **state)
+{
+    struct guest_config c;
+
+    (void)state;
+    config_init(&c);
+    assert_int_equal(config_add_vif(&c, "--vif", "mac=00:16:3e:aa:bb:cc"), 0);
+    assert_int_not_equal(config_add_vif(&c, "--vif", "mac=00:16:3E:AA:BB:CC"),
+                         0);
+    assert_string_equal(complaint(), "--vif: mac=00:16:3e:aa:bb:cc: another "
+                                     "vif of this guest has it");
+    assert_int_equal(config_add_vif(&c, "--vif", "mac=00:16:3e:aa:bb:cd"), 0);
+    assert_int_equal(c.nr_vifs, 2);
+    config_free(&c);
 }
 
 static void limits(void **state)
@@ -300,7 +339,7 @@ int main(void)
         cmocka_unit_test(not_a_file),     cmocka_unit_test(vif_specs),
         cmocka_unit_test(wrong_vifs),     cmocka_unit_test(limits),
         cmocka_unit_test(device_numbers), cmocka_unit_test(unknown_keys),
-        cmocka_unit_test(processors),
+        cmocka_unit_test(processors),     cmocka_unit_test(same_macs),
     };
 
     complain_silently(true);
