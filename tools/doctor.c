@@ -24,7 +24,7 @@ static bool switched_off(const struct check *c)
 
 static enum verdict look(const struct check *c, struct finding *f)
 {
-    f->detail[0] = '\0';
+    *f = (struct finding){ .consequence = NULL };
     if (!switched_off(c))
         return c->look(f);
     snprintf(f->detail, sizeof(f->detail), "switched off by %s=1", c->off);
@@ -43,13 +43,18 @@ const char *doctor_first_missing(void)
     return NULL;
 }
 
+static const char *consequence(const struct check *c, const struct finding *f)
+{
+    return f->consequence != NULL ? f->consequence : c->consequence;
+}
+
 static void show(const struct check *c, enum verdict v, const struct finding *f)
 {
     printf("  %s%-7s%s  %-22s %s\n", paint(stdout, colours[v]), words[v],
            paint(stdout, "reset"), c->name, f->detail);
     if (v == DOCTOR_OK)
         return;
-    printf("           %s%s%s\n", paint(stdout, "dim"), c->consequence,
+    printf("           %s%s%s\n", paint(stdout, "dim"), consequence(c, f),
            paint(stdout, "reset"));
     if (c->remedy[0] != '\0')
         printf("           %s%s%s\n", paint(stdout, "dim"), c->remedy,
@@ -65,7 +70,7 @@ static void show_json(const struct check *c, enum verdict v,
     print_json_string(f->detail);
     if (v != DOCTOR_OK) {
         printf(",\"consequence\":");
-        print_json_string(c->consequence);
+        print_json_string(consequence(c, f));
         printf(",\"remedy\":");
         print_json_string(c->remedy);
     }

@@ -15,7 +15,8 @@ enum verdict {
 };
 
 struct finding {
-    char detail[160]; /* what was seen */
+    char detail[160];        /* what was seen */
+    const char *consequence; /* in place of the check's; NULL: that */
 };
 
 struct check {

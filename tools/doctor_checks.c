@@ -123,15 +123,17 @@ static enum verdict check_nofile(struct finding *f)
     unsigned long long guests = 0;
 
     getrlimit(RLIMIT_NOFILE, &r);
-    if (r.rlim_max > kept_descriptors(r.rlim_max))
-        guests =
-            (r.rlim_max - kept_descriptors(r.rlim_max)) / DESCRIPTORS_PER_GUEST;
+    if (r.rlim_max < DESCRIPTORS_LEAST) {
+        DOCTOR_SAY(f, "%llu: for no guest", (unsigned long long)r.rlim_max);
+        f->consequence = "No guest fits: one alone needs 1,024.";
+        return DOCTOR_MISSING;
+    }
+    guests =
+        (r.rlim_max - kept_descriptors(r.rlim_max)) / DESCRIPTORS_PER_GUEST;
     if (guests > PORTS / PORTS_PER_GUEST)
         guests = PORTS / PORTS_PER_GUEST;
     DOCTOR_SAY(f, "%llu: for about %llu guests", (unsigned long long)r.rlim_max,
                guests);
-    if (r.rlim_max < DESCRIPTORS_LEAST)
-        return DOCTOR_MISSING;
     return guests >= GUESTS_WANTED ? DOCTOR_OK : DOCTOR_WEAKER;
 }
 
@@ -219,6 +221,30 @@ static enum verdict check_packages(struct finding *f)
                                  n > 0 ? ", " : "missing: ", needed[i].package);
     }
     return n == 0 ? DOCTOR_OK : DOCTOR_WEAKER;
+}
+
+/* Is there a program of that name in $PATH? */
+static bool find_in_path(const char *name)
+{
+    const char *all = getenv("PATH");
+    char *copy = strdup(all != NULL ? all : ""), *rest = copy, *dir;
+    char path[4096];
+    bool found = false;
+
+    while (!found && (dir = strsep(&rest, ":")) != NULL) {
+        snprintf(path, sizeof(path), "%s/%s", dir, name);
+        found = access(path, X_OK) == 0;
+    }
+    free(copy);
+    return found;
+}
+
+static enum verdict check_gnuplot(struct finding *f)
+{
+    bool found = find_in_path("gnuplot");
+
+    DOCTOR_SAY(f, "%s", found ? "" : "not found");
+    return found ? DOCTOR_OK : DOCTOR_WEAKER;
 }
 
 const struct check doctor_checks[] = {
@@ -325,6 +351,10 @@ const struct check doctor_checks[] = {
       .look = check_packages,
       .consequence = "Guests cannot be built here.",
       .remedy = "apt-get install what is missing." },
+    { .name = "gnuplot",
+      .look = check_gnuplot,
+      .consequence = "bench --plot and --growth FILE.svg cannot draw.",
+      .remedy = "apt-get install gnuplot-nox." },
 };
 const size_t doctor_nr_checks =
     sizeof(doctor_checks) / sizeof(doctor_checks[0]);

@@ -242,8 +242,8 @@ static int blame_machine(const char *engine, int status)
 
     if (missing == NULL)
         return status;
-    complain("this machine cannot run guests: %s is missing; 'ringside "
-             "doctor' tells more",
+    complain("this machine cannot run guests (missing: %s); 'ringside doctor' "
+             "tells more",
              missing);
     return engine != NULL ? EXIT_CANNOT : EXIT_FAILURE;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -60,11 +61,27 @@ static int open_dummy(void)
     return fd[0];
 }
 
+/* What a guest's process needs stands at fixed numbers. */
+static int check_limit(struct rs_host *h)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_max >= SANDBOX_FDS)
+        return 0;
+    return host_error(h, -EMFILE,
+                      "the hard limit of open files is %llu, and a guest needs "
+                      "%d (ulimit -Hn)",
+                      (unsigned long long)r.rlim_max, SANDBOX_FDS);
+}
+
 static int host_open_sandbox(struct rs_host *h)
 {
-    struct sandbox_host *s = calloc(1, sizeof(*s));
-    int err;
+    struct sandbox_host *s;
+    int err = check_limit(h);
 
+    if (err)
+        return err;
+    s = calloc(1, sizeof(*s));
     if (!s)
         return host_error(h, -ENOMEM, "no memory");
     h->engine_host = s;

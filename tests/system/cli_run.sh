@@ -83,6 +83,21 @@ out=$(PATH=/usr/bin:/bin RINGSIDE_RUNDIR=/proc/none "$ringside" doctor)
 is 'doctor: something is missing: status' $? 1
 like 'doctor: and what' "$out" 'missing +runtime directory +/proc/none'
 
+# Descriptors: 64 are enough for nobody, and both say so.
+few() { (ulimit -n 64; timeout 60 "$ringside" "$@" </dev/null 2>&1); }
+out=$(few doctor)
+is 'doctor with few descriptors: status' $? 1
+like 'doctor with few descriptors: for no guest' "$out" \
+    'missing +descriptors +64: for no guest
+ +No guest fits'
+like 'the same in JSON' "$(few doctor --json)" \
+    '"detail":"64: for no guest","consequence":"No guest fits'
+like 'run with few descriptors' "$(few run -q --kernel "$guest" -- exit 0)" \
+    'hard limit of open files is 64, and a guest needs 1024'
+like 'doctor without gnuplot' "$(PATH=$tmp "$ringside" doctor)" \
+    'weaker +gnuplot +not found
+ +bench --plot'
+
 # What a machine may lack, switched off.
 blkcheck=$abs_top_builddir/examples/blkcheck/blkcheck.elf
 truncate -s 4M "$tmp/disk"
