@@ -58,6 +58,12 @@ struct link_stats {
 struct link_user {
     /* A frame arrived; valid during the call only. May come inside send(). */
     void (*receive)(void *arg, const void *frame, size_t len);
+    /*
+     * What the link leads to went away, `why` says how, and frames are lost;
+     * or (NULL) it is there again. From the loop; never from a link whose
+     * other end cannot go.
+     */
+    void (*carrier)(void *arg, const char *why);
     void *arg;
 };
 

@@ -87,6 +87,16 @@ static void vif_receive(void *arg, const void *frame, size_t len)
         ring_poll_kick(&vif->poll);
 }
 
+static void vif_carrier(void *arg, const char *why)
+{
+    struct vif *vif = arg;
+
+    if (why)
+        dev_down(vif->dev, "%s", why);
+    else
+        dev_up(vif->dev);
+}
+
 /* A request and the copy of its page: two units. */
 static unsigned int vif_service(struct ring_poll *p, unsigned int budget)
 {
@@ -190,7 +200,9 @@ static int vif_open_link(struct vif *vif)
 {
     struct xenbus_device *dev = vif->dev;
     struct store *store = dev->driver->store;
-    struct link_user user = { .receive = vif_receive, .arg = vif };
+    struct link_user user = { .receive = vif_receive,
+                              .carrier = vif_carrier,
+                              .arg = vif };
     struct link_config config = { .mtu = 0 };
     const struct link_ops *ops;
     char why[160] = "";

@@ -91,6 +91,33 @@ void dev_fail(struct xenbus_device *dev, const char *fmt, ...)
         event_active(dev->room->deferred, 0, 0);
 }
 
+static void move(struct xenbus_device *dev, bool down, const char *why)
+{
+    dev->down = down;
+    dev->moved = true;
+    if (!dev->gone && !dev->room->stopping)
+        store_write(dev->driver->store, dev->path, "hotplug-error", "%s", why);
+    event_active(dev->room->deferred, 0, 0);
+}
+
+void dev_down(struct xenbus_device *dev, const char *fmt, ...)
+{
+    char why[256];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    dev_log(dev, "%s", why);
+    move(dev, true, why);
+}
+
+void dev_up(struct xenbus_device *dev)
+{
+    dev_log(dev, "is up again");
+    move(dev, false, "");
+}
+
 /* ---- steps ---- */
 
 static void device_free(struct xenbus_device *dev)
@@ -160,9 +187,9 @@ static void advance(struct xenbus_device *dev)
     bool ready =
         theirs == XenbusStateInitialised || theirs == XenbusStateConnected;
 
-    if (dev->closing && device_disconnect(dev))
+    if ((dev->closing || dev->down) && device_disconnect(dev))
         set_state(dev, XenbusStateClosed);
-    if (dev->closing || dev->phase == BACKEND_DISCONNECTING ||
+    if (dev->closing || dev->down || dev->phase == BACKEND_DISCONNECTING ||
         dev->phase == BACKEND_FAILED)
         return;
     if (ready) {
@@ -205,7 +232,7 @@ void xenbus_backend_disconnected(struct xenbus_device *dev)
         advance(dev);
 }
 
-/* Takes devices down whose backend called dev_fail(). */
+/* Takes devices down whose backend called dev_fail(), or moves them. */
 static void run_deferred(evutil_socket_t fd, short what, void *arg)
 {
     struct xenbus_room *room = arg;
@@ -218,6 +245,10 @@ static void run_deferred(evutil_socket_t fd, short what, void *arg)
         struct xenbus_device *dev =
             container_of(pos, struct xenbus_device, link);
 
+        if (dev->moved) {
+            dev->moved = false;
+            advance(dev);
+        }
         if (!dev->failed || !device_disconnect(dev))
             continue;
         dev->failed = false;

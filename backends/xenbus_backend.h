@@ -115,6 +115,8 @@ struct xenbus_device {
     bool closing;            /* a tool wants the device closed for good */
     bool gone;   /* the directory is gone: destroyed when disconnected */
     bool failed; /* dev_fail() was called */
+    bool down;   /* dev_down() was called, and not dev_up() since */
+    bool moved;  /* one of the two was, and the loop is to act on it */
     unsigned int failures;
     uint64_t log_window; /* dev_log(): start of the current window */
     unsigned int log_lines;
@@ -148,6 +150,15 @@ void xenbus_backend_disconnected(struct xenbus_device *dev);
  */
 void dev_fail(struct xenbus_device *dev, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/*
+ * The device cannot serve for now, through no fault of its frontend: logs and
+ * publishes the reason, and disconnects from the loop; it stays Closed, and the
+ * frontend knows that its device is down, until dev_up() offers it anew.
+ */
+void dev_down(struct xenbus_device *dev, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void dev_up(struct xenbus_device *dev);
 
 /* A line on the log that names the device; bounded, so guests cannot flood. */
 void dev_log(struct xenbus_device *dev, const char *fmt, ...)

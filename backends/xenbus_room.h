@@ -21,7 +21,7 @@ struct xenbus_room {
     struct list devices;
     struct buckets by_domain;  /* the same, by frontend_id */
     struct store_watch *watch; /* BACKEND_ROOT */
-    struct event *deferred;    /* devices with `failed` set */
+    struct event *deferred;    /* devices with `failed` or `moved` set */
     bool stopping;
 };
 

@@ -30,6 +30,18 @@ like "a TAP device is used once" "$("$ringside" create --quiet \
     --kernel "$server" --name again --disk "$tmp/site.tar,raw,xvda,r" \
     --vif tap=tap7 2>&1 </dev/null)" "tap7.*busy"
 
+# The device is deleted under the guest, and comes back.
+driver_says() { grep -q "$1" "$RINGSIDE_RUNDIR/log/driverd.log"; }
+new_tap() { ip tuntap add tap7 mode tap && ip addr add 10.7.0.1/24 dev tap7 &&
+    ip link set tap7 up; }
+again() { fetch http://10.7.0.2/data "$tmp/site/data" -m 2 2>/dev/null; }
+ip link del tap7
+ok "the log says that the TAP device went away" until_true 10 \
+    driver_says "vif.*TAP device tap7 went away"
+ok "a new one of that name" new_tap
+ok "is found" until_true 10 driver_says "vif.*is up again"
+ok "and the guest is reached again" until_true 2 again
+
 if ip link add br7 type bridge 2>/dev/null; then
     ip addr add 10.8.0.1/24 dev br7
     ip link set br7 up
@@ -40,6 +52,9 @@ if ip link add br7 type bridge 2>/dev/null; then
     done
     is "both are ports of the bridge" \
         "$(ip link show master br7 | grep -c vif)" 2
+    three() { fetch http://10.8.0.3/data "$tmp/site/data" -m 2 2>/dev/null; }
+    ip link del "$(ip -br link show master br7 | awk 'END{print $1}')"
+    ok "a device of ours that is deleted is made anew" until_true 2 three
     quietly "$ringside" destroy b2
     # The driver domain hears of it a little later.
     one_port() { [ "$(ip link show master br7 | grep -c vif)" = 1 ]; }

@@ -441,6 +441,69 @@ static void test_fails_while_connected(void **state)
     expect_state("2");
 }
 
+/* ---- what the device leads to goes and comes ---- */
+
+static void test_down_and_up(void **state)
+{
+    (void)state;
+    start_room();
+    make_device("1", "3");
+    set_and_settle(FRONT "/state", "4");
+    dev_down(last, "the wire is cut");
+    assert_string_equal(calls, "c+"); /* not under the caller's feet */
+    settle();
+    assert_string_equal(calls, "c+-");
+    expect_state("6");
+    assert_string_equal(fake_store_get(driver.store, BACK "/hotplug-error"),
+                        "the wire is cut");
+    set_and_settle(FRONT "/state", "1");
+    expect_state("6"); /* it is not offered */
+    dev_up(last);
+    settle();
+    expect_state("2");
+    assert_string_equal(fake_store_get(driver.store, BACK "/hotplug-error"),
+                        "");
+    set_and_settle(FRONT "/state", "3");
+    expect_state("4");
+    assert_string_equal(calls, "c+-+");
+}
+
+/* It comes and goes more often than a broken frontend may fail. */
+static void test_down_often(void **state)
+{
+    (void)state;
+    start_room();
+    make_device("1", "1");
+    for (int i = 0; i < 40; i++) {
+        dev_down(last, "the wire is cut");
+        settle();
+        dev_up(last);
+        settle();
+        expect_state("2");
+    }
+    set_and_settle(FRONT "/state", "3");
+    expect_state("4");
+}
+
+static void test_closed_while_down(void **state)
+{
+    (void)state;
+    start_room();
+    make_device("1", "3");
+    disconnect_answer = -EINPROGRESS;
+    dev_down(last, "the wire is cut");
+    settle();
+    expect_state("4"); /* a disk that is slow: not yet */
+    set(BACK "/online", "0");
+    set_and_settle(BACK "/state", "5");
+    disconnect_answer = 0;
+    xenbus_backend_disconnected(last);
+    expect_state("6");
+    dev_up(last);
+    settle();
+    expect_state("6"); /* for good */
+}
+
 /* ---- no handshake ---- */
 
 static void test_console(void **state)
@@ -488,6 +551,9 @@ int main(void)
         TEST(test_connect_fails),
         TEST(test_endless_failures),
         TEST(test_fails_while_connected),
+        TEST(test_down_and_up),
+        TEST(test_down_often),
+        TEST(test_closed_while_down),
         TEST(test_console),
     };
 
