@@ -170,13 +170,30 @@ static void device_connect(struct xenbus_device *dev)
         event_active(dev->room->deferred, 0, 0);
 }
 
+/*
+ * The end that a tool asked for. It may use at once what the device had, so
+ * that is given back before it sees Closed. A console's terminal stays until
+ * its directory goes: the guest's last words may still be in it.
+ */
+static void close_for_good(struct xenbus_device *dev)
+{
+    dev->closing = true;
+    if (!device_disconnect(dev))
+        return;
+    if (dev->phase == BACKEND_IDLE && !dev->ops->no_handshake) {
+        dev->ops->destroy(dev);
+        dev->phase = BACKEND_RELEASED;
+    }
+    set_state(dev, XenbusStateClosed);
+}
+
 /* The frontend is at its start: offer ourselves, if we may. */
 static void offer(struct xenbus_device *dev)
 {
     if (dev->state == XenbusStateInitWait)
         return;
     if (!is_online(dev))
-        set_state(dev, XenbusStateClosed);
+        close_for_good(dev);
     else if (dev->failures < MAX_FAILURES)
         set_state(dev, XenbusStateInitWait);
 }
@@ -187,7 +204,9 @@ static void advance(struct xenbus_device *dev)
     bool ready =
         theirs == XenbusStateInitialised || theirs == XenbusStateConnected;
 
-    if ((dev->closing || dev->down) && device_disconnect(dev))
+    if (dev->closing)
+        close_for_good(dev); /* perhaps it can now */
+    else if (dev->down && device_disconnect(dev))
         set_state(dev, XenbusStateClosed);
     if (dev->closing || dev->down || dev->phase == BACKEND_DISCONNECTING ||
         dev->phase == BACKEND_FAILED)
@@ -310,8 +329,11 @@ static int greet(struct xenbus_device *dev)
     store_read_ahead(dev->driver->store, dev->path, own);
     store_read_u64(dev->driver->store, dev->path, "state",
                    XenbusStateReconfigured, &found);
-    if (found > XenbusStateInitialising &&
-        (theirs == XenbusStateInitialised || theirs == XenbusStateConnected))
+    if (!is_online(dev))
+        close_for_good(dev);
+    else if (found > XenbusStateInitialising &&
+             (theirs == XenbusStateInitialised ||
+              theirs == XenbusStateConnected))
         set_state(dev, XenbusStateClosed);
     else
         offer(dev);
@@ -381,8 +403,7 @@ void xenbus_device_touched(struct xenbus_device *dev, uint64_t now)
         xenbus_device_found(room, ops, frontend_id, devid);
     } else if (now == XenbusStateClosing && !is_online(dev)) {
         dev->state = XenbusStateClosing;
-        dev->closing = true;
-        advance(dev);
+        close_for_good(dev);
     }
 }
 
@@ -433,7 +454,8 @@ void xenbus_backend_stop(struct xenbus_room *room)
 
 static bool is_made(const struct xenbus_device *dev)
 {
-    return dev->phase != BACKEND_NEW && dev->phase != BACKEND_FAILED;
+    return dev->phase != BACKEND_NEW && dev->phase != BACKEND_FAILED &&
+           dev->phase != BACKEND_RELEASED;
 }
 
 void xenbus_backend_tell(struct xenbus_room *room, struct evbuffer *out)

@@ -15,7 +15,9 @@
  *   Closing        the frontend closes, vanishes, or we fail disconnect()
  *   Closed         nothing of the frontend is mapped any more
  *   InitWait       a frontend that closed is Initialising again
- *   (gone)         the directory was removed                 destroy()
+ *   Closed         a tool wants that, for good               destroy()
+ *   (gone)         the directory was removed                 destroy(), if not
+ * yet
  *
  * A driver domain that starts where an earlier one died finds frontends that
  * believe to be connected. It says Closed, waits until such a frontend has left
@@ -77,7 +79,10 @@ struct backend_ops {
      */
     int (*disconnect)(struct xenbus_device *dev);
 
-    /* Undo create(); the device is not connected. dev is freed afterwards. */
+    /*
+     * Undo create(); the device is not connected. When a tool that closes it
+     * sees Closed all is free again: a port, a file, a TAP device.
+     */
     void (*destroy)(struct xenbus_device *dev);
 
     /*
@@ -89,10 +94,11 @@ struct backend_ops {
 
 enum backend_phase {
     BACKEND_NEW,           /* create() not yet called */
-    BACKEND_FAILED,        /* create() failed; only destroyed from here */
+    BACKEND_FAILED,        /* create() failed; only freed from here */
     BACKEND_IDLE,          /* created, not connected */
     BACKEND_CONNECTED,     /* between connect() and disconnect() */
     BACKEND_DISCONNECTING, /* disconnect() said -EINPROGRESS */
+    BACKEND_RELEASED,      /* closed for good: destroy() was called */
 };
 
 struct xenbus_device {

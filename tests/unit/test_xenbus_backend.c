@@ -268,6 +268,19 @@ static void test_restart_initialised(void **state)
     expect_state("2");
 }
 
+/* The other died while a tool closed the device. */
+static void test_restart_closing(void **state)
+{
+    (void)state;
+    set(BACK "/online", "0");
+    set(FRONT "/state", "4");
+    set(BACK "/frontend", FRONT);
+    set(BACK "/state", "5");
+    start_room();
+    expect_state("6");
+    assert_string_equal(calls, "cd");
+}
+
 static void test_restart_before_frontend(void **state)
 {
     (void)state;
@@ -303,9 +316,12 @@ static void test_tool_closes(void **state)
     set(BACK "/online", "0");
     set_and_settle(BACK "/state", "5");
     expect_state("6");
-    assert_string_equal(calls, "c+-");
+    assert_string_equal(calls, "c+-d");  /* what it had is free now */
     set_and_settle(FRONT "/state", "1"); /* no way back */
     expect_state("6");
+    fake_store_remove(driver.store, BACK);
+    settle();
+    assert_string_equal(calls, "c+-d");
 }
 
 /* Before we have said anything. */
@@ -316,7 +332,7 @@ static void test_tool_closes_early(void **state)
     closed_meanwhile = true;
     make_device("1", "1");
     expect_state("6");
-    assert_string_equal(calls, "c");
+    assert_string_equal(calls, "cd");
 }
 
 static void test_tool_closes_slow_disk(void **state)
@@ -328,9 +344,10 @@ static void test_tool_closes_slow_disk(void **state)
     set(BACK "/online", "0");
     set_and_settle(BACK "/state", "5");
     expect_state("5");
+    assert_string_equal(calls, "c+-");
     xenbus_backend_disconnected(last);
     expect_state("6");
-    assert_string_equal(calls, "c+-");
+    assert_string_equal(calls, "c+-d");
 }
 
 static void test_gone_with_slow_disk(void **state)
@@ -498,10 +515,8 @@ static void test_closed_while_down(void **state)
     set_and_settle(BACK "/state", "5");
     disconnect_answer = 0;
     xenbus_backend_disconnected(last);
-    expect_state("6");
-    dev_up(last);
-    settle();
     expect_state("6"); /* for good */
+    assert_string_equal(calls, "c+-d");
 }
 
 /* ---- no handshake ---- */
@@ -539,6 +554,7 @@ int main(void)
         TEST(test_not_a_device),
         TEST(test_restart),
         TEST(test_restart_initialised),
+        TEST(test_restart_closing),
         TEST(test_restart_before_frontend),
         TEST(test_frontend_restarts),
         TEST(test_tool_closes),
