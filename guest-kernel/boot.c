@@ -4,6 +4,7 @@
  * boot() runs on the one-page boot stack and starts what needs no thread; then
  * it becomes thread "main", which starts the rest and calls the application.
  */
+#include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,18 @@ struct shared_info *shared_info;
 
 int main(int argc, char **argv);
 _Noreturn void boot(const struct start_info *si); /* for entry.S */
+
+uint32_t cpuid7_ebx(void)
+{
+    static bool asked;
+    static unsigned int ebx;
+    unsigned int a, b, c, d;
+
+    if (!asked && __get_cpuid_count(7, 0, &a, &b, &c, &d))
+        ebx = b;
+    asked = true;
+    return ebx;
+}
 
 /*
  * Words "ringside.x=y" are the kernel's, "ip=x" is the network's (net/net.c);
@@ -96,6 +109,7 @@ _Noreturn void boot(const struct start_info *si)
     traps_init();
     arch_fs_init();
     arch_fs_set((uintptr_t)&tcb);
+    memory_init();
     clock_init();
     events_init();
     pages_init(si->pt_base, si->nr_pages << PAGE_SHIFT);

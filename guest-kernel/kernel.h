@@ -35,6 +35,12 @@ _Noreturn void kernel_panic(const char *fmt, ...)
  */
 int errno_from_xen(long result);
 
+/*
+ * EBX of CPUID leaf 7, 0 if there is none. The processor is asked once: in a
+ * virtual machine each time costs microseconds.
+ */
+uint32_t cpuid7_ebx(void);
+
 /* Watches control/shutdown in the store: poweroff, halt → exit(0). */
 void shutdown_watch_start(void);
 

@@ -4,11 +4,18 @@
 #ifndef RINGSIDE_GUEST_LIBC_H
 #define RINGSIDE_GUEST_LIBC_H
 
+#include <stddef.h>
+
 /* Descriptors 0, 1, 2 on the console; constructors of the image. */
 void libc_init(void);
 void heap_init(void);
 /* What exit() does at last; by libc_init(). */
 void libc_lock_init(void);
+
+/* libc_memory.c: how the processor copies and fills best. */
+void memory_init(void);
+/* Sizes from which on it does by string instructions; SIZE_MAX: never. */
+extern size_t memory_rep_min;
 
 /*
  * Splits a command line into words in place: blanks separate, '...' and "..."

@@ -10,7 +10,8 @@ guest_kernel_sources = %D%/arch.h \
 	%D%/console.h %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h \
 	%D%/file.c %D%/file.h %D%/fs.c %D%/grant_map.c %D%/grants.c \
 	%D%/grants.h %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \
-	%D%/libc.c %D%/libc.h %D%/lock.c %D%/libc_lock.c %D%/libc_posix.c %D%/libc_time.c %D%/pages.c \
+	%D%/libc.c %D%/libc.h %D%/lock.c %D%/libc_lock.c %D%/libc_memory.c %D%/libc_posix.c \
+	%D%/libc_time.c %D%/pages.c \
 	%D%/pages.h %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c %D%/smp.c %D%/smp.h \
 	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h \
 	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/vcpu.h %D%/vchan.c %D%/vchan.h \

@@ -32,6 +32,10 @@ out=$(run one.elf -- 2.0)
 is 'its exit status' $? 5
 is 'its output' "$out" 'the root of 2.0 is 1.414'
 
+objdump -d one.elf >text
+ok 'it copies with what the kernel has for it' grep -q '<memcpy>:' text
+is 'nothing in it writes past the cache' "$(grep -c movnt text)" 0
+
 ok 'compiled and linked apart' eval \
     '"$cc" -c -o square.o square.c && "$cc" -o two.elf square.o'
 like 'is the same' "$(run two.elf -- 9)" 'is 3\.000'

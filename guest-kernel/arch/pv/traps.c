@@ -5,8 +5,6 @@
  * carry the instruction out while its kernel knows nothing of it and loses the
  * base at the next switch of processes: that the hypervisor tells.
  */
-#include <cpuid.h>
-
 #include "guest-kernel/arch.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/upcall.h"
@@ -50,11 +48,8 @@ uintptr_t arch_fault_address(void)
 
 void arch_fs_init(void)
 {
-    unsigned int a, b = 0, c, d;
-
     by_instruction = !(start_info->flags & SIF_RINGSIDE_NO_FSBASE) &&
-                     __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
-                     (b & CPUID7_EBX_FSGSBASE) && fsbase_try(0);
+                     (cpuid7_ebx() & CPUID7_EBX_FSGSBASE) && fsbase_try(0);
 }
 
 void arch_fs_set(uintptr_t base)
