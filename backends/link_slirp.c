@@ -35,6 +35,7 @@
 
 #include "link.h"
 #include "list.h"
+#include "nat_clients.h"
 #include "nat_flows.h"
 #include "nat_packet.h"
 #include "nat_reassembly.h"
@@ -93,8 +94,9 @@ struct nat {
     struct nat_reassembly reassembly;
     struct nat_flows flows;
     struct nat_flow *opening; /* libslirp has its SYN in hand */
-    int touch_fd;             /* says that it can be written, for eviction */
-    unsigned int n_datagram;  /* sockets for UDP and ICMP */
+    struct nat_clients clients;
+    int touch_fd;            /* says that it can be written, for eviction */
+    unsigned int n_datagram; /* sockets for UDP and ICMP */
     struct link_stats stats;
 
     uint8_t mac[6];
@@ -221,6 +223,39 @@ static bool nat_arp_for_guest(struct nat_side *side, const struct nat_arp *arp)
     return false;
 }
 
+static bool nat_is_forwarded_udp(const struct nat *nat, uint16_t guest_port)
+{
+    for (unsigned int i = 0; i < nat->n_forwards; i++)
+        if (nat->forwards[i].udp && nat->forwards[i].guest_port == guest_port)
+            return true;
+    return false;
+}
+
+/*
+ * A packet for the guest, of a client in the host's loopback network: libslirp
+ * has given it the gateway's address, or has not (see nat_clients.h). Returns
+ * the frame as the guest is to get it.
+ */
+static const void *nat_asked(struct nat *nat, const void *frame, size_t len)
+{
+    static uint8_t translated[LINK_FRAME_MAX]; /* there is one thread */
+    struct nat_client who = { .asked = now_ms() };
+    struct nat_ipv4 p;
+
+    if (!nat_parse_ipv4(frame, len, &p) ||
+        !(NAT_IS_LOOPBACK(p.src) || p.src == NAT_GATEWAY))
+        return frame;
+    who.address = NAT_IS_LOOPBACK(p.src) ? p.src : INADDR_LOOPBACK;
+    if (nat_udp_ports(&p, &who.port, &who.guest_port) &&
+        !nat_is_dhcp_answer(&p) && nat_is_forwarded_udp(nat, who.guest_port))
+        nat_client_asks(&nat->clients, &who);
+    if (p.src == NAT_GATEWAY)
+        return frame;
+    memcpy(translated, frame, len);
+    nat_set_source(translated, NAT_GATEWAY);
+    return translated;
+}
+
 static ssize_t nat_send_packet(const void *buf, size_t len, void *opaque)
 {
     struct nat_side *side = opaque;
@@ -232,8 +267,10 @@ static ssize_t nat_send_packet(const void *buf, size_t len, void *opaque)
     if (nat_parse_arp(buf, len, &arp)) {
         if (!nat_arp_for_guest(side, &arp))
             return (ssize_t)len;
-    } else {
+    } else if (side == &nat->side[NAT_SIDE_TCP]) {
         nat_answered(nat, buf, len);
+    } else {
+        buf = nat_asked(nat, buf, len);
     }
     nat->link.user.receive(nat->link.user.arg, buf, len);
     return (ssize_t)len;
@@ -997,11 +1034,38 @@ static void nat_tcp(struct nat *nat, const struct nat_ipv4 *p,
     nat_input(nat, NAT_SIDE_TCP, frame, len);
 }
 
+/* The true address of the client that the guest answers; 0: it answers none. */
+static uint32_t nat_client_of(const struct nat *nat, const struct nat_ipv4 *p,
+                              const struct nat_transport *t)
+{
+    if (p->protocol != NAT_UDP || p->src != NAT_GUEST ||
+        p->dst != NAT_GATEWAY || !nat_is_forwarded_udp(nat, t->sport))
+        return 0;
+    return nat_client_find(&nat->clients, t->dport, t->sport, now_ms());
+}
+
+static void nat_answer_client(struct nat *nat, uint32_t client,
+                              const void *frame, size_t len)
+{
+    static uint8_t translated[NAT_FRAME_MAX]; /* there is one thread */
+
+    memcpy(translated, frame, len);
+    nat_set_destination(translated, client);
+    nat_input(nat, NAT_SIDE_DATAGRAM, translated, len);
+}
+
 static void nat_datagram(struct nat *nat, const struct nat_ipv4 *p,
                          const struct nat_transport *t, const void *frame,
                          size_t len)
 {
-    if (!nat_is_dhcp(p, t, nat->mac) &&
+    bool is_dhcp = nat_is_dhcp(p, t, nat->mac);
+    uint32_t client = is_dhcp ? 0 : nat_client_of(nat, p, t);
+
+    if (client) {
+        nat_answer_client(nat, client, frame, len);
+        return;
+    }
+    if (!is_dhcp &&
         !nat_may_reach(p->dst, p->protocol, t->dport, nat->host_loopback)) {
         nat->stats.filtered++;
         nat_refuse(nat, p, t);

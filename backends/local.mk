@@ -7,7 +7,8 @@
 nat = backends/link_slirp.c backends/nat_slirp.h \
 	backends/nat_packet.c backends/nat_packet.h \
 	backends/nat_reassembly.c backends/nat_reassembly.h \
-	backends/nat_flows.c backends/nat_flows.h
+	backends/nat_flows.c backends/nat_flows.h \
+	backends/nat_clients.c backends/nat_clients.h
 
 driver_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
 	-I$(top_srcdir)/libhypercall/host -I$(top_srcdir)/backends \

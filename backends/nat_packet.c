@@ -237,6 +237,15 @@ bool nat_may_reach(uint32_t dst, uint8_t protocol, uint16_t port,
     return false;
 }
 
+bool nat_udp_ports(const struct nat_ipv4 *p, uint16_t *from, uint16_t *to)
+{
+    if (p->protocol != NAT_UDP || p->offset || p->len < UDP_HEADER)
+        return false;
+    *from = get16(p->payload);
+    *to = get16(p->payload + 2);
+    return true;
+}
+
 bool nat_is_dhcp(const struct nat_ipv4 *p, const struct nat_transport *t,
                  const uint8_t mac[6])
 {
@@ -250,6 +259,14 @@ bool nat_is_dhcp(const struct nat_ipv4 *p, const struct nat_transport *t,
            get16(p->payload + 4) >= UDP_HEADER + DHCP_MIN &&
            memcmp(bootp, request_ethernet, sizeof(request_ethernet)) == 0 &&
            memcmp(bootp + 28, mac, 6) == 0;
+}
+
+bool nat_is_dhcp_answer(const struct nat_ipv4 *p)
+{
+    uint16_t from, to;
+
+    return p->src == NAT_GATEWAY && nat_udp_ports(p, &from, &to) &&
+           from == DHCP_SERVER_PORT && to == DHCP_CLIENT_PORT;
 }
 
 /* ---- building ---- */
@@ -275,21 +292,69 @@ static void build_headers(uint8_t *frame, const struct nat_ipv4 *p, size_t len)
     memcpy(ip + 10, &sum, 2);
 }
 
+/*
+ * n bytes (an even number) that a checksum covers change from `from` to `to`.
+ * RFC 1624: HC' = ~(~HC + ~m + m').
+ */
+static void adjust(uint8_t *checksum, const uint8_t *from, const uint8_t *to,
+                   size_t n)
+{
+    uint16_t sum;
+
+    memcpy(&sum, checksum, 2);
+    sum = (uint16_t)~inet_sum(
+        to, n, (uint64_t)(uint16_t)~sum + (uint16_t)~inet_sum(from, n, 0));
+    memcpy(checksum, &sum, 2);
+}
+
 /* Takes URG and the pointer away, and what they added to the checksum. */
 static void clear_urgent(uint8_t *tcp)
 {
-    uint16_t sum, with, without;
+    static const uint8_t none[2];
+    uint8_t flags[2];
 
-    memcpy(&sum, tcp + 16, 2);
-    memcpy(&with, tcp + 12, 2);
+    memcpy(flags, tcp + 12, 2);
     tcp[13] &= (uint8_t)~NAT_URG;
-    memcpy(&without, tcp + 12, 2);
-    /* RFC 1624: HC' = ~(~HC + ~m + m'), for both words. */
-    sum = (uint16_t)~inet_sum(&without, 2,
-                              (uint64_t)(uint16_t)~sum + (uint16_t)~with +
-                                  (uint16_t)~inet_sum(tcp + 18, 2, 0));
+    adjust(tcp + 16, flags, tcp + 12, 2);
+    adjust(tcp + 16, tcp + 18, none, 2);
     memset(tcp + 18, 0, 2);
-    memcpy(tcp + 16, &sum, 2);
+}
+
+/* UDP's checksum is in the first fragment, if there is one at all. */
+static bool has_udp_checksum(const uint8_t *ip)
+{
+    const uint8_t *udp = ip + NAT_IPV4_HEADER;
+
+    return ip[9] == NAT_UDP && !(get16(ip + 6) & 0x1fff) &&
+           get16(ip + 2) >= NAT_IPV4_HEADER + UDP_HEADER && get16(udp + 6);
+}
+
+static void set_address(uint8_t *ip, uint8_t *at, uint32_t address)
+{
+    uint8_t *udp_checksum = ip + NAT_IPV4_HEADER + 6, to[4];
+
+    put32(to, address);
+    adjust(ip + 10, at, to, 4);
+    if (has_udp_checksum(ip)) {
+        adjust(udp_checksum, at, to, 4);
+        if (!get16(udp_checksum))
+            put16(udp_checksum, 0xffff); /* 0 would say that there is none */
+    }
+    memcpy(at, to, 4);
+}
+
+void nat_set_source(uint8_t *frame, uint32_t address)
+{
+    uint8_t *ip = frame + ETHERNET_HEADER;
+
+    set_address(ip, ip + 12, address);
+}
+
+void nat_set_destination(uint8_t *frame, uint32_t address)
+{
+    uint8_t *ip = frame + ETHERNET_HEADER;
+
+    set_address(ip, ip + 16, address);
 }
 
 size_t nat_build(uint8_t *frame, const struct nat_ipv4 *p)
@@ -386,7 +451,7 @@ size_t nat_build_refusal(uint8_t *frame, const struct nat_ipv4 *p,
                          const struct nat_transport *t)
 {
     /* Nobody answers for addresses that cannot be a source of packets. */
-    if (p->dst >> 24 == 0 || p->dst >> 24 == 127 || p->dst >> 28 >= 14 ||
+    if (p->dst >> 24 == 0 || NAT_IS_LOOPBACK(p->dst) || p->dst >> 28 >= 14 ||
         p->dst == (NAT_NETWORK | 0xff))
         return 0;
     return p->protocol == NAT_TCP ? build_reset(frame, p, t)

@@ -26,6 +26,9 @@
 #define NAT_TCP  6
 #define NAT_UDP  17
 
+/* The host's loopback network, 127.0.0.0/8. */
+#define NAT_IS_LOOPBACK(address) ((address) >> 24 == 127)
+
 #define NAT_IPV4_HEADER 20
 #define NAT_PAYLOAD_MAX (65535 - NAT_IPV4_HEADER)
 /* An Ethernet frame around the longest IPv4 packet. */
@@ -95,11 +98,20 @@ bool nat_may_reach(uint32_t dst, uint8_t protocol, uint16_t port,
                    bool host_loopback);
 
 /*
+ * The ports of a UDP datagram, of which p may be the first fragment. False: p
+ * is neither.
+ */
+bool nat_udp_ports(const struct nat_ipv4 *p, uint16_t *from, uint16_t *to);
+
+/*
  * Is this a request to the DHCP server that is whole and asks for the card
  * with this hardware address?
  */
 bool nat_is_dhcp(const struct nat_ipv4 *p, const struct nat_transport *t,
                  const uint8_t mac[6]);
+
+/* Is this libslirp's DHCP server, speaking to the guest? */
+bool nat_is_dhcp_answer(const struct nat_ipv4 *p);
 
 /*
  * Writes an Ethernet frame around a packet of p's addresses, id, protocol, ttl
@@ -107,6 +119,13 @@ bool nat_is_dhcp(const struct nat_ipv4 *p, const struct nat_transport *t,
  * removed. Returns the length; `frame` has room for NAT_FRAME_MAX.
  */
 size_t nat_build(uint8_t *frame, const struct nat_ipv4 *p);
+
+/*
+ * Gives a packet or fragment without IP options another source or destination,
+ * and makes the checksums right, UDP's as well.
+ */
+void nat_set_source(uint8_t *frame, uint32_t address);
+void nat_set_destination(uint8_t *frame, uint32_t address);
 
 /* A TCP segment without data or options, checksums and all. 54 bytes. */
 #define NAT_SEGMENT_FRAME 54

@@ -53,8 +53,8 @@ static uint32_t take32(struct input *in)
 
 /* ---- the host ---- */
 
-static int tcp_listener, udp_socket;
-static uint16_t tcp_port, udp_port;
+static int tcp_listener, udp_socket, asker;
+static uint16_t tcp_port, udp_port, forwarded_port;
 
 /* All that came is from addresses that may be reached; it is answered, so that
  * libslirp has something to do, or thrown away. */
@@ -232,11 +232,37 @@ static void many(struct input *in)
     }
 }
 
+/* A client in the host's loopback network asks, and the guest answers, more or
+ * less: from some port, to some port. */
+static void client_asks(struct input *in)
+{
+    static char data[255 * 100];
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(forwarded_port) };
+    unsigned int n = take(in), how = take(in);
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    (void)!sendto(asker, data, n * 100, MSG_DONTWAIT, (struct sockaddr *)&to,
+                  sizeof(to));
+    nat_guest_settle(&g);
+    if (g.datagrams)
+        nat_guest_udp(&g, (uint16_t)(7 + (how & 1)), g.asker,
+                      (uint16_t)(how & 6 ? g.asker_port : take(in)), data,
+                      how & 8 ? n * 100 : n);
+    nat_guest_settle(&g);
+    while (recv(asker, data, sizeof(data), MSG_DONTWAIT) >= 0)
+        continue;
+}
+
 static void settle(struct input *in)
 {
+    unsigned int how = take(in);
+
     nat_guest_settle(&g);
-    host_answers(take(in));
+    host_answers(how);
     nat_guest_settle(&g);
+    if (how >= 224)
+        client_asks(in);
 }
 
 static void other_address(struct input *in)
@@ -263,6 +289,7 @@ static bool begin(void)
 {
     static int ready;
     struct rlimit r = { FILES, FILES };
+    uint16_t asker_port;
 
     if (ready)
         return ready > 0;
@@ -276,18 +303,23 @@ static bool begin(void)
     setrlimit(RLIMIT_NOFILE, &r);
     tcp_listener = host_socket(false, 64, &tcp_port);
     udp_socket = host_socket(true, 0, &udp_port);
+    asker = host_socket(true, 0, &asker_port);
+    close(host_socket(true, 0, &forwarded_port));
     ready = 1;
     return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct link_config config = { .mtu = LINK_MTU_MAX, .n_forwards = 0 };
+    struct link_config config = { .mtu = LINK_MTU_MAX, .n_forwards = 1 };
     struct input in = { data, size };
 
     if (!begin())
         return 0;
     config.mtu = take(&in) & 1 ? 1500 : LINK_MTU_MAX;
+    config.forwards[0].udp = true;
+    config.forwards[0].host_port = forwarded_port;
+    config.forwards[0].guest_port = 7;
     nat_guest_start(&g, &config);
     for (unsigned int i = 0; i < PORTS; i++)
         connection[i] = (struct nat_transport){ .sport = (uint16_t)(2000 + i),

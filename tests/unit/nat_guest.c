@@ -21,7 +21,7 @@
 #define TCP 20
 #define UDP 8
 
-static const uint8_t mac[6] = { 0x00, 0x16, 0x3e, 1, 2, 3 };
+const uint8_t nat_guest_mac[6] = { 0x00, 0x16, 0x3e, 1, 2, 3 };
 
 static void must(bool ok, const char *what)
 {
@@ -101,6 +101,18 @@ int host_socket(bool udp, int backlog, uint16_t *port)
 
 /* ---- the link ---- */
 
+/* Is the checksum of a whole segment right, or is there none? */
+static bool is_intact(const void *frame, size_t len)
+{
+    static uint8_t copy[LINK_FRAME_MAX];
+    struct inet_segment s;
+
+    memcpy(copy, frame, len);
+    return !inet_segment_find(copy, len, len, &s) ||
+           !(s.field[0] | s.field[1]) ||
+           inet_sum(s.start, s.len, s.pseudo) == 0xffff;
+}
+
 static void receive(void *arg, const void *frame, size_t len)
 {
     struct nat_guest *g = arg;
@@ -110,6 +122,12 @@ static void receive(void *arg, const void *frame, size_t len)
     g->frames++;
     if (!nat_parse_ipv4(frame, len, &p))
         return;
+    g->spoilt += !is_intact(frame, len);
+    g->strays += p.src >> 24 == 127;
+    if (nat_udp_ports(&p, &g->asker_port, &g->asked_port)) {
+        g->asker = p.src;
+        g->datagrams++;
+    }
     if (p.protocol == NAT_ICMP && p.payload[0] == 0)
         g->pings++;
     if (p.protocol == NAT_ICMP && p.payload[0] == 3)
@@ -138,7 +156,7 @@ void nat_guest_start(struct nat_guest *g, const struct link_config *config)
         fprintf(stderr, "%s\n", why);
         abort();
     }
-    nat_build_arp_reply(arp, NAT_GUEST, mac);
+    nat_build_arp_reply(arp, NAT_GUEST, nat_guest_mac);
     nat_guest_send(g, arp, sizeof(arp));
 }
 
@@ -190,7 +208,7 @@ size_t frame_ipv4(struct nat_guest *g, uint8_t *frame, uint32_t dst,
     uint16_t sum;
 
     memcpy(frame, "\x52\x55\x0a\x00\x02\x02", 6);
-    memcpy(frame + 6, mac, 6);
+    memcpy(frame + 6, nat_guest_mac, 6);
     put16(frame + 12, 0x0800);
     memset(ip, 0, IP4);
     ip[0] = 0x45;

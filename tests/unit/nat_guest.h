@@ -18,6 +18,8 @@
 /* An address of the host in the namespace that a guest may reach. */
 #define HOST_ADDRESS 0x0a090001 /* 10.9.0.1 */
 
+extern const uint8_t nat_guest_mac[6];
+
 struct nat_guest {
     struct event_base *base;
     struct link *link;
@@ -29,7 +31,14 @@ struct nat_guest {
     struct nat_transport got;
     unsigned int segments, resets;
 
+    /* Source and port of the last datagram, and how many came. */
+    uint32_t asker;
+    uint16_t asker_port, asked_port;
+    unsigned int datagrams;
+
     unsigned int pings, refusals, frames; /* echo replies, ICMP errors, all */
+    unsigned int spoilt; /* TCP and UDP whose checksum is wrong */
+    unsigned int strays; /* packets from the host's loopback network */
 };
 
 /*

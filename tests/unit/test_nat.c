@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "nat_clients.h"
 #include "nat_guest.h"
 #include "nat_slirp.h"
 
@@ -710,6 +711,186 @@ static void test_forwarded(void **state)
     close(s);
 }
 
+/* ---- forwarded UDP ports ---- */
+
+/* A guest that has port 53 forwarded, or another, on any address of the host.
+ * Returns the host's port. */
+static uint16_t start_forwarded_udp(struct link_config *config)
+{
+    uint16_t port;
+
+    nat_guest_stop(&g);
+    close(host_socket(true, 0, &port));
+    config->mtu = config->mtu ? config->mtu : LINK_MTU_MAX;
+    config->n_forwards = 1;
+    config->forwards[0].udp = true;
+    config->forwards[0].host_port = port;
+    if (!config->forwards[0].guest_port)
+        config->forwards[0].guest_port = 53;
+    nat_guest_start(&g, config);
+    nat_guest_ping(&g, NAT_GATEWAY); /* the guest is there */
+    return port;
+}
+
+/* A socket of the host's with the address `from` that sends to `to`. */
+static int udp_client(uint32_t from, uint32_t to, uint16_t port)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET };
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    a.sin_addr.s_addr = htonl(from);
+    assert_int_equal(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+    a.sin_addr.s_addr = htonl(to);
+    a.sin_port = htons(port);
+    assert_int_equal(connect(s, (struct sockaddr *)&a, sizeof(a)), 0);
+    return s;
+}
+
+/* The guest is asked by n bytes, sees them come from `seen`, and answers. */
+static void assert_answered(int s, size_t n, uint32_t seen)
+{
+    static char data[30000];
+    unsigned int before = g.datagrams;
+
+    assert_int_equal(send(s, data, n, 0), n);
+    assert_true(nat_guest_wait(&g, &g.datagrams, before));
+    assert_int_equal(g.asker, seen);
+    assert_int_equal(g.asked_port, 53);
+    nat_guest_udp(&g, 53, g.asker, g.asker_port, "answer", 6);
+    assert_true(arrived(s, "answer", 6));
+    assert_int_equal(g.spoilt, 0);
+}
+
+/* Whoever asks is answered, in any order: clients of the host's loopback
+ * network, whom the guest sees as the gateway, and others. */
+static void test_forwarded_udp(void **state)
+{
+    static const uint32_t clients[] = { 0x7f000001, HOST_ADDRESS, 0x7f000001,
+                                        0x7f000002, 0x7f123456,   HOST_ADDRESS,
+                                        0x7f000002, 0x7f000001 };
+    static const size_t sizes[] = { 1, 2, 1001, 20000 };
+
+    (void)state;
+    for (unsigned int loopback = 0; loopback < 2; loopback++) {
+        struct link_config config = { .host_loopback = loopback };
+        uint16_t port = start_forwarded_udp(&config);
+
+        for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+            bool is_loopback = NAT_IS_LOOPBACK(clients[i]);
+            int s = udp_client(
+                clients[i], is_loopback ? INADDR_LOOPBACK : HOST_ADDRESS, port);
+
+            for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+                assert_answered(s, sizes[k],
+                                is_loopback ? NAT_GATEWAY : clients[i]);
+            close(s);
+        }
+    }
+}
+
+/* A question that comes in fragments has one source in all of them. */
+static void test_forwarded_udp_fragments(void **state)
+{
+    struct link_config config = { .mtu = 1500 };
+    uint16_t port = start_forwarded_udp(&config);
+    int s = udp_client(0x7f000002, 0x7f000001, port);
+
+    (void)state;
+    assert_answered(s, 20000, NAT_GATEWAY);
+    assert_int_equal(g.strays, 0);
+    close(s);
+}
+
+/* How the guest tries to send to a loopback socket of the host's. */
+struct
+try {
+    uint16_t sport;
+    uint32_t source, dst;
+    uint16_t dport;
+};
+
+static void assert_refused(int s, const struct try *t)
+{
+    uint64_t filtered = stats().filtered;
+    char buf[16];
+
+    g.address = t->source;
+    nat_guest_udp(&g, t->sport, t->dst, t->dport, "strange", 7);
+    g.address = NAT_GUEST;
+    nat_guest_settle(&g);
+    assert_int_equal(recv(s, buf, sizeof(buf), 0), -1);
+    assert_int_equal(stats().filtered, filtered + 1);
+}
+
+/* The guest may answer who asked, from the port that was asked, and may not
+ * send anything else there. */
+static void test_forwarded_udp_strangers(void **state)
+{
+    struct link_config config = { .host_loopback = false };
+    uint16_t port = start_forwarded_udp(&config), other_port, asks;
+    int s = udp_client(INADDR_LOOPBACK, INADDR_LOOPBACK, port);
+    int other = host_socket(true, 0, &other_port);
+    struct try t;
+
+    (void)state;
+    assert_answered(s, 9, NAT_GATEWAY);
+    asks = g.asker_port;
+    t = (struct try){ 53, NAT_GUEST, NAT_GATEWAY, other_port };
+    assert_refused(other, &t);
+    t = (struct try){ 54, NAT_GUEST, NAT_GATEWAY, asks };
+    assert_refused(s, &t);
+    t = (struct try){ 53, NAT_GUEST + 1, NAT_GATEWAY, asks };
+    assert_refused(s, &t);
+    t = (struct try){ 53, NAT_GUEST, INADDR_LOOPBACK, asks };
+    assert_refused(s, &t);
+    nat_guest_udp(&g, 53, NAT_GATEWAY, asks, "answer", 6);
+    assert_true(arrived(s, "answer", 6));
+    close(s);
+    close(other);
+}
+
+/* What the DHCP server says to a forwarded port 68 is no question. */
+static void test_forwarded_udp_dhcp(void **state)
+{
+    static const uint8_t magic_discover[] = { 99, 130, 83, 99, 53, 1, 1, 255 };
+    struct link_config config = { .host_loopback = false };
+    uint8_t bootp[300] = { 1, 1, 6 };
+    uint64_t filtered;
+
+    (void)state;
+    config.forwards[0].guest_port = 68;
+    start_forwarded_udp(&config);
+    memcpy(bootp + 28, nat_guest_mac, 6);
+    memcpy(bootp + 236, magic_discover, sizeof(magic_discover));
+    nat_guest_udp(&g, 68, NAT_GATEWAY, 67, bootp, sizeof(bootp));
+    nat_guest_settle(&g);
+    assert_int_equal(g.datagrams, 1);
+    assert_int_equal(g.asker, NAT_GATEWAY);
+    filtered = stats().filtered;
+    nat_guest_udp(&g, 68, NAT_GATEWAY, 67, "strange", 7);
+    assert_int_equal(stats().filtered, filtered + 1);
+}
+
+/* So many clients, and for so long. */
+static void test_forwarded_udp_bounds(void **state)
+{
+    static struct nat_clients c;
+    struct nat_client who = { .address = 0x7f000007, .guest_port = 53 };
+
+    (void)state;
+    for (who.port = 1; who.port <= NAT_CLIENTS_MAX + 1; who.port++) {
+        who.asked = 1000u + who.port;
+        nat_client_asks(&c, &who);
+    }
+    assert_int_equal(nat_client_find(&c, 1, 53, who.asked), 0);
+    for (uint16_t port = 2; port <= NAT_CLIENTS_MAX + 1; port++) {
+        uint64_t end = 1000u + port + NAT_CLIENT_MS;
+
+        assert_int_equal(nat_client_find(&c, port, 53, end - 1), who.address);
+        assert_int_equal(nat_client_find(&c, port, 53, end), 0);
+    }
+}
+
 /* A connection may begin anew with the ports of one that has not ended. */
 static void test_same_ports_again(void **state)
 {
@@ -810,6 +991,11 @@ int main(int argc, char **argv)
         TEST(test_reset_while_full),
         TEST(test_many_clients),
         TEST(test_forwarded),
+        TEST(test_forwarded_udp),
+        TEST(test_forwarded_udp_fragments),
+        TEST(test_forwarded_udp_strangers),
+        TEST(test_forwarded_udp_dhcp),
+        cmocka_unit_test(test_forwarded_udp_bounds),
         TEST(test_same_ports_again),
         TEST(test_strange_frames),
     };
