@@ -23,10 +23,15 @@ tests_unit_libnet_stack_a_SOURCES = tests/unit/net_stack.c \
 $(tests_unit_libnet_stack_a_OBJECTS): guest-sdk/lwip.stamp
 net_stack_ldadd = tests/unit/libnet-stack.a lwip-host/liblwip.a
 
-unit_tests += tests/unit/test_net_stack
+unit_tests += tests/unit/test_net_stack tests/unit/test_net_stack_program
 tests_unit_test_net_stack_CPPFLAGS = $(net_stack_cppflags)
 tests_unit_test_net_stack_LDADD = $(net_stack_ldadd) $(CMOCKA_LIBS)
 $(tests_unit_test_net_stack_OBJECTS): guest-sdk/lwip.stamp
+
+tests_unit_test_net_stack_program_CPPFLAGS = $(net_stack_cppflags)
+tests_unit_test_net_stack_program_LDADD = $(net_stack_ldadd) $(CMOCKA_LIBS) \
+	-lpthread
+$(tests_unit_test_net_stack_program_OBJECTS): guest-sdk/lwip.stamp
 
 fuzz_tests += tests/fuzz/fuzz_stack
 tests_fuzz_fuzz_stack_CPPFLAGS = $(net_stack_cppflags)

@@ -96,6 +96,17 @@ u32_t sys_arch_sem_wait(sys_sem_t *s, u32_t timeout)
     return semaphore_down(*s, deadline_of(timeout)) ? SYS_ARCH_TIMEOUT : 0;
 }
 
+sys_sem_t *net_thread_semaphore(void)
+{
+    static _Thread_local struct semaphore own;
+    static _Thread_local sys_sem_t handle;
+
+    if (!handle)
+        semaphore_init(&own, 0);
+    handle = &own;
+    return &handle;
+}
+
 err_t sys_mutex_new(sys_mutex_t *m)
 {
     *m = malloc(sizeof(**m));

@@ -138,6 +138,14 @@ void sys_sem_signal(sys_sem_t *s)
     (*s)->count++;
 }
 
+void (*net_stack_meanwhile)(bool over);
+
+static void meanwhile(bool over)
+{
+    if (net_stack_meanwhile)
+        net_stack_meanwhile(over);
+}
+
 u32_t sys_arch_sem_wait(sys_sem_t *s, u32_t timeout)
 {
     for (u32_t t = 0; !(*s)->count; t += TICK_MS) {
@@ -145,10 +153,21 @@ u32_t sys_arch_sem_wait(sys_sem_t *s, u32_t timeout)
             return SYS_ARCH_TIMEOUT;
         if (t > 600000)
             net_bug("a call blocks", __FILE__, __LINE__);
+        meanwhile(false);
         net_stack_pass(TICK_MS);
     }
+    meanwhile(true);
     (*s)->count--;
     return 0;
+}
+
+sys_sem_t *net_thread_semaphore(void)
+{
+    static _Thread_local struct semaphore own;
+    static _Thread_local sys_sem_t handle;
+
+    handle = &own;
+    return &handle;
 }
 
 err_t sys_mutex_new(sys_mutex_t *m)

@@ -1,8 +1,8 @@
 /*
  * lwIP as a guest has it, in this process: our options, our patches, our
  * timers. A test hands it frames, sees what it sends, and lets time pass. There
- * is one thread, so a socket call must not block, but for close(), which lets
- * time pass until it is done.
+ * is one thread. A socket call that waits for its connection (close(), send())
+ * lets time pass until it is done; one that waits for data must not.
  */
 #ifndef RINGSIDE_TEST_NET_STACK_H
 #define RINGSIDE_TEST_NET_STACK_H
@@ -42,6 +42,13 @@ extern bool net_stack_answers_arp;
 void net_stack_forget(void);
 
 void net_stack_pass(unsigned int ms);
+
+/*
+ * What other threads do while a call waits, if not NULL: called again and again
+ * until what it waits for is there, and then once with `over`, before the call
+ * goes on.
+ */
+extern void (*net_stack_meanwhile)(bool over);
 
 /* As it was started: address, link, random numbers; tables stay. */
 void net_stack_reset(void);

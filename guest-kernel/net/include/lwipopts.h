@@ -55,6 +55,14 @@
 #define DEFAULT_UDP_RECVMBOX_SIZE   128
 #define DEFAULT_RAW_RECVMBOX_SIZE   32
 
+/*
+ * Threads of a program share sockets: each waits on a semaphore of its own, so
+ * that nobody else takes its wake-up; and a socket counts the places of poll()
+ * calls that wait for it.
+ */
+#define LWIP_NETCONN_SEM_PER_THREAD 1
+#define SELWAIT_T                   unsigned int
+
 /* Protocols. */
 #define LWIP_IPV4                  1
 #define LWIP_IPV6                  0

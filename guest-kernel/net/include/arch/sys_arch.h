@@ -21,6 +21,12 @@ typedef unsigned long sys_prot_t;
 #define sys_mbox_valid(m)        (*(m) != NULL)
 #define sys_mbox_set_invalid(m)  (*(m) = NULL)
 
+/* The calling thread's own, for as long as it lives. */
+sys_sem_t *net_thread_semaphore(void);
+#define LWIP_NETCONN_THREAD_SEM_GET() net_thread_semaphore()
+#define LWIP_NETCONN_THREAD_SEM_ALLOC()
+#define LWIP_NETCONN_THREAD_SEM_FREE()
+
 /* Under the guest kernel's lock no other thread runs (vcpu.h there). */
 void kernel_enter(void);
 void kernel_leave(void);
