@@ -65,7 +65,7 @@ like 'and loses no wake-up' "$(timeout -k 5 60 "$ringside" run -q \
 
 cp "$examples/hello/hello.elf" "$tmp/alone.elf"
 is 'a mode that is not there' "$(complaint --mode=ring0 "$tmp/alone.elf")" \
-    "ringside: --mode: mode 'ring0' is not pv, trap or trap-stub"
+    "ringside: --mode: 'ring0' is not pv, trap or trap-stub"
 is 'one vCPU' "$(complaint --mode=trap -u 2 "$tmp/alone.elf")" \
     'ringside: a guest in mode trap has one vCPU, not 2'
 like 'a kernel without its twin' "$(complaint --mode=trap "$tmp/alone.elf")" \
@@ -78,6 +78,6 @@ printf 'kernel = "%s"\nmode = "trap"\n' "$examples/hello/hello.elf" \
 like 'a configuration says it, too' \
     "$(timeout 20 "$ringside" run -q "$tmp/hello.cfg")" 'Hello from a guest'
 printf 'mode = "x"\n' >"$tmp/bad.cfg"
-like 'or says nonsense' "$(complaint "$tmp/bad.cfg")" "bad.cfg: mode 'x' is not"
+like 'or says nonsense' "$(complaint "$tmp/bad.cfg")" "bad.cfg: mode: 'x' is not"
 
 finish
