@@ -27,20 +27,28 @@ static int store_mkdir(struct store *s, const char *name)
     return err;
 }
 
+/* Every domain may know that one has ended: it may have lent it something. */
+static int store_open_special(struct store *s)
+{
+    static const struct perm all[] = { { 0, 0 },
+                                       { PERM_ANY_DOMID, PERM_READ } };
+
+    s->special[SPECIAL_INTRODUCE] = perms_get(all, 1);
+    s->special[SPECIAL_RELEASE] = perms_get(all, 2);
+    return s->special[SPECIAL_INTRODUCE] && s->special[SPECIAL_RELEASE]
+               ? 0
+               : -ENOMEM;
+}
+
 static int store_fill(struct store *s)
 {
-    static const char *const dirs[] = { "/tool", "/local", "/local/domain",
-                                        "/vm" };
-    struct perm none = { 0, 0 };
-    struct perms *perms = perms_get(&none, 1);
-    int err = 0;
+    static const char *const dirs[] = { "/tool", "/tool/xenstored", "/local",
+                                        "/local/domain", "/vm" };
+    int err = store_open_special(s);
 
-    if (!perms)
-        return -ENOMEM;
-    s->root = tree_new(perms);
-    for (int i = 0; i < SPECIAL_COUNT; i++)
-        s->special[i] = perms_ref(perms);
-    perms_unref(perms);
+    if (err)
+        return err;
+    s->root = tree_new(s->special[SPECIAL_INTRODUCE]);
     if (!s->root)
         return -ENOMEM;
     for (size_t i = 0; !err && i < sizeof(dirs) / sizeof(dirs[0]); i++)

@@ -153,7 +153,9 @@ static const struct probe probes[] = {
       "root CONTROL quota|set|nodes| = EINVAL\n"
       "root CONTROL quota|set|nonsense|5| = EINVAL\n"
       "root CONTROL quota-soft|x| = EINVAL" },
-    { "@introduceDomain and @releaseDomain are for those who may read them",
+    { "@releaseDomain is for everybody, @introduceDomain for domain 0",
+      "root GET_PERMS @releaseDomain| = n0|r32757|\n"
+      "root GET_PERMS @introduceDomain| = n0|\n"
       "WATCH @introduceDomain|i| = OK|\n"
       "WATCH @releaseDomain|r| = OK|\n"
       "events @introduceDomain:i @releaseDomain:r" },

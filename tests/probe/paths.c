@@ -89,9 +89,9 @@ static const struct probe probes[] = {
       "READ @| = EINVAL\n"
       "WRITE @x|v = EINVAL" },
     { "special names where they do",
-      "GET_PERMS @releaseDomain| = n0| / EACCES\n"
+      "GET_PERMS @releaseDomain| = n0|r32757|\n"
       "GET_PERMS @introduceDomain| = n0| / EACCES\n"
-      "SET_PERMS @releaseDomain|n0| = OK| / EACCES\n"
+      "SET_PERMS @releaseDomain|n0|r32757| = OK| / EACCES\n"
       "GET_PERMS @other| = ENOENT / EACCES\n"
       "SET_PERMS @other|n0| = ENOENT / EACCES\n"
       "WATCH @other|t| = OK|\n"

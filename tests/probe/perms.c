@@ -208,7 +208,8 @@ static const struct probe probes[] = {
       "GET_PERMS @releaseDomain| = n0|r$|\n"
       "SET_PERMS @releaseDomain|n0|b$| = OK| / EACCES\n"
       "root SET_PERMS @releaseDomain|n0| = OK|\n"
-      "GET_PERMS @releaseDomain| = n0| / EACCES" },
+      "GET_PERMS @releaseDomain| = n0| / EACCES\n"
+      "root SET_PERMS @releaseDomain|n0|r32757| = OK|" },
 };
 /* clang-format on */
 

@@ -177,7 +177,7 @@ static const struct probe probes[] = {
     { "a watch on the root sees no special event",
       "WATCH /|t| = OK|\n"
       "events /:t\n"
-      "root SET_PERMS @releaseDomain|n0| = OK|\n"
+      "root SET_PERMS @releaseDomain|n0|r32757| = OK|\n"
       "events -" },
     { "a node with several watches of one connection",
       "WATCH ~/a|t| = OK|\n"

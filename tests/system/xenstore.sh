@@ -142,6 +142,7 @@ point "and leaves the first one's pid file alone"
 
 gives xenstore-ls -f -p <<END
 /tool = ""   (n0)
+/tool/xenstored = ""   (n0)
 /local = ""   (n0)
 /local/domain = ""   (n0)
 /vm = ""   (n0)

@@ -142,7 +142,9 @@ static void test_privileged_requests(void **state)
     is(G(23, ""), "15|");
     is(G(23, "6\0"), "EACCES");
     is(G(XS_GET_DOMAIN_PATH, "6\0"), "/local/domain/6|");
-    is(G(XS_GET_PERMS, "@releaseDomain\0"), "EACCES");
+    is(G(XS_GET_PERMS, "@introduceDomain\0"), "EACCES");
+    is(G(XS_SET_PERMS, "@introduceDomain\0r5\0"), "EACCES");
+    is(G(XS_GET_PERMS, "@releaseDomain\0"), "n0|r32757|");
     is(G(XS_SET_PERMS, "@releaseDomain\0r5\0"), "EACCES");
 }
 
@@ -211,13 +213,17 @@ static void test_special_events(void **state)
     is(G(XS_WATCH, "@releaseDomain\0r\0"), "OK|");
     is(G(XS_WATCH, "@introduceDomain\0i\0"), "OK|");
     is(events(g), "@releaseDomain:r @introduceDomain:i");
+    client_free(&t, session_guest(&t, a, 7)); /* that it dies is for all */
+    session_kill(&t, 7);
+    is(events(g), "@releaseDomain:r");
+    is(A(XS_SET_PERMS, "@releaseDomain\0n0\0r6\0"), "OK|");
     client_free(&t, session_guest(&t, a, 7));
     session_kill(&t, 7);
     is(events(g), "");
-    is(A(XS_SET_PERMS, "@releaseDomain\0n0\0r5\0"), "OK|");
+    is(A(XS_SET_PERMS, "@introduceDomain\0n0\0r5\0"), "OK|");
     client_free(&t, session_guest(&t, a, 7));
     session_kill(&t, 7);
-    is(events(g), "@releaseDomain:r");
+    is(events(g), "@introduceDomain:i");
 }
 
 /* A watch's relative form is of the watcher, not of the writer. */

@@ -8,11 +8,14 @@
 
 static void first_nodes(struct model *m)
 {
-    static const char *const paths[] = { "/tool", "/local", "/local/domain",
-                                         "/vm" };
+    static const char *const paths[] = { "/tool", "/tool/xenstored", "/local",
+                                         "/local/domain", "/vm" };
     struct m_perms none = { .n = 1, .e = { { 0, 'n', false } } };
 
-    m->special[0] = m->special[1] = none;
+    m->special[0] = none;
+    m->special[1] = (struct m_perms){
+        .n = 2, .e = { { 0, 'n', false }, { M_ANY_DOMID, 'r', false } }
+    };
     m->tree.n = 1;
     strcpy(m->tree.node[0].path, "/");
     m->tree.node[0].perms = none;

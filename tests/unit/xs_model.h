@@ -21,24 +21,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define M_NODES   420
-#define M_FULL    300 /* nodes; the rest is for what transactions add */
-#define M_PATH    256
-#define M_VALUE   128
-#define M_PERMS   8
-#define M_WATCHES 40
-#define M_TXNS    5 /* of a connection, at once */
-#define M_LOG     24
-#define M_TOUCHED 320
-#define M_EVENTS  1000
-#define M_TOKEN   32
-#define M_SOCKETS 3 /* connections of domain 0; then one of each guest */
-#define M_GUESTS  4
-#define M_CONNS   (M_SOCKETS + M_GUESTS)
-#define M_DOMID   5 /* of the first guest */
-#define M_DOMIDS  16
-#define M_PAYLOAD 4096
-#define M_REQUEST 320 /* the longest payload of a request */
+#define M_NODES     420
+#define M_FULL      300 /* nodes; the rest is for what transactions add */
+#define M_PATH      256
+#define M_VALUE     128
+#define M_PERMS     8
+#define M_WATCHES   40
+#define M_TXNS      5 /* of a connection, at once */
+#define M_LOG       24
+#define M_TOUCHED   320
+#define M_EVENTS    1000
+#define M_TOKEN     32
+#define M_SOCKETS   3 /* connections of domain 0; then one of each guest */
+#define M_GUESTS    4
+#define M_CONNS     (M_SOCKETS + M_GUESTS)
+#define M_DOMID     5 /* of the first guest */
+#define M_DOMIDS    16
+#define M_ANY_DOMID 0x7ff5 /* an entry that is for everybody */
+#define M_PAYLOAD   4096
+#define M_REQUEST   320 /* the longest payload of a request */
 
 /* ---- the tree: xs_model_tree.c ---- */
 

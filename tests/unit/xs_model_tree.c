@@ -156,7 +156,7 @@ static unsigned int letter_rights(char letter)
 
 unsigned int m_rights(const struct m_perms *p, unsigned int domid, int target)
 {
-    unsigned int any = 0x7ff5;
+    unsigned int any = M_ANY_DOMID;
 
     for (int i = 0; i < p->n; i++) {
         const struct m_perm *e = &p->e[i];
