@@ -142,18 +142,21 @@ static int living(struct request *rq, const char *s, struct domain **d)
     return domain_get(rq->s, (unsigned int)domid, d);
 }
 
+/*
+ * Those of the caller, if it names no domain or an empty string. To name one,
+ * and be it oneself, is for domain 0.
+ */
 int req_get_feature(struct request *rq)
 {
     const char *arg[1];
-    struct domain *d = rq->c->dom;
-    uint64_t domid = d->domid;
+    struct domain *d;
     int n = wire_strings(rq->data, rq->len, arg, 1), err;
 
-    if (n > 1 || (n && wire_number(arg[0], DOMID_MAX, &domid)))
-        return -EINVAL;
-    if (domid != d->domid && !conn_privileged(rq->c))
+    if (n == 0 || (n == 1 && !*arg[0]))
+        return reply_number(rq, rq->c->dom->features);
+    if (!conn_privileged(rq->c))
         return -EACCES;
-    err = domain_get(rq->s, (unsigned int)domid, &d);
+    err = n > 1 ? -EINVAL : living(rq, arg[0], &d);
     return err ? err : reply_number(rq, d->features);
 }
 

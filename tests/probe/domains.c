@@ -90,13 +90,15 @@ static const struct probe probes[] = {
       "root SET_TARGET $|$| = OK|\n"
       "READ ~/a| = EACCES",
       AS_GUEST },
-    { "GET_FEATURE of oneself is for anyone",
+    { "GET_FEATURE without a domain is for anyone",
       "GET_FEATURE = 15|\n"
-      "GET_FEATURE $| = 15|\n"
-      "GET_FEATURE x| = EINVAL\n"
-      "GET_FEATURE 70000| = EINVAL\n"
-      "GET_FEATURE $|0| = EINVAL" },
-    { "GET_FEATURE of others",
+      "GET_FEATURE | = 15|" },
+    { "GET_FEATURE of a domain, even oneself, is for domain 0",
+      "GET_FEATURE $| = 15| / EACCES\n"
+      "GET_FEATURE 0| = 15| / EACCES\n"
+      "GET_FEATURE x| = EINVAL / EACCES\n"
+      "GET_FEATURE 70000| = EINVAL / EACCES\n"
+      "GET_FEATURE $|0| = EINVAL / EACCES\n"
       "GET_FEATURE 50| = ENOENT / EACCES\n"
       "root GET_FEATURE $| = 15|" },
     { "SET_FEATURE",

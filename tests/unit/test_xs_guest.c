@@ -140,7 +140,10 @@ static void test_privileged_requests(void **state)
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         is(ask(&t, g, types[i], 0, "5\0005\0005\0", 6), "EACCES");
     is(G(23, ""), "15|");
+    is(G(23, "\0"), "15|"); /* no domain */
+    is(G(23, "5\0"), "EACCES");
     is(G(23, "6\0"), "EACCES");
+    is(G(23, "5\0006\0"), "EACCES");
     is(G(XS_GET_DOMAIN_PATH, "6\0"), "/local/domain/6|");
     is(G(XS_GET_PERMS, "@introduceDomain\0"), "EACCES");
     is(G(XS_SET_PERMS, "@introduceDomain\0r5\0"), "EACCES");
