@@ -95,7 +95,7 @@ static const struct control controls[] = {
     { "logfile", control_logfile, "<file>" },
     { "memreport", control_memreport, "[<file>]" },
     { "print", control_print, "<string>" },
-    { "quota", control_quota, "[set <name> <value>|<domid>]" },
+    { "quota", control_quota, "[set <name> <value>|<domid>|max [-r]]" },
     { "quota-soft", control_quota_soft, "[set <name> <value>]" },
     { "version", control_version, "" },
 };

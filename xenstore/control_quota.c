@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* "quota", "quota <domid>", "quota set <name> <value>". */
 static int quota_show(struct request *rq, const int64_t *used,
                       const struct quota *q)
 {
@@ -30,6 +29,46 @@ static int quota_show_domain(struct request *rq, const char *arg)
     return d ? quota_show(rq, d->used, &d->quota) : -ENOENT;
 }
 
+/* What guests have now is the most that any had. */
+static void peaks_reset(struct store *s)
+{
+    struct list *pos;
+
+    memset(s->peak, 0, sizeof(s->peak));
+    list_for_each(pos, &s->domain_list)
+        memcpy(domain_of(pos)->peak, domain_of(pos)->used,
+               sizeof(domain_of(pos)->peak));
+}
+
+static int64_t peak_of(const struct store *s, int which)
+{
+    int64_t peak = s->peak[which];
+    struct list *pos;
+
+    list_for_each(pos, &s->domain_list) {
+        const struct domain *d = domain_of(pos);
+
+        if (!domain_privileged(d) && d->peak[which] > peak)
+            peak = d->peak[which];
+    }
+    return peak;
+}
+
+static int quota_max(struct request *rq, const char *option)
+{
+    struct text t = { .len = 0 };
+
+    if (option && strcmp(option, "-r"))
+        return -EINVAL;
+    if (option)
+        peaks_reset(rq->s);
+    for (int i = 0; i < QUOTA_COUNT; i++)
+        if (i != QUOTA_MEMORY_SOFT) /* another limit of the same */
+            text_add(&t, "%-17s: %8lld  %s\n", quota_info[i].name,
+                     (long long)peak_of(rq->s, i), quota_info[i].what);
+    return reply_string(rq, t.s);
+}
+
 static int quota_set(struct request *rq, const char *name, const char *value)
 {
     int which = quota_by_name(name);
@@ -48,6 +87,8 @@ int control_quota(struct request *rq, int n, const char *arg[])
 {
     if (n == 0)
         return quota_show(rq, NULL, &rq->s->quota);
+    if (n <= 2 && !strcmp(arg[0], "max"))
+        return quota_max(rq, n == 2 ? arg[1] : NULL);
     if (n == 1)
         return quota_show_domain(rq, arg[0]);
     if (n == 3 && !strcmp(arg[0], "set"))
@@ -66,6 +107,6 @@ int control_quota_soft(struct request *rq, int n, const char *arg[])
         return reply_string(rq, t.s);
     }
     if (n == 3 && !strcmp(arg[0], "set") && !strcmp(arg[1], "memory"))
-        return quota_set(rq, "memory-soft", arg[2]);
+        return quota_set(rq, quota_info[QUOTA_MEMORY_SOFT].name, arg[2]);
     return -EINVAL;
 }

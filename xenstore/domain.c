@@ -68,6 +68,7 @@ bool domain_fits(const struct domain *d, enum quota_id q, int64_t more)
 void domain_charge(struct domain *d, enum quota_id q, int64_t more)
 {
     d->used[q] += more;
+    domain_peak(d, q, d->used[q]);
     if (q == QUOTA_MEMORY && !d->warned && !d->loading &&
         d->quota.limit[QUOTA_MEMORY_SOFT] && !domain_privileged(d) &&
         d->used[q] > (int64_t)d->quota.limit[QUOTA_MEMORY_SOFT]) {
@@ -190,6 +191,14 @@ static void reclaim_special(struct store *s, unsigned int domid)
     }
 }
 
+/* What it used at most is remembered; nobody asks of which domain it was. */
+static void keep_peaks(struct store *s, const struct domain *d)
+{
+    for (int i = 0; i < QUOTA_COUNT; i++)
+        if (d->peak[i] > s->peak[i])
+            s->peak[i] = d->peak[i];
+}
+
 /* Everything of a domain that is dead or released goes. */
 static void domain_gone(struct store *s, struct domain *d)
 {
@@ -208,6 +217,7 @@ static void domain_gone(struct store *s, struct domain *d)
     s->domains[domid] = NULL;
     list_del(&d->entry);
     credit_end(&s->writes, &d->writes);
+    keep_peaks(s, d);
     s->domain_changes++;
     free(d);
     log_trace(LOG_OBJ, "domain %u is gone", domid);

@@ -37,10 +37,11 @@ struct domain {
     struct conn *ring; /* NULL: not introduced */
     struct quota quota;
     int64_t used[QUOTA_COUNT];
-    uint32_t complaints;  /* log lines about it so far */
-    bool warned;          /* passed the soft memory limit */
-    bool loading;         /* its state is: what is charged is no news */
-    struct credit writes; /* thousandths of a write; see throttle.c */
+    int64_t peak[QUOTA_COUNT]; /* the most of each, for CONTROL quota max */
+    uint32_t complaints;       /* log lines about it so far */
+    bool warned;               /* passed the soft memory limit */
+    bool loading;              /* its state is: what is charged is no news */
+    struct credit writes;      /* thousandths of a write; see throttle.c */
 };
 
 static inline struct domain *domain_of(struct list *entry)
@@ -87,6 +88,13 @@ void domain_check_all(struct store *s);
 /* Whether `more` of a quota fits. Privileged domains always do. */
 bool domain_fits(const struct domain *d, enum quota_id q, int64_t more);
 void domain_charge(struct domain *d, enum quota_id q, int64_t more);
+
+/* So much of a quota was used at once. */
+static inline void domain_peak(struct domain *d, enum quota_id q, int64_t value)
+{
+    if (value > d->peak[q])
+        d->peak[q] = value;
+}
 
 void domains_free(struct store *s);
 

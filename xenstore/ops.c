@@ -83,11 +83,14 @@ int op_node(struct request *rq, unsigned int rights, unsigned int flags,
 static bool size_fits(const struct request *rq, const struct perms *perms,
                       size_t value, size_t kids)
 {
-    const struct domain *d = rq->c->dom;
+    struct domain *d = rq->c->dom;
     uint32_t limit = d->quota.limit[QUOTA_NODE_SIZE];
+    size_t size = perms->n * 8 + value + kids;
 
-    return domain_privileged(d) || !limit ||
-           perms->n * 8 + value + kids <= limit;
+    if (!domain_privileged(d) && limit && size > limit)
+        return false;
+    domain_peak(d, QUOTA_NODE_SIZE, (int64_t)size);
+    return true;
 }
 
 /*

@@ -102,7 +102,7 @@ static void set_quota(struct options *o, char *arg)
     if (!value)
         mistake("--quota: '%s' is not of the form NAME=VALUE", arg);
     *value++ = '\0';
-    which = quota_by_name(arg);
+    which = quota_by_stored_name(arg);
     if (which < 0)
         mistake("--quota: there is no quota '%s'", arg);
     o->quota.limit[which] = (uint32_t)number("quota", value, UINT32_MAX);

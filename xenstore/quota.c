@@ -14,7 +14,7 @@ const struct quota_info quota_info[QUOTA_COUNT] = {
     [QUOTA_PATH] = { "path-max", "Characters of a path", 2048 },
     [QUOTA_OUTSTANDING] = { "outstanding", "Unread replies of a domain", 20 },
     [QUOTA_MEMORY] = { "memory", "Bytes of a domain", 2560 * 1024 },
-    [QUOTA_MEMORY_SOFT] = { "memory-soft", "Bytes before a warning",
+    [QUOTA_MEMORY_SOFT] = { "soft-memory", "Bytes before a warning",
                             2048 * 1024 },
 };
 
@@ -30,4 +30,11 @@ int quota_by_name(const char *name)
         if (!strcmp(quota_info[i].name, name))
             return i;
     return -ENOENT;
+}
+
+int quota_by_stored_name(const char *name)
+{
+    if (!strcmp(name, "memory-soft")) /* its first name */
+        return QUOTA_MEMORY_SOFT;
+    return quota_by_name(name);
 }

@@ -36,5 +36,10 @@ extern const struct quota_info quota_info[QUOTA_COUNT];
 void quota_defaults(struct quota *q);
 /* The quota of that name, or -ENOENT. */
 int quota_by_name(const char *name);
+/*
+ * The same in what an older program left to this one: its state, or its
+ * command line.
+ */
+int quota_by_stored_name(const char *name);
 
 #endif

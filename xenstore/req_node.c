@@ -238,7 +238,7 @@ static int check_domains(struct request *rq, struct perm *e, int n)
 static int parse_perms(struct request *rq, size_t rest, struct perms **out)
 {
     static const char *str[PERMS_MAX];
-    const struct domain *d = rq->c->dom;
+    struct domain *d = rq->c->dom;
     struct perm e[PERMS_MAX];
     int n = wire_strings(rq->data + rest, rq->len - rest, str, PERMS_MAX), err;
 
@@ -247,6 +247,7 @@ static int parse_perms(struct request *rq, size_t rest, struct perms **out)
     if (!domain_privileged(d) && d->quota.limit[QUOTA_PERMS] &&
         (uint32_t)n > d->quota.limit[QUOTA_PERMS])
         return -ENOSPC;
+    domain_peak(d, QUOTA_PERMS, n);
     for (int i = 0; i < n; i++) {
         err = perm_parse(str[i], strlen(str[i]), &e[i]);
         if (err) /* an owner out of range is one that is unknown */

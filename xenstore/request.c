@@ -58,11 +58,17 @@ static const struct request_type *request_type(uint32_t type)
 static bool path_fits(const struct request *rq)
 {
     const struct path *p = &rq->s->path;
-    const struct domain *d = rq->c->dom;
+    struct domain *d = rq->c->dom;
     uint32_t limit = d->quota.limit[QUOTA_PATH];
+    size_t len;
 
-    return domain_privileged(d) || !limit ||
-           p->len - path_domain_prefix(p->str, p->len) <= limit;
+    if (domain_privileged(d))
+        return true;
+    len = p->len - path_domain_prefix(p->str, p->len);
+    if (limit && len > limit)
+        return false;
+    domain_peak(d, QUOTA_PATH, (int64_t)len);
+    return true;
 }
 
 int request_path(struct request *rq, const char *str, size_t len, bool special)

@@ -52,7 +52,7 @@ static void in_quota(struct state_in *in, struct quota *q)
     quota_defaults(q);
     while (n-- && !in->bad) {
         in_string(in, name, sizeof(name));
-        which = quota_by_name(name);
+        which = quota_by_stored_name(name);
         if (which < 0)
             in->bad = true;
         else
@@ -413,6 +413,7 @@ static int load_end(struct loader *l, struct state_in *in)
 
     list_for_each(pos, &l->s->domain_list)
         domain_of(pos)->loading = false;
+    store_want_tick(l->s, 0);
     return in_u32(in) == l->records ? 0 : -EINVAL;
 }
 

@@ -51,7 +51,8 @@ struct store {
     struct list domain_list;           /* the same, by age */
     uint64_t domain_changes;           /* records made and dropped so far */
     struct domain *dom0;
-    struct quota quota; /* of new domains */
+    struct quota quota;        /* of new domains */
+    int64_t peak[QUOTA_COUNT]; /* of guests that are gone */
     const struct hv_ops *hv;
     void *hv_ctx;
     struct list conns;

@@ -203,7 +203,7 @@ static int txn_entry_add(struct txn *t, const struct path *p,
                          struct txn_entry **out)
 {
     struct txn_entry **head, *e;
-    const struct domain *d = t->conn->dom;
+    struct domain *d = t->conn->dom;
     size_t len = path_prefix_len(p, depth);
 
     if (!txn_entry_fits(t, depth))
@@ -215,6 +215,7 @@ static int txn_entry_add(struct txn *t, const struct path *p,
         return -ENOMEM;
     if (++t->entries > t->buckets)
         txn_rehash(t);
+    domain_peak(d, QUOTA_TXN_NODES, t->entries);
     head = txn_bucket(t, hash);
     e->next = *head;
     *head = e;

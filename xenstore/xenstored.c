@@ -336,7 +336,6 @@ static int setup_taken(struct daemon *d)
 
     if (err)
         return fail("--take-over", err);
-    store_want_tick(d->store, 0);
     if (d->hv)
         err = hv_ringside_start(d->hv, d->store, hypervisor_lost, d);
     if (err)

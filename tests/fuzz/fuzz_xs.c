@@ -177,8 +177,8 @@ static void put_word(void)
         "set",         "quota",       "nodes",       "",
         "help",        "5",           "3",           "memory",
         "check",       "memreport",   "print",       "log",
-        "quota-soft",  "watches",     "node-size",   "transactions",
-        "outstanding", "memory-soft", "live-update", "-s",
+        "quota-soft",  "watches",     "-r",          "max",
+        "outstanding", "soft-memory", "live-update", "-s",
         "-f",          "logfile",     "path-max",    "transaction-nodes",
     };
 

@@ -123,7 +123,7 @@ static const struct probe probes[] = {
       "root GET_QUOTA $|path-max| = 2048|\n"
       "root GET_QUOTA $|outstanding| = 20|\n"
       "root GET_QUOTA $|memory| = 2621440|\n"
-      "root GET_QUOTA $|memory-soft| = 2097152|" },
+      "root GET_QUOTA $|soft-memory| = 2097152|" },
     { "SET_QUOTA",
       "root SET_QUOTA $|watches|5| = OK|\n"
       "root GET_QUOTA $|watches| = 5|\n"

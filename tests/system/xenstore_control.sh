@@ -77,6 +77,10 @@ refuses quota set nonsense 5
 refuses quota set nodes -5
 refuses quota set nodes 99999999999
 refuses quota set nodes 5 5
+says "quota max" 'nodes *: *0 .*watches *: *0 ' quota max
+says "quota max -r" 'nodes *: *0 ' quota max -r
+refuses quota max -x
+refuses quota max -r -r
 says "quota set" 'OK$' quota set nodes 77
 says "is seen" 'nodes *: *77 ' quota
 says "for domain 0, too" 'nodes *: *[0-9]+ of *77 ' quota 0

@@ -497,6 +497,61 @@ static void test_events_of_many_expire(void **state)
     }
 }
 
+/* The line of a quota in the answer of "quota max", or -1. */
+static int most(const char *payload, size_t len, const char *name)
+{
+    const char *s = ask(&t, a, XS_CONTROL, 0, payload, len);
+    char line[32];
+
+    snprintf(line, sizeof(line), "%-17s: ", name);
+    s = strstr(s, line);
+    return s ? atoi(s + strlen(line)) : -1;
+}
+
+#define MOST(name)  most("quota\0max", 10, name)
+#define RESET(name) most("quota\0max\0-r", 13, name)
+
+/* CONTROL quota max: what any guest used at most, also one that is gone. */
+static void test_peaks(void **state)
+{
+    struct client *d;
+
+    (void)state;
+    is(A(XS_WATCH, "/w\0t\0"), "OK|"); /* domain 0 does not count */
+    is(A(XS_TRANSACTION_START, ""), "1|");
+    assert_int_equal(RESET("nodes"), 1);
+    assert_int_equal(MOST("watches"), 0);
+    assert_int_equal(MOST("transactions"), 0);
+    d = session_guest(&t, a, 9);
+    is(A(XS_MKDIR, "/local/domain/9\0"), "OK|");
+    is(A(XS_SET_PERMS, "/local/domain/9\0n9\0"), "OK|");
+    is(ASK(&t, d, XS_WRITE, 0, "a/b\0twelve bytes"), "OK|");
+    is(ASK(&t, d, XS_WATCH, 0, "a\0t\0"), "OK|");
+    is(ASK(&t, d, XS_TRANSACTION_START, 0, ""), "1|");
+    is(ASK(&t, d, XS_WRITE, 1, "a/c\0v"), "OK|");
+    is(ASK(&t, d, XS_SET_PERMS, 0, "a\0n9\0r5\0r6\0"), "OK|");
+    session_kill(&t, 9);
+    client_free(&t, d);
+    is(G(XS_WATCH, "w\0t\0"), "OK|");
+    is(G(XS_WATCH, "w\0u\0"), "OK|");
+    assert_int_equal(MOST("nodes"), 3);
+    assert_int_equal(MOST("watches"), 2);
+    assert_int_equal(MOST("transactions"), 1);
+    assert_int_equal(MOST("transaction-nodes"), 2); /* the node, its parent */
+    assert_int_equal(MOST("node-size"), 3 * 8 + 2); /* of a, with b */
+    assert_int_equal(MOST("node-permissions"), 3);
+    assert_int_equal(MOST("path-max"), 3);
+    assert_int_equal(MOST("outstanding"), 1);
+    assert_in_range(MOST("memory"), 100, 100000);
+    assert_int_equal(MOST("soft-memory"), -1);
+    assert_int_equal(RESET("nodes"), 1); /* homes of those who live */
+    assert_int_equal(MOST("watches"), 2);
+    assert_int_equal(MOST("node-size"), 0);
+    is(A(XS_CONTROL, "quota\0max\0-x\0"), "EINVAL");
+    is(A(XS_CONTROL, "quota\0max\0-r\0-r\0"), "EINVAL");
+    is(ASK(&t, a, XS_TRANSACTION_END, 1, "F\0"), "OK|");
+}
+
 /* Over its memory by no deed of its own, a guest can still free some. */
 static void test_over_memory(void **state)
 {
@@ -747,6 +802,7 @@ int main(void)
         T(test_unread_events),
         T(test_events_expire),
         T(test_events_of_many_expire),
+        T(test_peaks),
         T(test_over_memory),
         T(test_write_rate),
         T(test_silent_writers),

@@ -329,6 +329,8 @@ static void test_control(void **state)
     assert_non_null(strstr(A(XS_CONTROL, "quota\0000\0"), "nodes"));
     is(A(XS_CONTROL, "quota\0009\0"), "ENOENT");
     is(A(XS_CONTROL, "quota-soft\0set\0memory\00099\0"), "OK|");
+    is(A(25, "soft-memory\0"), "99|");
+    is(A(25, "memory-soft\0"), "EINVAL");
     assert_non_null(strstr(A(XS_CONTROL, "memreport\0"), "nodes 6"));
     assert_non_null(strstr(A(XS_CONTROL, "help\0"), "live-update"));
 }

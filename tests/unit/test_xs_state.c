@@ -168,6 +168,27 @@ static void test_queues(void **state)
 }
 
 /* The peer has half of a message: it gets the other half. */
+/* Events that a guest left unread wait as if they had come with the update. */
+static void test_unread_events(void **state)
+{
+    struct client *g = session_guest(&t, a, 5);
+
+    (void)state;
+    is(A(XS_SET_PERMS, "/vm\0r0\0"), "OK|");
+    is(ASK(&t, g, XS_WATCH, 0, "/vm\0t\0"), "OK|");
+    is(events(g), "/vm:t");
+    g->blocked = true;
+    is(A(XS_WRITE, "/vm/x\0v"), "OK|");
+    session_sleep(&t, EVENT_TIMEOUT_MS - 1000);
+    update();
+    session_sleep(&t, EVENT_TIMEOUT_MS - 1000);
+    assert_int_equal(g->c->out.events, 1);
+    session_sleep(&t, 10000);
+    assert_int_equal(g->c->out.events, 0);
+    session_kill(&t, 5);
+    client_free(&t, g);
+}
+
 static void test_half_sent(void **state)
 {
     struct message m;
@@ -254,7 +275,7 @@ static void test_soft_limit(void **state)
     is(A(XS_MKDIR, "/g\0"), "OK|");
     is(A(XS_SET_PERMS, "/g\0n5\0"), "OK|");
     is(ASK(&t, g, XS_WRITE, 0, "/g/x\0some bytes to keep"), "OK|");
-    is(A(XS_CONTROL, "quota\0set\0memory-soft\00010\0"), "OK|");
+    is(A(XS_CONTROL, "quota\0set\0soft-memory\00010\0"), "OK|");
     assert_false(dom(5)->warned);
     assert_null(session_update(&t));
     assert_false(dom(5)->warned);
@@ -408,6 +429,39 @@ static char *save(size_t *len)
     return data;
 }
 
+static struct conn *no_conn(void *ctx, struct store *s, struct domain *d,
+                            const struct transport *tr)
+{
+    (void)ctx;
+    (void)s;
+    (void)d;
+    (void)tr;
+    return NULL;
+}
+
+/* A program from before a quota had its present name. */
+static void test_first_names(void **state)
+{
+    static const struct state_ops ops = { any_daemon, no_conn };
+    char why[STATE_WHY_MAX] = "", *data, *at;
+    struct store *s;
+    size_t len;
+    int found = 0;
+
+    (void)state;
+    is(A(XS_CONTROL, "quota\0set\0soft-memory\00012345\0"), "OK|");
+    data = save(&len);
+    for (; (at = memmem(data, len, "soft-memory", 11)); found++)
+        memcpy(at, "memory-soft", 11);
+    assert_int_equal(found, 2); /* of new domains, and of domain 0 */
+    s = store_new(t.s->hv, t.s->hv_ctx);
+    assert_non_null(s);
+    assert_int_equal(state_load(s, data, len, &ops, NULL, why), 0);
+    assert_int_equal(s->quota.limit[QUOTA_MEMORY_SOFT], 12345);
+    store_free(s);
+    free(data);
+}
+
 static void fill(void)
 {
     struct client *g = session_guest(&t, a, 5);
@@ -524,12 +578,13 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_tree),         T(test_permissions),  T(test_watches),
-        T(test_queues),       T(test_half_sent),    T(test_half_received),
-        T(test_domains),      T(test_ids),          T(test_ring),
-        T(test_ring_ignored), T(test_transactions), T(test_check),
-        T(test_cut),          T(test_flipped),      T(test_foreign),
-        T(test_refused),      T(test_ring_lost),    T(test_soft_limit),
+        T(test_tree),          T(test_permissions),   T(test_watches),
+        T(test_queues),        T(test_unread_events), T(test_half_sent),
+        T(test_half_received), T(test_domains),       T(test_ids),
+        T(test_ring),          T(test_ring_ignored),  T(test_transactions),
+        T(test_first_names),   T(test_check),         T(test_cut),
+        T(test_flipped),       T(test_foreign),       T(test_refused),
+        T(test_ring_lost),     T(test_soft_limit),
     };
 
     return cmocka_run_group_tests_name("state", tests, NULL, NULL);
