@@ -22,22 +22,36 @@ struct blkback {
     struct blk_ring *ring; /* while connected */
 };
 
+/* The words of the node `mode`; -EINVAL. */
+static int parse_mode(const char *mode)
+{
+    static const char *const words[] = {
+        [IMAGE_READ] = "r", [IMAGE_WRITE] = "w", [IMAGE_WRITE_SHARED] = "w!"
+    };
+
+    for (int i = 0; mode && i < (int)(sizeof(words) / sizeof(words[0])); i++) {
+        if (!strcmp(mode, words[i]))
+            return i;
+    }
+    return -EINVAL;
+}
+
 static int open_disk(struct xenbus_device *dev, struct blkback *b)
 {
     struct driver *driver = dev->driver;
     char *path = store_read(driver->store, dev->path, "params");
     char *mode = store_read(driver->store, dev->path, "mode");
     char *type = store_read(driver->store, dev->path, "type");
-    int err = -EINVAL;
+    int use = parse_mode(mode), err = -EINVAL;
 
     if (!path || path[0] != '/')
         dev_fail(dev, "params: '%s' is not an absolute path", path ? path : "");
-    else if (!mode || (strcmp(mode, "r") && strcmp(mode, "w")))
-        dev_fail(dev, "mode: '%s' is neither r nor w", mode ? mode : "");
+    else if (use < 0)
+        dev_fail(dev, "mode: '%s' is neither r, w nor w!", mode ? mode : "");
     else if (type && strcmp(type, "file") && strcmp(type, "phy"))
         dev_fail(dev, "type: '%s' is neither file nor phy", type);
     else
-        err = disk_file_open(path, mode[0] == 'r',
+        err = disk_file_open(path, (enum image_use)use,
                              (enum disk_io_mode)driver->disk_io,
                              driver->disk_async, &b->disk);
     if (err)

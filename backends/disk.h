@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "image_lock.h"
+
 struct disk;
 struct disk_queue;
 struct driver;
@@ -98,12 +100,14 @@ int disk_async_new(struct event_base *base, enum disk_io_mode mode,
 void disk_async_free(struct disk_async *a); /* nothing is running */
 
 /*
- * Opens a raw file or block device. Its size is fixed at this moment. A file
+ * Opens a raw file or block device, and marks it as used in this way
+ * (image_lock.h): whether it may be is for the toolstack to find out. Its size
+ * is fixed at this moment. A file
  * whose size is no multiple of 512 gets a last sector whose rest reads as
  * zeros; a write to that sector extends the file to the whole sector. With
  * DISK_IO_URING or _THREADS everything goes through `async`. -errno.
  */
-int disk_file_open(const char *path, bool read_only, enum disk_io_mode mode,
+int disk_file_open(const char *path, enum image_use use, enum disk_io_mode mode,
                    struct disk_async *async, struct disk **out);
 
 #endif

@@ -209,10 +209,11 @@ static bool can_punch(int fd, uint64_t size)
                      (off_t)((size + 4095) & ~4095ull), 4096) == 0;
 }
 
-int disk_file_open(const char *path, bool read_only, enum disk_io_mode mode,
+int disk_file_open(const char *path, enum image_use use, enum disk_io_mode mode,
                    struct disk_async *async, struct disk **out)
 {
     struct disk_file *f = calloc(1, sizeof(*f));
+    bool read_only = use == IMAGE_READ;
     uint64_t size = 0;
     int err;
 
@@ -229,6 +230,7 @@ int disk_file_open(const char *path, bool read_only, enum disk_io_mode mode,
     err = f->fd < 0 || fcntl(f->fd, F_SETFL, 0) ? -errno : measure(f, &size);
     if (err)
         goto fail;
+    image_hold(f->fd, use); /* where there are no locks there is nobody's */
     f->disk.sectors = (size + SECTOR - 1) / SECTOR;
     f->disk.can_discard = !read_only && can_punch(f->fd, size);
     f->at_once = mode == DISK_IO_INLINE || !async ||

@@ -17,7 +17,7 @@ driver_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
 noinst_LIBRARIES += %D%/libdriver.a
 %C%_libdriver_a_CPPFLAGS = $(driver_CPPFLAGS)
 %C%_libdriver_a_SOURCES = \
-	%D%/driver.c %D%/driver.h $(printable) $(log_file) \
+	%D%/driver.c %D%/driver.h $(printable) $(log_file) $(image_lock) \
 	%D%/ring_poll.c %D%/ring_poll.h %D%/ring_check.h \
 	%D%/stats_socket.c %D%/stats_socket.h \
 	%D%/store.h %D%/store_value.c \

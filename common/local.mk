@@ -28,6 +28,13 @@ unit_tests += tests/unit/test_log_file
 tests_unit_test_log_file_SOURCES = tests/unit/test_log_file.c $(log_file)
 tests_unit_test_log_file_LDADD = $(CMOCKA_LIBS)
 
+# Locks on disk images.
+image_lock = %D%/image_lock.h %D%/image_lock.c
+
+unit_tests += tests/unit/test_image_lock
+tests_unit_test_image_lock_SOURCES = tests/unit/test_image_lock.c $(image_lock)
+tests_unit_test_image_lock_LDADD = $(CMOCKA_LIBS)
+
 # What the toolstack and the driver domain have in common.
 xs_pipeline = %D%/xs_pipeline.h %D%/xs_pipeline.c
 

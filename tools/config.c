@@ -136,18 +136,64 @@ static int check_disk_unique(const struct guest_config *c, const char *where,
     return 0;
 }
 
+/* Is this part of a specification an access "w!"? What comes first without a
+ * key is the target. */
+static bool is_shared(const char *part, size_t n, bool first)
+{
+    static const char *const words[] = { "access=w!", "access=rw!", "w!",
+                                         "rw!" };
+
+    for (unsigned int i = 0; i < (first ? 2u : 4u); i++) {
+        if (strlen(words[i]) == n && strncmp(part, words[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Access may be "w!" as in Xen's block script, which libxlutil does not know:
+ * takes the mark out of the copy. A target, which comes last, is left alone.
+ */
+static bool take_shared(char *spec)
+{
+    for (char *part = spec; *part != '\0'; part += *part == ',') {
+        size_t n;
+
+        part += strspn(part, " ");
+        n = strcspn(part, ",");
+        if (strncmp(part, "target=", 7) == 0)
+            return false;
+        if (is_shared(part, n, part == spec)) {
+            memmove(part + n - 1, part + n, strlen(part + n) + 1);
+            return true;
+        }
+        part += n;
+    }
+    return false;
+}
+
 int config_add_disk(struct guest_config *c, const char *where, const char *spec)
 {
     libxl_device_disk d = { .backend_domid = 0 };
     struct disk_config *disk = &c->disks[c->nr_disks];
+    const char *plain;
     struct parser p;
+    char *copy;
+    bool shared;
     int err;
 
     if (c->nr_disks == CONFIG_MAX_DISKS)
         return complain("%s: more than %d disks", where, CONFIG_MAX_DISKS);
-    if (parser_open(&p, where) != 0)
+    copy = strdup(spec);
+    if (copy == NULL)
+        return complain("out of memory");
+    if (parser_open(&p, where) != 0) {
+        free(copy);
         return -EINVAL;
-    err = xlu_disk_parse(p.xlu, 1, &spec, &d);
+    }
+    shared = take_shared(copy);
+    plain = copy;
+    err = xlu_disk_parse(p.xlu, 1, &plain, &d);
     if (err != 0)
         err = complain_parser(&p, "bad disk specification");
     else
@@ -155,6 +201,7 @@ int config_add_disk(struct guest_config *c, const char *where, const char *spec)
     if (err == 0)
         err = disk_from_xlu(disk, &d);
     if (err == 0) {
+        disk->shared = shared;
         err = check_disk_unique(c, where, disk);
         if (err != 0)
             free(disk->path);
@@ -163,6 +210,7 @@ int config_add_disk(struct guest_config *c, const char *where, const char *spec)
         c->nr_disks++;
     free_xlu_disk(&d);
     parser_close(&p);
+    free(copy);
     return err;
 }
 

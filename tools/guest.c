@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@
 #include "say.h"
 
 #define BACKENDS_READY_MS 5000
-#define BACKENDS_CLOSE_MS 2000
+#define BACKENDS_CLOSE_MS 10000 /* as xl has it */
+#define PATIENCE_MS       1000  /* then we say what we wait for */
 #define RESTART_MIN_MS    1000
 #define QUICK_LOOKS       20
 #define QUICK_NS          100000
@@ -352,9 +354,13 @@ static int create(struct guest *g, struct host *h, struct guest_config *c,
     *g = (struct guest){ .host = h, .config = c };
     err = choose_name(c);
     if (err == 0)
+        err = guest_lock_disks(g);
+    if (err == 0)
         err = build_domain(g, console_fd);
-    if (err != 0)
+    if (err != 0) {
+        guest_unlock_disks(g);
         return err;
+    }
     mark_log(g);
     if (start)
         err = unpause(g);
@@ -362,6 +368,7 @@ static int create(struct guest *g, struct host *h, struct guest_config *c,
         err = layout_create(h->store, c, &g->d, &g->log_start);
     if (err != 0) {
         hypercall_domain_destroy((domid_t)g->d.domid);
+        guest_unlock_disks(g);
         return err;
     }
     err = wait_backends(g);
@@ -393,20 +400,43 @@ int guest_start(struct guest *g)
 
 /* ---- the end ---- */
 
-void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg)
+int guest_keeper(const struct guest *g)
 {
-    uint64_t until = now_ms() + BACKENDS_CLOSE_MS;
+    unsigned long pid;
+    char dir[64];
 
-    hypercall_domain_pause((domid_t)g->d.domid);
+    snprintf(dir, sizeof(dir), "/local/domain/%u", g->d.domid);
+    pid = layout_number(g->host->store, dir, "keeper", 0);
+    if (pid == 0 || pid > INT32_MAX)
+        return -1;
+    return (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+}
+
+/* Until what the devices had is free for others. */
+static void close_backends(struct guest *g, void (*pump)(void *arg), void *arg)
+{
+    uint64_t begun = now_ms();
+    bool told = false;
+
     layout_close_backends(g->host->store, g->d.domid);
     while (!layout_backends_closed(g->host->store, g->d.domid) &&
-           now_ms() < until) {
+           now_ms() - begun < BACKENDS_CLOSE_MS) {
+        if (!told && now_ms() - begun > PATIENCE_MS)
+            note("the driver domain has not closed the devices yet");
+        told |= now_ms() - begun > PATIENCE_MS;
         guest_wait(g, 10);
         if (pump != NULL)
             pump(arg);
     }
+}
+
+void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg)
+{
+    hypercall_domain_pause((domid_t)g->d.domid);
+    close_backends(g, pump, arg);
     if (pump != NULL)
         pump(arg);
+    guest_unlock_disks(g); /* the driver domain has its own while it writes */
     hypercall_domain_destroy((domid_t)g->d.domid);
     guest_unwatch(g);
     layout_remove(g->host->store, g->d.domid);

@@ -23,7 +23,9 @@ struct guest {
     struct hypercall_created d;
     char tty[64]; /* its console */
     struct log_mark log_start;
-    bool watched; /* guest_watch() */
+    bool watched;                /* guest_watch() */
+    int locks[CONFIG_MAX_DISKS]; /* that hold the locks of its disks */
+    unsigned int nr_locks;
 };
 
 /*
@@ -50,6 +52,12 @@ int guest_launch(struct guest *g, struct host *h, struct guest_config *c,
  * removes its nodes. It may be gone already.
  */
 void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg);
+
+/*
+ * A descriptor of the process that looks after the domain, readable when that
+ * has ended: `run`, or what `create` left behind. -1: there is none any more.
+ */
+int guest_keeper(const struct guest *g);
 
 /* How a domain stands. */
 enum guest_end {
@@ -83,6 +91,14 @@ void guest_drain(struct guest *g);
 
 /* Sleeps until the store has news, at most ms. */
 void guest_wait(struct guest *g, int ms);
+
+/*
+ * (guest_disks.c) Locks the images of its disks, or says who is in the way; and
+ * lets them go. The first is for guest_create() and guest_launch(), the second
+ * also happens when this process ends.
+ */
+int guest_lock_disks(struct guest *g);
+void guest_unlock_disks(struct guest *g);
 
 /* Writes control/shutdown. */
 int guest_ask_shutdown(struct xs_pipeline *store, unsigned int domid,

@@ -21,6 +21,7 @@ struct disk_config {
     char vdev[16];      /* "xvda" */
     unsigned int devid; /* 51712 */
     bool read_only, cdrom, discard;
+    bool shared;       /* access w!: written whoever else uses it */
     bool block_device; /* set by check_guest() */
     uint64_t bytes;    /* set by check_guest() */
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "libhypercall/host.h"
 #include "xen_compat.h"
@@ -97,6 +98,9 @@ static void put_domain(struct writer *w, const struct guest_config *c)
     }
     put(w, "memory/static-max", "%u", kib);
     put(w, "memory/target", "%u", kib);
+    snprintf(path, sizeof(path), "/local/domain/%u/keeper", w->domid);
+    make_dir(w, path, 0, 0); /* no guest's business */
+    put(w, "keeper", "%d", (int)getpid());
     put(w, "memory/videoram", "0");
     put(w, "device", "%s", "");
 }
@@ -204,7 +208,7 @@ static void put_disk(struct writer *w, const struct disk_config *d)
     put(w, "dev", "%s", d->vdev);
     put(w, "type", "%s", d->block_device ? "phy" : "file");
     put(w, "params", "%s", d->path);
-    put(w, "mode", "%c", d->read_only ? 'r' : 'w');
+    put(w, "mode", "%s", d->read_only ? "r" : d->shared ? "w!" : "w");
     put(w, "device-type", "%s", d->cdrom ? "cdrom" : "disk");
     put(w, "removable", "%d", d->cdrom);
     put(w, "bootable", "1");

@@ -107,7 +107,9 @@ static int close_one(void *arg, const char *dir, const char *type,
 
     (void)type;
     (void)devid;
-    if (layout_state(store, dir) == STATE_CLOSED)
+    /* One that says Closed of itself may still have what it was given. */
+    if (layout_state(store, dir) == STATE_CLOSED &&
+        layout_number(store, dir, "online", 1) == 0)
         return 0;
     snprintf(path, sizeof(path), "%s/online", dir);
     layout_write(store, path, "0");

@@ -13,6 +13,7 @@
 #include "verbs.h"
 
 #define STOP_HOST_MS 10000
+#define KEEPER_MS    10000
 
 /* Refuses the toolstack's own domain and the driver domain. */
 static int find_guest(const char *domain, struct hypercall_info *info)
@@ -49,11 +50,17 @@ static int do_unpause(struct host *h, const struct hypercall_info *info)
     return err == 0 ? 0 : failed("unpause", info, err);
 }
 
+/* The guest's keeper has the locks of its disks until it hears of the end. */
 static int do_destroy(struct host *h, const struct hypercall_info *info)
 {
     struct guest g = { .host = h, .d.domid = info->domid };
+    struct pollfd keeper = { .fd = guest_keeper(&g), .events = POLLIN };
 
     guest_remove(&g, NULL, NULL);
+    if (keeper.fd >= 0) {
+        poll(&keeper, 1, KEEPER_MS);
+        close(keeper.fd);
+    }
     return 0;
 }
 
@@ -117,20 +124,29 @@ static int set_shutdown_option(void *arg, int letter, const char *value)
     return 0;
 }
 
-/* Until the domain is gone, or kept after its end. */
+/*
+ * Until the domain is gone with all that it had, or its keeper is: that leaves
+ * a domain behind that is to be kept after its end.
+ */
 static void wait_gone(struct host *h, const struct hypercall_info *info)
 {
     struct guest g = { .host = h, .d.domid = info->domid };
+    struct pollfd keeper = { .fd = guest_keeper(&g), .events = POLLIN };
     struct hypercall_info now;
-    enum guest_end end;
 
-    if (guest_watch(&g) != 0)
-        return;
-    while ((end = guest_look(&g, &now)) == GUEST_LIVES)
-        guest_wait(&g, 250);
-    for (int i = 0; i < 20 && guest_look(&g, &now) != GUEST_DESTROYED; i++)
-        guest_wait(&g, 50);
-    guest_unwatch(&g);
+    if (guest_watch(&g) == 0) {
+        while (guest_look(&g, &now) == GUEST_LIVES)
+            guest_wait(&g, 250);
+        for (int i = 0; i < KEEPER_MS / 50 && keeper.fd >= 0; i++) {
+            if (guest_look(&g, &now) == GUEST_DESTROYED ||
+                poll(&keeper, 1, 0) == 1)
+                break;
+            guest_wait(&g, 50);
+        }
+        guest_unwatch(&g);
+    }
+    if (keeper.fd >= 0)
+        close(keeper.fd);
 }
 
 static int shutdown_one(struct host *h, const char *domain, bool wait)

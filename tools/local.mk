@@ -13,7 +13,7 @@ noinst_LIBRARIES += %D%/libtools.a
 	%D%/top.h %D%/top_rate.c %D%/top_table.c \
 	%D%/log_tail.h %D%/log_tail.c \
 	%D%/cpus.h %D%/cpus.c %D%/layout.h %D%/layout.c %D%/layout_devices.c \
-	$(xs_pipeline) $(printable) $(log_file) $(rundir_check)
+	$(xs_pipeline) $(printable) $(log_file) $(rundir_check) $(image_lock)
 
 bin_PROGRAMS += ringside
 ringside_CPPFLAGS = $(tools_CPPFLAGS)
@@ -22,7 +22,7 @@ ringside_SOURCES = \
 	%D%/console.h %D%/console.c \
 	%D%/list.c %D%/info.c %D%/lifecycle.c %D%/vcpu.c \
 	%D%/doctor.h %D%/doctor.c %D%/doctor_checks.c %D%/doctor_kernel.c \
-	%D%/guest.h %D%/guest.c %D%/domains.c %D%/summary.h %D%/summary.c \
+	%D%/guest.h %D%/guest.c %D%/guest_disks.c %D%/domains.c %D%/summary.h %D%/summary.c \
 	%D%/host.h %D%/host.c %D%/launch.h %D%/launch.c \
 	%D%/relay.h %D%/relay.c %D%/terminal.h %D%/terminal.c \
 	%D%/top.c %D%/top_sample.c
@@ -67,7 +67,8 @@ system_tests += tests/system/vcpus.sh tests/system/cli_errors.sh tests/system/cl
 	tests/system/cli_run.sh tests/system/cli_console.sh \
 	tests/system/cli_trouble.sh \
 	tests/system/cli_leaks.sh tests/system/counters.sh \
-	tests/system/logs.sh tests/system/rundir.sh
+	tests/system/logs.sh tests/system/rundir.sh \
+	tests/system/image_lock.sh
 EXTRA_DIST += tests/system/tap.bash
 
 fuzz_tests += tests/fuzz/fuzz_tools

@@ -108,7 +108,8 @@ static int reopen(const struct place *place, bool read_only)
     if (disk)
         disk->ops->close(disk);
     disk = NULL;
-    return disk_file_open(path, read_only, place->mode, async, &disk);
+    return disk_file_open(path, read_only ? IMAGE_READ : IMAGE_WRITE,
+                          place->mode, async, &disk);
 }
 
 static void open_or_skip(const struct place *place)
@@ -281,12 +282,14 @@ static void test_cannot_open(void **state)
     struct disk *d;
 
     assert_int_equal(
-        disk_file_open("/nonexistent/file", true, place->mode, async, &d),
+        disk_file_open("/nonexistent/file", IMAGE_READ, place->mode, async, &d),
         -ENOENT);
-    assert_int_equal(disk_file_open(place->dir, true, place->mode, async, &d),
-                     -EISDIR);
-    assert_int_equal(disk_file_open("/dev/null", false, place->mode, async, &d),
-                     -ENOTBLK);
+    assert_int_equal(
+        disk_file_open(place->dir, IMAGE_READ, place->mode, async, &d),
+        -EISDIR);
+    assert_int_equal(
+        disk_file_open("/dev/null", IMAGE_WRITE, place->mode, async, &d),
+        -ENOTBLK);
     assert_int_equal(disk_io_mode_parse("uring"), DISK_IO_URING);
     assert_int_equal(disk_io_mode_parse("fast"), -EINVAL);
 }

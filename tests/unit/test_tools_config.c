@@ -238,6 +238,37 @@ static void same_macs(void **state)
     config_free(&c);
 }
 
+/* Access w!, which libxlutil does not know. */
+static void shared_disks(void **state)
+{
+    static const struct {
+        const char *spec, *path;
+        bool shared;
+    } cases[] = {
+        { "/d,raw,xvda,w!", "/d", true },
+        { "/d,raw,xvda,rw!", "/d", true },
+        { "/d, vdev=xvda, access=w!", "/d", true },
+        { "access=w!,vdev=xvda,target=/d,w!", "/d,w!", true },
+        { "access=w,vdev=xvda,target=/d,w!", "/d,w!", false },
+        { "/w!,raw,xvda,w", "/w!", false },
+    };
+    struct guest_config c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        config_init(&c);
+        assert_int_equal(config_add_disk(&c, "--disk", cases[i].spec), 0);
+        assert_string_equal(c.disks[0].path, cases[i].path);
+        assert_int_equal(c.disks[0].shared, cases[i].shared);
+        assert_false(c.disks[0].read_only);
+        config_free(&c);
+    }
+    config_init(&c);
+    assert_int_not_equal(config_add_disk(&c, "--disk", "/d,raw,xvda,r!"), 0);
+    assert_int_not_equal(config_add_disk(&c, "--disk", "/d,raw,xvda,w!!"), 0);
+    config_free(&c);
+}
+
 static void limits(void **state)
 {
     struct guest_config c;
@@ -340,6 +371,7 @@ int main(void)
         cmocka_unit_test(wrong_vifs),     cmocka_unit_test(limits),
         cmocka_unit_test(device_numbers), cmocka_unit_test(unknown_keys),
         cmocka_unit_test(processors),     cmocka_unit_test(same_macs),
+        cmocka_unit_test(shared_disks),
     };
 
     complain_silently(true);

@@ -37,6 +37,7 @@ static void make_config(struct guest_config *c)
     c->memory_mib = 32;
     assert_int_equal(config_add_disk(c, "t", "/srv/site.tar,raw,xvda,r"), 0);
     assert_int_equal(config_add_disk(c, "t", "/dev/sdx,raw,xvdb,w"), 0);
+    assert_int_equal(config_add_disk(c, "t", "/dev/sdy,raw,xvdc,w!"), 0);
     c->disks[1].block_device = true;
     assert_int_equal(config_add_vif(c, "t",
                                     "mac=00:16:3e:01:02:03,"
@@ -87,6 +88,7 @@ static void domain_nodes(struct xs_pipeline *xs)
     allows(xs, HOME "console/tty", "n0 r7");
     is(xs, HOME "console/log-start", "12345:678");
     allows(xs, HOME "console/log-start", "n0");
+    allows(xs, HOME "keeper", "n0"); /* the number of a process of ours */
     is(xs, BACKEND "console/7/0/frontend", HOME "console");
 }
 
@@ -104,6 +106,7 @@ static void disk_nodes(struct xs_pipeline *xs)
     is(xs, BACKEND "vbd/7/51712/mode", "r");
     is(xs, BACKEND "vbd/7/51728/type", "phy");
     is(xs, BACKEND "vbd/7/51728/mode", "w");
+    is(xs, BACKEND "vbd/7/51744/mode", "w!");
     allows(xs, BACKEND "vbd/7/51712/state", "n1 r7");
 }
 
@@ -226,15 +229,20 @@ static void closing(void **state)
     (void)state;
     make_config(&c);
     assert_int_equal(layout_create(xs, &c, &created, &log_start), 0);
-    fake_xs_write(xs, BACKEND "vif/7/0/state", "6");
+    fake_xs_write(xs, BACKEND "vif/7/0/state", "6"); /* by a tool before us */
+    fake_xs_write(xs, BACKEND "vif/7/0/online", "0");
+    fake_xs_write(xs, BACKEND "vif/7/1/state", "6"); /* by itself */
     assert_false(layout_backends_closed(xs, 7));
     layout_close_backends(xs, 7);
+    is(xs, BACKEND "vif/7/1/state", "5");
+    is(xs, BACKEND "vif/7/1/online", "0");
     is(xs, BACKEND "vbd/7/51712/state", "5");
     is(xs, BACKEND "vbd/7/51712/online", "0");
     is(xs, BACKEND "vif/7/0/state", "6");
     assert_false(layout_backends_closed(xs, 7));
     fake_xs_write(xs, BACKEND "vbd/7/51712/state", "6");
     fake_xs_write(xs, BACKEND "vbd/7/51728/state", "6");
+    fake_xs_write(xs, BACKEND "vbd/7/51744/state", "6");
     fake_xs_write(xs, BACKEND "vif/7/1/state", "6");
     fake_xs_write(xs, BACKEND "console/7/0/state", "6");
     assert_true(layout_backends_closed(xs, 7));

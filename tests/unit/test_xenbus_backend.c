@@ -324,6 +324,36 @@ static void test_tool_closes(void **state)
     assert_string_equal(calls, "c+-d");
 }
 
+/* After the frontend did so: all is given back, and it may be said again. */
+static void test_tool_closes_closed(void **state)
+{
+    (void)state;
+    start_room();
+    make_device("1", "3");
+    set_and_settle(FRONT "/state", "6");
+    expect_state("6");
+    assert_string_equal(calls, "c+-");
+    for (int i = 0; i < 2; i++) {
+        set(BACK "/online", "0");
+        set_and_settle(BACK "/state", "5");
+        expect_state("6");
+        assert_string_equal(calls, "c+-d");
+    }
+}
+
+/* One that could not be made. */
+static void test_tool_closes_failed(void **state)
+{
+    (void)state;
+    create_error = -ENOENT;
+    start_room();
+    make_device("1", "1");
+    set(BACK "/online", "0");
+    set_and_settle(BACK "/state", "5");
+    expect_state("6");
+    assert_string_equal(calls, "c");
+}
+
 /* Before we have said anything. */
 static void test_tool_closes_early(void **state)
 {
@@ -558,6 +588,8 @@ int main(void)
         TEST(test_restart_before_frontend),
         TEST(test_frontend_restarts),
         TEST(test_tool_closes),
+        TEST(test_tool_closes_closed),
+        TEST(test_tool_closes_failed),
         TEST(test_tool_closes_early),
         TEST(test_tool_closes_slow_disk),
         TEST(test_gone_with_slow_disk),
