@@ -68,7 +68,7 @@ system_tests += tests/system/vcpus.sh tests/system/cli_errors.sh tests/system/cl
 	tests/system/cli_trouble.sh \
 	tests/system/cli_leaks.sh tests/system/counters.sh \
 	tests/system/logs.sh tests/system/rundir.sh \
-	tests/system/image_lock.sh
+	tests/system/cli_end.sh tests/system/image_lock.sh
 EXTRA_DIST += tests/system/tap.bash
 
 fuzz_tests += tests/fuzz/fuzz_tools
