@@ -21,6 +21,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -316,12 +317,30 @@ static void barrier_advance(struct blk_ring *r, int err)
         ring_poll_kick(&r->poll);
 }
 
+/* A disk that fails is the host's trouble, so the log says what it was. */
+static void job_log(const struct blk_job *job, int err)
+{
+    static const char *const words[] = {
+        [DISK_READ] = "read",
+        [DISK_WRITE] = "write",
+        [DISK_FLUSH] = "flush",
+        [DISK_DISCARD] = "discard",
+    };
+
+    dev_log(job->ring->dev, "%s of %" PRIu64 " sectors at %" PRIu64 ": %s",
+            words[job->io.op], job->req.sectors, job->req.sector,
+            err == DISK_TRUNCATED ? "the image has become shorter"
+                                  : strerror(-err));
+}
+
 void blk_job_done_(struct disk_io *io, int err)
 {
     struct blk_job *job = container_of(io, struct blk_job, io);
     struct blk_ring *r = job->ring;
 
     r->running--;
+    if (err && err != -EOPNOTSUPP)
+        job_log(job, err);
     if (job == r->barrier) {
         barrier_advance(r, err);
     } else {

@@ -10,6 +10,7 @@
 #ifndef RINGSIDE_BACKENDS_DISK_H
 #define RINGSIDE_BACKENDS_DISK_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -38,8 +39,13 @@ struct disk_io {
     struct disk_io *next;
     struct disk_queue *queue;
     uint64_t cost;
+    uint64_t file_end; /* bytes that the file had when it was opened */
     int fd, result;
 };
+
+/* What done() is told if the file was made shorter since: what was there can
+ * neither be read nor be made durable. */
+#define DISK_TRUNCATED (-ENODATA)
 
 struct disk_ops {
     void (*submit)(struct disk *disk, struct disk_io *io);

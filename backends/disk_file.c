@@ -26,6 +26,7 @@
 struct disk_file {
     struct disk disk;
     int fd;
+    uint64_t size;            /* in bytes, when it was opened */
     bool at_once;             /* never offload */
     bool nowait[2];           /* RWF_NOWAIT works for DISK_READ, _WRITE */
     struct disk_async *async; /* NULL only if at_once */
@@ -113,6 +114,7 @@ static void file_submit(struct disk *disk, struct disk_io *io)
     struct disk_file *f = container_of(disk, struct disk_file, disk);
 
     io->fd = f->fd;
+    io->file_end = f->size;
     if (!may_run_now(f, io)) {
         disk_queue_add(&f->queue, io);
         return;
@@ -168,7 +170,7 @@ static const struct disk_ops file_ops = {
 };
 
 /* Size in bytes, and sector sizes, of what fd is. */
-static int measure(struct disk_file *f, uint64_t *size)
+static int measure(struct disk_file *f)
 {
     struct stat st;
     int logical = SECTOR;
@@ -179,12 +181,12 @@ static int measure(struct disk_file *f, uint64_t *size)
     f->disk.sector_size = SECTOR;
     f->disk.physical_sector_size = SECTOR;
     if (S_ISREG(st.st_mode)) {
-        *size = (uint64_t)st.st_size;
+        f->size = (uint64_t)st.st_size;
         return 0;
     }
     if (!S_ISBLK(st.st_mode))
         return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
-    if (ioctl(f->fd, BLKGETSIZE64, size))
+    if (ioctl(f->fd, BLKGETSIZE64, &f->size))
         return -errno;
     /* The page cache lets us write single sectors of 512 bytes in any case. */
     if (ioctl(f->fd, BLKSSZGET, &logical) == 0 &&
@@ -214,7 +216,6 @@ int disk_file_open(const char *path, enum image_use use, enum disk_io_mode mode,
 {
     struct disk_file *f = calloc(1, sizeof(*f));
     bool read_only = use == IMAGE_READ;
-    uint64_t size = 0;
     int err;
 
     if (!f)
@@ -227,12 +228,12 @@ int disk_file_open(const char *path, enum image_use use, enum disk_io_mode mode,
     /* NONBLOCK: opening a FIFO must not hang; files do not care. */
     f->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY |
                            O_NONBLOCK);
-    err = f->fd < 0 || fcntl(f->fd, F_SETFL, 0) ? -errno : measure(f, &size);
+    err = f->fd < 0 || fcntl(f->fd, F_SETFL, 0) ? -errno : measure(f);
     if (err)
         goto fail;
     image_hold(f->fd, use); /* where there are no locks there is nobody's */
-    f->disk.sectors = (size + SECTOR - 1) / SECTOR;
-    f->disk.can_discard = !read_only && can_punch(f->fd, size);
+    f->disk.sectors = (f->size + SECTOR - 1) / SECTOR;
+    f->disk.can_discard = !read_only && can_punch(f->fd, f->size);
     f->at_once = mode == DISK_IO_INLINE || !async ||
                  (mode == DISK_IO_AUTO && is_tmpfs(f->fd));
     f->nowait[DISK_READ] = f->nowait[DISK_WRITE] = mode == DISK_IO_AUTO;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -29,11 +30,25 @@ bool disk_io_advance(struct disk_io *io, size_t n)
     return io->n_iov == 0;
 }
 
-void disk_io_zero_rest(struct disk_io *io)
+int disk_io_zero_rest(struct disk_io *io)
 {
+    if (io->offset < io->file_end)
+        return DISK_TRUNCATED;
     for (unsigned int i = 0; i < io->n_iov; i++)
         memset(io->iov[i].iov_base, 0, io->iov[i].iov_len);
     disk_io_advance(io, io->length);
+    return 0;
+}
+
+int disk_io_check_end(const struct disk_io *io)
+{
+    struct stat st;
+
+    if (fstat(io->fd, &st))
+        return -errno;
+    return S_ISREG(st.st_mode) && (uint64_t)st.st_size < io->file_end
+               ? DISK_TRUNCATED
+               : 0;
 }
 
 static int run_vector(struct disk_io *io, int flags)
@@ -54,7 +69,7 @@ static int run_vector(struct disk_io *io, int flags)
         if (n == 0 && io->op == DISK_WRITE)
             return -ENOSPC;
         if (n == 0)
-            disk_io_zero_rest(io);
+            return disk_io_zero_rest(io);
     } while (n < 0 || (n > 0 && !disk_io_advance(io, (size_t)n)));
     return 0;
 }
@@ -94,8 +109,7 @@ static int vector_slice(struct disk_io *io, int flags)
         return -ENOSPC;
     if (n > 0)
         return disk_io_advance(io, (size_t)n) ? 0 : -EINPROGRESS;
-    disk_io_zero_rest(io);
-    return 0;
+    return disk_io_zero_rest(io);
 }
 
 /* Pages of a file in memory are freed faster than they are copied. */
@@ -131,7 +145,7 @@ int disk_io_run(struct disk_io *io, int flags)
     case DISK_WRITE:
         return run_vector(io, flags);
     case DISK_FLUSH:
-        return fdatasync(io->fd) ? -errno : 0;
+        return fdatasync(io->fd) ? -errno : disk_io_check_end(io);
     case DISK_DISCARD:
         if (fallocate(io->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       (off_t)io->offset, (off_t)io->length))

@@ -52,7 +52,7 @@ int disk_threads_new(struct event_base *base, struct disk_async **out);
 /*
  * Does io to its end, or as far as it goes without blocking: `flags` is 0 or
  * RWF_NOWAIT. Returns 0 (done) or -errno; after -EAGAIN io describes the
- * rest. Reads past the end of the file give zeros.
+ * rest. See disk_io_zero_rest() for reads past the end of the file.
  */
 int disk_io_run(struct disk_io *io, int flags);
 
@@ -68,8 +68,14 @@ int disk_io_slice(struct disk_io *io, int flags);
 /* n more bytes of a read or write are done; true if those were the last. */
 bool disk_io_advance(struct disk_io *io, size_t n);
 
-/* The file ended: the rest of a read is zeros. */
-void disk_io_zero_rest(struct disk_io *io);
+/*
+ * The file ended within a read: the rest of the last sector is zeros (0), but
+ * what the file once had is missing (DISK_TRUNCATED).
+ */
+int disk_io_zero_rest(struct disk_io *io);
+
+/* After a flush: is all that it speaks of there? 0, or DISK_TRUNCATED. */
+int disk_io_check_end(const struct disk_io *io);
 
 /* How many pieces one system call takes. */
 unsigned int disk_io_iovcnt(const struct disk_io *io);

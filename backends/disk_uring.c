@@ -118,7 +118,9 @@ static void complete(struct disk_uring *u, struct disk_io *io, int res)
     if (res == 0 && io->op == DISK_WRITE)
         res = -ENOSPC;
     if (res == 0 && io->op == DISK_READ)
-        disk_io_zero_rest(io);
+        res = disk_io_zero_rest(io);
+    if (res == 0 && io->op == DISK_FLUSH)
+        res = disk_io_check_end(io);
     disk_queue_done(io, res < 0 ? res : 0);
 }
 

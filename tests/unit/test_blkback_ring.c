@@ -102,10 +102,16 @@ void dev_fail(struct xenbus_device *d, const char *fmt, ...)
     failed = true;
 }
 
+static char logged[200];
+
 void dev_log(struct xenbus_device *d, const char *fmt, ...)
 {
+    va_list ap;
+
     (void)d;
-    (void)fmt;
+    va_start(ap, fmt);
+    vsnprintf(logged, sizeof(logged), fmt, ap);
+    va_end(ap);
 }
 
 void xenbus_backend_disconnected(struct xenbus_device *d)
@@ -130,6 +136,7 @@ static int setup(void **state)
     n_held = kicks = n_order = 0;
     hold = failed = disconnected = false;
     disk_error = 0;
+    logged[0] = '\0';
     on_submit = NULL;
     driver.base = event_base_new();
     poll_room_new(driver.base, &driver.poll);
@@ -462,6 +469,23 @@ static void test_barriers_inline(void **state)
     expect_response(2, BLKIF_RSP_OKAY);
     expect_response(3, BLKIF_RSP_OKAY);
     assert_memory_equal(order, "fwffr", 5);
+}
+
+/* A disk's errors are on the log; a guest's mistakes are not. */
+static void test_error_is_logged(void **state)
+{
+    (void)state;
+    connect_ring();
+    simple(BLKIF_OP_READ, 1, DISK_SIZE / 512);
+    push_and_run();
+    expect_response(1, BLKIF_RSP_ERROR);
+    assert_string_equal(logged, "");
+    disk_error = DISK_TRUNCATED;
+    simple(BLKIF_OP_READ, 2, 16);
+    push_and_run();
+    expect_response(2, BLKIF_RSP_ERROR);
+    assert_string_equal(logged, "read of 8 sectors at 16: the image has become "
+                                "shorter");
 }
 
 static void test_barrier_fails(void **state)
@@ -932,6 +956,7 @@ int main(void)
         TEST(test_barrier_order),
         TEST(test_barriers_inline),
         TEST(test_barrier_fails),
+        TEST(test_error_is_logged),
         TEST(test_counters),
         TEST(test_bad_requests),
         TEST(test_bad_indirect),

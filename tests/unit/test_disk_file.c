@@ -241,6 +241,25 @@ static void test_odd_size(void **state)
     assert_int_equal(st.st_size, 1024);
 }
 
+/* Somebody cuts the image off under its guest. */
+static void test_truncated(void **state)
+{
+    char buf[8192];
+
+    open_or_skip(*state);
+    memset(buf, 't', sizeof(buf));
+    assert_int_equal(run_buffer(DISK_WRITE, 0, buf, 8192), 0);
+    assert_int_equal(truncate(path, 6000), 0);
+    assert_int_equal(run_buffer(DISK_READ, 0, buf, 4096), 0);
+    assert_int_equal(buf[4095], 't');
+    assert_int_equal(run_buffer(DISK_READ, 4096, buf, 4096), DISK_TRUNCATED);
+    assert_int_equal(run_buffer(DISK_READ, 8192, buf, 512), DISK_TRUNCATED);
+    assert_int_equal(run(DISK_FLUSH, 0, NULL, 0), DISK_TRUNCATED);
+    assert_int_equal(truncate(path, SIZE), 0); /* it is given back */
+    assert_int_equal(run_buffer(DISK_READ, 8192, buf, 512), 0);
+    assert_int_equal(run(DISK_FLUSH, 0, NULL, 0), 0);
+}
+
 static void test_read_only(void **state)
 {
     char buf[512] = { 1 };
@@ -304,6 +323,8 @@ static void test_cannot_open(void **state)
         cmocka_unit_test_prestate_setup_teardown(test_slices, setup, teardown, \
                                                  place),                       \
         cmocka_unit_test_prestate_setup_teardown(test_odd_size, setup,         \
+                                                 teardown, place),             \
+        cmocka_unit_test_prestate_setup_teardown(test_truncated, setup,        \
                                                  teardown, place),             \
         cmocka_unit_test_prestate_setup_teardown(test_read_only, setup,        \
                                                  teardown, place),             \
