@@ -67,7 +67,8 @@ fuzz-frames: all tests/system/frames
 	    bash $(top_srcdir)/tests/system/frames.sh
 .PHONY: fuzz-stack fuzz-frames
 
-guest_tests += tests/guest/net.elf tests/guest/net.native.elf
+guest_tests += tests/guest/net.elf tests/guest/net.native.elf \
+	tests/guest/net_memory.elf
 
 guest_programs += tests/system/names_guest.elf
 system_tests += tests/system/names.sh

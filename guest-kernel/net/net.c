@@ -145,14 +145,26 @@ static void follow_plan(const struct address_plan *plan)
     UNLOCK_TCPIP_CORE();
 }
 
-static int start(void)
+/* The stack itself. -ENOMEM: call it again, there may be memory then. */
+static int start_stack(void)
+{
+    static bool begun;
+
+    if (!begun) {
+        net_memory_init(start_info->nr_pages * 4096);
+        tcpip_init(NULL, NULL);
+        begun = true;
+    }
+    if (!wake_msg)
+        wake_msg = tcpip_callbackmsg_new(woken, NULL);
+    return wake_msg && net_thread_start() ? 0 : -ENOMEM;
+}
+
+static int start_card(void)
 {
     struct address_plan plan;
     int err;
 
-    net_memory_init(start_info->nr_pages * 4096);
-    tcpip_init(NULL, NULL);
-    wake_msg = tcpip_callbackmsg_new(woken, NULL);
     err = make_plan(&plan);
     if (!err)
         err = ethif_add(&card);
@@ -168,8 +180,10 @@ int net_start(void)
     static struct mutex lock = MUTEX_INIT(lock);
 
     mutex_lock(&lock);
-    if (!started) {
-        start_result = start();
+    if (!started)
+        start_result = start_stack();
+    if (!started && !start_result) {
+        start_result = start_card();
         started = true;
     }
     mutex_unlock(&lock);
@@ -194,14 +208,17 @@ int rs_net_up(uint64_t timeout)
                       timeout < NEVER - now ? now + timeout : NEVER);
 }
 
-void net_want(void)
+int net_want(void)
 {
     static bool waited;
 
     if (waited)
-        return;
+        return 0;
+    if (net_start() == -ENOMEM)
+        return -ENOMEM;
     waited = true;
     rs_net_up(WANT_PATIENCE);
+    return 0;
 }
 
 int rs_net_info(struct rs_net_info *out)

@@ -16,9 +16,13 @@ struct tcpip_callback_msg;
  */
 int net_start(void);
 
+/* sys_arch.c: has the network's thread begin, if it did not. False: there is no
+ * memory for it. */
+bool net_thread_start(void);
+
 /* By socket.c and resolve.c: net_start(), and the first time waits for an
- * address. */
-void net_want(void);
+ * address. 0, or -ENOMEM: there is no stack, and no call must be made of it. */
+int net_want(void);
 
 /* ---- ethif.c: the card as an interface of lwIP ---- */
 

@@ -3,6 +3,7 @@
  * the network and waits for an address: the name server comes with it. Numbers
  * need only lwIP.
  */
+#include <errno.h>
 #include <netdb.h>
 
 #include "lwip/ip_addr.h"
@@ -11,23 +12,25 @@
 #include "guest-kernel/net/timers.h"
 #include "guest-kernel/vcpu.h"
 
-static void begin(const char *name)
+/* False: there is no memory for the network. */
+static bool begin(const char *name)
 {
     ip_addr_t number;
 
-    if (!name || ipaddr_aton(name, &number)) {
-        net_start();
-        return;
-    }
-    net_want();
+    if (!name || ipaddr_aton(name, &number))
+        return net_start() != -ENOMEM;
+    if (net_want())
+        return false;
     net_timers_resolve();
+    return true;
 }
 
 int getaddrinfo(const char *node, const char *service,
                 const struct addrinfo *hints, struct addrinfo **out)
 {
     IN_KERNEL();
-    begin(node);
+    if (!begin(node))
+        return EAI_MEMORY;
     return lwip_getaddrinfo(node, service, hints, out);
 }
 
@@ -40,7 +43,10 @@ void freeaddrinfo(struct addrinfo *list)
 struct hostent *gethostbyname(const char *name)
 {
     IN_KERNEL();
-    begin(name);
+    if (!begin(name)) {
+        h_errno = NO_RECOVERY;
+        return NULL;
+    }
     return lwip_gethostbyname(name);
 }
 
@@ -48,6 +54,10 @@ int gethostbyname_r(const char *name, struct hostent *out, char *buf,
                     size_t size, struct hostent **result, int *h_errnop)
 {
     IN_KERNEL();
-    begin(name);
+    if (!begin(name)) {
+        *result = NULL;
+        *h_errnop = NO_RECOVERY;
+        return ENOMEM;
+    }
     return lwip_gethostbyname_r(name, out, buf, size, result, h_errnop);
 }

@@ -104,7 +104,10 @@ static struct file *take(int fd)
 int socket(int domain, int type, int protocol)
 {
     IN_KERNEL();
-    net_want();
+    if (net_want()) {
+        errno = ENOMEM;
+        return -1;
+    }
     return new_descriptor(lwip_socket(domain, type, protocol));
 }
 

@@ -10,6 +10,7 @@
 #include "guest-kernel/clock.h"
 #include "guest-kernel/console.h"
 #include "guest-kernel/kernel.h"
+#include "guest-kernel/net/net.h"
 #include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
 
@@ -52,16 +53,43 @@ static uint64_t deadline_of(u32_t timeout)
 
 /* ---- threads ---- */
 
+/*
+ * tcpip_init() asks for the network's thread, its mailbox and its lock, and
+ * asserts that there are some. So the first mailbox and the lock, of which
+ * there is one, take no memory; and the thread can begin later.
+ */
+static struct {
+    lwip_thread_fn fn; /* NULL: it runs, or nobody has asked */
+    const char *name;
+    void *arg;
+    int stack;
+} awaited;
+
+bool net_thread_start(void)
+{
+    struct thread *t;
+
+    if (!awaited.fn)
+        return true;
+    t = thread_create(awaited.name, awaited.fn, awaited.arg,
+                      (size_t)awaited.stack);
+    if (!t)
+        return false;
+    thread_detach(t);
+    awaited.fn = NULL;
+    return true;
+}
+
 sys_thread_t sys_thread_new(const char *name, lwip_thread_fn fn, void *arg,
                             int stack, int priority)
 {
-    struct thread *t = thread_create(name, fn, arg, (size_t)stack);
-
     (void)priority;
-    if (!t)
-        kernel_panic("no memory for thread %s", name);
-    thread_detach(t);
-    return t;
+    awaited.name = name;
+    awaited.fn = fn;
+    awaited.arg = arg;
+    awaited.stack = stack;
+    net_thread_start();
+    return NULL;
 }
 
 void sys_msleep(u32_t ms)
@@ -109,17 +137,10 @@ sys_sem_t *net_thread_semaphore(void)
 
 err_t sys_mutex_new(sys_mutex_t *m)
 {
-    *m = malloc(sizeof(**m));
-    if (!*m)
-        return ERR_MEM;
-    mutex_init(*m);
-    return ERR_OK;
-}
+    static struct mutex only = MUTEX_INIT(only);
 
-void sys_mutex_free(sys_mutex_t *m)
-{
-    free(*m);
-    *m = NULL;
+    *m = &only;
+    return ERR_OK;
 }
 
 void sys_mutex_lock(sys_mutex_t *m)
@@ -134,11 +155,24 @@ void sys_mutex_unlock(sys_mutex_t *m)
 
 /* ---- mailboxes ---- */
 
+static struct net_mbox *mbox_alloc(unsigned int size)
+{
+    static _Alignas(struct net_mbox) char
+        first[sizeof(struct net_mbox) + TCPIP_MBOX_SIZE * sizeof(void *)];
+    static bool used;
+
+    if (used)
+        return calloc(1, sizeof(struct net_mbox) + size * sizeof(void *));
+    kernel_assert(size <= TCPIP_MBOX_SIZE);
+    used = true;
+    return (struct net_mbox *)first;
+}
+
 err_t sys_mbox_new(sys_mbox_t *mbox, int size)
 {
     unsigned int n = size > 0 ? (unsigned int)size : 128;
 
-    *mbox = calloc(1, sizeof(**mbox) + n * sizeof(void *));
+    *mbox = mbox_alloc(n);
     if (!*mbox)
         return ERR_MEM;
     wait_queue_init(&(*mbox)->readers);
