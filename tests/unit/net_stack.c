@@ -21,7 +21,6 @@
 #include "tests/unit/net_frame.h"
 #include "tests/unit/net_stack.h"
 
-#define TICK_MS   50
 #define SENT_MAX  8192
 #define PAGE      4096
 #define FRAME_MAX 65536
@@ -148,13 +147,13 @@ static void meanwhile(bool over)
 
 u32_t sys_arch_sem_wait(sys_sem_t *s, u32_t timeout)
 {
-    for (u32_t t = 0; !(*s)->count; t += TICK_MS) {
+    for (u32_t t = 0; !(*s)->count; t += NET_STACK_TICK_MS) {
         if (timeout && t >= timeout)
             return SYS_ARCH_TIMEOUT;
         if (t > 600000)
             net_bug("a call blocks", __FILE__, __LINE__);
         meanwhile(false);
-        net_stack_pass(TICK_MS);
+        net_stack_pass(NET_STACK_TICK_MS);
     }
     meanwhile(true);
     (*s)->count--;
@@ -398,8 +397,8 @@ static err_t card_init(struct netif *netif)
 
 void net_stack_pass(unsigned int ms)
 {
-    for (unsigned int t = 0; t < ms; t += TICK_MS) {
-        now_ms += TICK_MS;
+    for (unsigned int t = 0; t < ms; t += NET_STACK_TICK_MS) {
+        now_ms += NET_STACK_TICK_MS;
         sys_check_timeouts();
     }
 }

@@ -41,6 +41,8 @@ extern bool net_stack_answers_arp;
 /* Forgets what was sent. */
 void net_stack_forget(void);
 
+/* Time passes, in steps. */
+#define NET_STACK_TICK_MS 50
 void net_stack_pass(unsigned int ms);
 
 /*

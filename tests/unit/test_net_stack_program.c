@@ -418,6 +418,61 @@ static void test_linger_connecting(void **state)
     assert_closes_at_once(s);
 }
 
+/* It is nonblocking: the data are sent, and nobody waits. */
+static void test_linger_nonblocking(void **state)
+{
+    (void)state;
+    for (int shut_down = 0; shut_down < 2; shut_down++) {
+        int s = connected(65535);
+
+        set_linger(s);
+        set_nonblocking(s, true);
+        assert_int_equal(lwip_send(s, pattern, 1000, 0), 1000);
+        if (shut_down)
+            assert_int_equal(lwip_shutdown(s, SHUT_RDWR), 0);
+        assert_closes_at_once(s);
+        assert_int_equal(peer_stream(&peer, buf, sizeof(buf)), 1000);
+        /* Its end, whoever has a pointer to it. */
+        peer_segment(&peer, FRAME_RST | FRAME_ACK, 0, NULL, 0);
+    }
+}
+
+/* The time is over, and only then one of three segments is acknowledged. */
+static void acknowledges_late(bool over)
+{
+    if (!over && waits++ * NET_STACK_TICK_MS == LINGERS * 1000) {
+        peer.ack += 1460;
+        peer_ack(&peer);
+    }
+}
+
+/* Wherever the timer is that looks at it twice a second. */
+static void test_linger_expires(void **state)
+{
+    struct frame_tcp t;
+
+    (void)state;
+    for (unsigned int phase = 0; phase < 500; phase += NET_STACK_TICK_MS) {
+        int s = connected(65535);
+        uint32_t none = peer.ack;
+
+        set_linger(s);
+        net_stack_meanwhile = acknowledges_late;
+        net_stack_pass(phase);
+        assert_int_equal(lwip_send(s, pattern, 4000, 0), 4000);
+        while (peer_receive(&peer, &t))
+            continue;
+        peer.ack = none;
+        waits = 0;
+        assert_int_equal(lwip_close(s), 0);
+        assert_in_range(waits * NET_STACK_TICK_MS, LINGERS * 1000,
+                        LINGERS * 1000 + 550);
+        while (peer_receive(&peer, &t) && !(t.flags & FRAME_RST))
+            continue;
+        assert_true(t.flags & FRAME_RST);
+    }
+}
+
 /* Data are under way and all was read: it waits. */
 static void test_linger_waits(void **state)
 {
@@ -487,6 +542,8 @@ int main(int argc, char **argv)
         TEST(test_two_shut_down),
         TEST(test_linger_unread),
         TEST(test_linger_connecting),
+        TEST(test_linger_nonblocking),
+        TEST(test_linger_expires),
         TEST(test_linger_waits),
         TEST(test_poll_one_often),
         TEST(test_options_after_reset),
