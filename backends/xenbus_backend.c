@@ -228,8 +228,12 @@ static void advance(struct xenbus_device *dev)
         set_state(dev, XenbusStateClosing);
         break;
     default: /* Closed, or its directory is not there (any more) */
-        if (dev->state != XenbusStateInitWait)
+        if (dev->state == XenbusStateInitWait)
+            break;
+        if (is_online(dev))
             set_state(dev, XenbusStateClosed);
+        else
+            close_for_good(dev);
         break;
     }
 }
@@ -390,8 +394,12 @@ void xenbus_device_gone(struct xenbus_device *dev)
 
 void xenbus_device_touched(struct xenbus_device *dev, uint64_t now)
 {
-    if (now == (uint64_t)dev->state)
+    if (now == (uint64_t)dev->state) {
+        /* Our own word, or what a tool wrote was before it. */
+        if (now == XenbusStateClosed && !dev->closing && !is_online(dev))
+            close_for_good(dev);
         return;
+    }
     if (now == XenbusStateInitialising) {
         /* Removed and made anew before we saw that it was gone. */
         struct xenbus_room *room = dev->room;

@@ -17,9 +17,10 @@
 
 /*
  * Of two that come at once both may be refused (image_lock.h): who is refused
- * tries again, some times, so that mostly one of them has the image.
+ * tries again for a while, so that mostly one of them has the image. And who
+ * had it last may be closing it just now.
  */
-#define PATIENCE_TRIES 20
+#define PATIENCE_TRIES 100
 #define PATIENCE_MS    10
 
 static enum image_use use_of(const struct disk_config *d)

@@ -341,6 +341,19 @@ static void test_tool_closes_closed(void **state)
     }
 }
 
+/* At the moment in which the backend closes because its frontend did. */
+static void test_tool_closes_meanwhile(void **state)
+{
+    (void)state;
+    start_room();
+    make_device("1", "3");
+    set(FRONT "/state", "6");
+    set(BACK "/online", "0");
+    set_and_settle(BACK "/state", "5");
+    expect_state("6");
+    assert_string_equal(calls, "c+-d");
+}
+
 /* One that could not be made. */
 static void test_tool_closes_failed(void **state)
 {
@@ -589,6 +602,7 @@ int main(void)
         TEST(test_frontend_restarts),
         TEST(test_tool_closes),
         TEST(test_tool_closes_closed),
+        TEST(test_tool_closes_meanwhile),
         TEST(test_tool_closes_failed),
         TEST(test_tool_closes_early),
         TEST(test_tool_closes_slow_disk),
