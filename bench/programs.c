@@ -139,6 +139,7 @@ static int wait_end(struct bench_guest *g, double *ms)
     return 0;
 }
 
+/* One with a network card lives beside others, and only reads its disk. */
 static int start_program(struct programs *p, const struct mode *m,
                          const char *name, const char *job, const char *disk,
                          const char *vif, struct bench_guest *g)
@@ -149,7 +150,7 @@ static int start_program(struct programs *p, const struct mode *m,
 
     find_program(p->options, name, m->elf, path, sizeof(path));
     o.guest = path;
-    snprintf(spec, sizeof(spec), "%s,raw,xvda,w", disk);
+    snprintf(spec, sizeof(spec), "%s,raw,xvda,%s", disk, vif ? "r" : "w");
     p->session->guest_cpu = session_cpu(0);
     p->session->guest_mode = m->mode;
     err = session_start(p->session, &o, g, job, spec, vif);
