@@ -97,6 +97,7 @@ int blk_ring_connect(struct xenbus_device *dev, struct disk *disk,
     r->limits.can_discard = disk->can_discard;
     r->limits.max_indirect = max_indirect;
     list_init(&r->free_jobs);
+    list_init(&r->ending);
     ring_poll_init(dev->driver->poll, &r->poll);
     r->poll.service = blk_ring_service_;
     r->poll.arm = blk_ring_arm_;
@@ -125,6 +126,7 @@ int blk_ring_disconnect(struct blk_ring *r)
     if (r->disk->ops->work)
         r->disk->ops->work(r->disk, UINT_MAX);
     r->disk->ops->kick(r->disk); /* what it could not do after all */
+    blk_ring_settle_(r);
     r->closing = true;
     ring_poll_remove(&r->poll);
     if (r->running)

@@ -11,7 +11,9 @@
  * a bounded number of pages, so of grant handles and of bytes in the disk; the
  * next request is looked at but stays on the ring, where the frontend sees that
  * it is not taken. A turn ends when its budget is used (ring_poll.h), also
- * in the middle of a large request that is done in the loop (disk.h, work).
+ * in the middle of a large request: when it is done in the loop (disk.h, work),
+ * while its pages are mapped, and while they are unmapped. Until all are mapped
+ * a request stays on the ring; it is answered when all are unmapped.
  *
  * A write barrier waits until everything before it is done, while nothing
  * behind it is taken from the ring; then flush, write, flush.
@@ -22,6 +24,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,10 +33,10 @@
 
 #define PUSH_BATCH 8 /* responses that may wait for the end of a turn */
 
-/* Units of work: to find so many mapped pages again; to map one and unmap it.
- */
+/* A unit of work: to map a page; to unmap one; to find so many again. */
 #define PAGES_PER_UNIT 16
-#define UNITS_PER_MAP  2
+/* Pages that are mapped or unmapped between two looks at the budget. */
+#define SLICE_PAGES 64
 
 /* ---- the shared ring ---- */
 
@@ -146,20 +149,43 @@ static int gather_indirect(struct blk_ring *r, struct blk_job *job)
     return err;
 }
 
-/* Maps the pages of all segments and joins neighbours to few pieces. */
-static int build_iov(struct blk_ring *r, struct blk_job *job)
+static unsigned int slice_of(unsigned int pages)
+{
+    return pages < SLICE_PAGES ? pages : SLICE_PAGES;
+}
+
+/*
+ * Maps the pages of the segments, a slice at least, and more while there are
+ * units left. -EINPROGRESS: it has to go on.
+ */
+static int job_map(struct blk_job *job, int *left)
+{
+    struct blk_ring *r = job->ring;
+
+    while (job->n_pages < job->req.n_segments) {
+        unsigned int some = slice_of(job->req.n_segments - job->n_pages);
+        uint64_t before = grant_pool_total(r->grants);
+        int err = grant_pool_get(r->grants, job->ref + job->n_pages, some,
+                                 job->req.action != BLK_READ,
+                                 job->page + job->n_pages);
+
+        if (err)
+            return err;
+        job->n_pages += some;
+        r->pages += some;
+        *left -= (int)(some / PAGES_PER_UNIT +
+                       (grant_pool_total(r->grants) - before));
+        if (*left <= 0 && job->n_pages < job->req.n_segments)
+            return -EINPROGRESS;
+    }
+    return 0;
+}
+
+/* Joins neighbouring pages to few pieces. */
+static void build_iov(struct blk_job *job)
 {
     unsigned int n = job->req.n_segments, k = 0;
-    int err;
 
-    for (unsigned int i = 0; i < n; i++)
-        job->ref[i] = job->seg[i].gref;
-    err = grant_pool_get(r->grants, job->ref, n, job->req.action != BLK_READ,
-                         job->page);
-    if (err)
-        return err;
-    job->n_pages = n;
-    r->pages += n;
     for (unsigned int i = 0; i < n; i++) {
         char *at = (char *)job->page[i]->addr + job->seg[i].offset;
         struct iovec *last = k ? &job->iov[k - 1] : NULL;
@@ -171,10 +197,9 @@ static int build_iov(struct blk_ring *r, struct blk_job *job)
     }
     job->io.iov = job->iov;
     job->io.n_iov = k;
-    return 0;
 }
 
-/* From a slot's copy, parsed, to something that the disk can do. */
+/* From a slot's copy, parsed, to what lacks only its pages. */
 static int job_prepare(struct blk_ring *r, struct blk_job *job,
                        const struct blkif_request *slot)
 {
@@ -190,8 +215,8 @@ static int job_prepare(struct blk_ring *r, struct blk_job *job,
             blk_request_add_segments(req, slot->seg, req->n_segments, job->seg);
     if (!err)
         err = blk_request_check_range(req, &r->limits);
-    if (!err && req->n_segments)
-        err = build_iov(r, job);
+    for (unsigned int i = 0; !err && i < req->n_segments; i++)
+        job->ref[i] = job->seg[i].gref;
     job->io.offset = req->sector << BLK_SECTOR_SHIFT;
     job->io.length = req->sectors << BLK_SECTOR_SHIFT;
     return err;
@@ -238,19 +263,79 @@ static void job_put(struct blk_job *job)
     list_add_head(&r->free_jobs, &job->link);
 }
 
-/* The end of a job: answer it, and let what waited for it go on. */
-static void job_end(struct blk_job *job, int err)
+/*
+ * Gives pages back, a slice at least, and more while there are units left; true
+ * if it has none any more.
+ */
+static bool job_unmap(struct blk_job *job, int *left)
+{
+    struct blk_ring *r = job->ring;
+
+    do {
+        unsigned int some = slice_of(job->n_pages);
+        unsigned int before = grant_pool_mapped(r->grants);
+
+        job->n_pages -= some;
+        r->pages -= some;
+        grant_pool_put(r->grants, job->page + job->n_pages, some);
+        *left -= (int)(before - grant_pool_mapped(r->grants));
+    } while (job->n_pages && *left > 0);
+    return !job->n_pages;
+}
+
+/* Answers it, and lets what waited for it go on. */
+static void job_answer(struct blk_job *job)
 {
     struct blk_ring *r = job->ring;
 
     job_put(job);
-    if (r->closing)
-        return;
-    job_count(job, err);
-    respond(r, &job->req, err);
+    job_count(job, job->err);
+    respond(r, &job->req, job->err);
     if (r->waiting && !r->broken)
         ring_poll_kick(&r->poll);
     r->waiting = false;
+}
+
+/* The end of a job. A ring that is broken is not served any more. */
+static void job_end(struct blk_job *job, int err)
+{
+    struct blk_ring *r = job->ring;
+    int left = 1; /* as long as it costs nothing */
+
+    job->err = err;
+    if (r->closing) {
+        job_put(job);
+    } else if (r->broken || job_unmap(job, &left)) {
+        job_answer(job);
+    } else {
+        list_add_tail(&r->ending, &job->link);
+        if (!r->in_service)
+            ring_poll_kick(&r->poll);
+    }
+}
+
+/* Goes on with the jobs that are ending, while there are units left. */
+static void end_some(struct blk_ring *r, int *left)
+{
+    while (!list_empty(&r->ending) && *left > 0) {
+        struct blk_job *job =
+            container_of(r->ending.next, struct blk_job, link);
+
+        if (!job_unmap(job, left))
+            return;
+        list_del(&job->link);
+        job_answer(job);
+    }
+}
+
+void blk_ring_settle_(struct blk_ring *r)
+{
+    int left = INT_MAX;
+
+    end_some(r, &left);
+    if (r->mapping)
+        job_put(r->mapping);
+    r->mapping = NULL;
 }
 
 static void job_submit(struct blk_job *job, enum disk_op op)
@@ -386,14 +471,10 @@ static bool has_room(const struct blk_ring *r, unsigned int pages)
     return !r->pages || r->pages + pages <= max;
 }
 
-/*
- * Takes the next request, if it may be taken now; else it stays on the ring.
- * Returns the units of work that it was, 0 if it stays.
- */
-static unsigned int take_one(struct blk_ring *r)
+/* Makes the next request r->mapping; false: it has to wait. */
+static bool look_at_next(struct blk_ring *r)
 {
     struct blkif_request slot;
-    uint64_t mapped = grant_pool_total(r->grants);
     struct blk_request req;
     struct blk_job *job;
     int err;
@@ -402,25 +483,45 @@ static unsigned int take_one(struct blk_ring *r)
     err = blk_request_parse(&slot, &r->limits, &req);
     if (!err && !has_room(r, req.n_segments)) {
         r->waiting = true;
-        return 0;
+        return false;
     }
     job = job_get(r);
     job->req = req;
-    if (!err)
-        err = job_prepare(r, job, &slot);
+    job->err = err ? err : job_prepare(r, job, &slot);
+    r->mapping = job;
+    return true;
+}
+
+/*
+ * Takes the next request from the ring, once its pages are mapped; false: it
+ * stays there for this turn, or until a job ends.
+ */
+static bool take_one(struct blk_ring *r, int *left)
+{
+    struct blk_job *job;
+    int err;
+
+    if (!r->mapping && !look_at_next(r))
+        return false;
+    job = r->mapping;
+    err = job->err ? job->err : job_map(job, left);
+    if (err == -EINPROGRESS)
+        return false;
+    r->mapping = NULL;
     if (err == -EAGAIN) { /* others hold all handles */
         r->waiting = r->running > 0;
         job_put(job);
-        return 0;
+        return false;
     }
+    (*left)--;
     r->back.req_cons++;
-    if (err)
+    if (err) {
         job_end(job, err);
-    else
+    } else {
+        build_iov(job);
         job_start(job);
-    mapped = grant_pool_total(r->grants) - mapped;
-    return 1 + req.n_segments / PAGES_PER_UNIT +
-           UNITS_PER_MAP * (unsigned int)mapped;
+    }
+    return true;
 }
 
 /*
@@ -448,8 +549,9 @@ static unsigned int new_requests(struct blk_ring *r)
 unsigned int blk_ring_service_(struct ring_poll *p, unsigned int budget)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
-    unsigned int left = new_requests(r), units = 0;
+    unsigned int requests = new_requests(r);
     struct disk *disk = r->disk;
+    int left = (int)budget;
 
     if (r->broken)
         return 0;
@@ -457,26 +559,25 @@ unsigned int blk_ring_service_(struct ring_poll *p, unsigned int budget)
     disk->loop_pages = 0;
     if (disk->ops->work)
         disk->ops->work(disk, budget);
-    while (left-- && units + disk->loop_pages < budget && !r->barrier &&
-           !r->waiting) {
-        unsigned int n = take_one(r);
-
-        if (!n)
+    end_some(r, &left);
+    while (requests-- && left > (int)disk->loop_pages && !r->barrier &&
+           !r->waiting)
+        if (!take_one(r, &left))
             break;
-        units += n;
-    }
-    units += disk->loop_pages;
-    if (units)
+    left -= (int)disk->loop_pages;
+    if (left < (int)budget)
         disk->ops->kick(disk);
     push_responses(r);
     r->in_service = false;
-    return units;
+    return (unsigned int)((int)budget - left);
 }
 
 bool blk_ring_arm_(struct ring_poll *p)
 {
     struct blk_ring *r = container_of(p, struct blk_ring, poll);
 
+    if (!list_empty(&r->ending))
+        return true;
     if (r->barrier || r->waiting || r->broken)
         return false; /* the end of a job kicks us */
     if (new_requests(r))

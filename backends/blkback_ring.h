@@ -25,9 +25,10 @@ enum barrier_step { STEP_NONE, STEP_FLUSH_BEFORE, STEP_WRITE, STEP_FLUSH };
 struct blk_job {
     struct disk_io io;
     struct blk_ring *ring;
-    struct list link; /* free list */
+    struct list link; /* free list, or ring->ending */
     struct blk_request req;
     enum barrier_step step;
+    int err;              /* its result, while it is ending */
     unsigned int n_pages; /* grants held in page[] */
     unsigned int room;    /* entries of the arrays below */
     struct blk_segment *seg;
@@ -52,9 +53,11 @@ struct blk_ring {
 
     struct blk_job *jobs; /* one per slot */
     struct list free_jobs;
-    unsigned int running;    /* jobs that the disk works on */
-    unsigned int pages;      /* that jobs hold */
-    unsigned int unpushed;   /* responses written but not yet visible */
+    struct blk_job *mapping; /* the request at req_cons: its pages, in slices */
+    struct list ending;    /* done; their pages go, in slices; then answered */
+    unsigned int running;  /* jobs that the disk works on */
+    unsigned int pages;    /* that jobs hold */
+    unsigned int unpushed; /* responses written but not yet visible */
     struct blk_job *barrier; /* waits for the others, or runs alone */
     bool waiting;            /* the next request waits until a job ends */
     bool in_service, closing;
@@ -68,6 +71,9 @@ bool blk_ring_arm_(struct ring_poll *p);
 /* For struct disk_io. */
 void blk_job_done_(struct disk_io *io, int err);
 void blk_job_free_arrays_(struct blk_job *job);
+
+/* Answers what is done, and forgets the request whose pages are not mapped. */
+void blk_ring_settle_(struct blk_ring *r);
 
 /* Unmaps everything and frees the ring; nothing runs. */
 void blk_ring_free_(struct blk_ring *r);

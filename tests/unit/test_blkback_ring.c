@@ -836,6 +836,112 @@ static void test_turns_are_bounded(void **state)
         expect_response(i, BLKIF_RSP_OKAY);
 }
 
+/* A turn, and how many mappings more there are after it. */
+static int turn(void)
+{
+    int before = (int)fake.maps;
+
+    blk_ring_service_(&ring->poll, RING_POLL_QUANTUM);
+    return (int)fake.maps - before;
+}
+
+/* Large requests whose pages do not persist; with them, what a turn may map. */
+#define TURN_MAPS 65 /* a slice, and the page of the segments */
+
+static void connect_not_persistent(void)
+{
+    config.persistent = false;
+    connect_ring();
+    hold = true;
+    large(1);
+    large(2);
+    RING_PUSH_REQUESTS(&front);
+}
+
+/* Others are served while such a request is mapped, and while it is unmapped.
+ * It stays on the ring that long, and is answered when its pages are free. */
+static void test_maps_in_slices(void **state)
+{
+    unsigned int base, turns = 0;
+
+    (void)state;
+    connect_not_persistent();
+    base = fake.maps;
+    for (; n_held == 0; turns++) {
+        assert_int_equal(ring->back.req_cons, 0);
+        assert_true(turn() <= TURN_MAPS && turns < 100);
+    }
+    assert_true(turns >= 4);
+    assert_int_equal(ring->back.req_cons, 1);
+    for (; n_held == 1; turns++)
+        assert_true(turn() <= TURN_MAPS && turns < 100);
+    assert_int_equal(fake.maps, base + 512);
+    disk_release();
+    assert_true(ring->poll.active);
+    for (; front.sring->rsp_prod < 2; turns++) {
+        assert_true(fake.maps > base + 192 || front.sring->rsp_prod == 1);
+        assert_true(turn() >= -TURN_MAPS && turns < 100);
+    }
+    assert_int_equal(fake.maps, base);
+    expect_response(1, BLKIF_RSP_OKAY);
+    expect_response(2, BLKIF_RSP_OKAY);
+}
+
+static void test_sleeps_after_slices(void **state)
+{
+    (void)state;
+    connect_not_persistent();
+    hold = false;
+    fake_guest_sends();
+    run_loop();
+    assert_false(ring->poll.active);
+    expect_response(1, BLKIF_RSP_OKAY);
+    expect_response(2, BLKIF_RSP_OKAY);
+}
+
+static void test_disconnect_amid_mapping(void **state)
+{
+    (void)state;
+    connect_not_persistent();
+    assert_true(turn() > 0);
+    assert_int_equal(n_held, 0);
+    assert_int_equal(blk_ring_disconnect(ring), 0);
+    ring = NULL;
+    expect_silence();
+}
+
+/* What the disk has done is answered, whoever ends the connection. */
+static void test_disconnect_amid_unmapping(void **state)
+{
+    (void)state;
+    connect_not_persistent();
+    while (n_held == 0)
+        turn();
+    disk_release();
+    expect_silence();
+    assert_int_equal(blk_ring_disconnect(ring), 0);
+    ring = NULL;
+    expect_response(1, BLKIF_RSP_OKAY);
+    expect_silence();
+}
+
+static void test_broken_amid_slices(void **state)
+{
+    (void)state;
+    connect_not_persistent();
+    while (n_held == 0)
+        turn();
+    turn(); /* the next is being mapped */
+    disk_release();
+    front.sring->req_prod = ring->back.req_cons - 1;
+    turn();
+    assert_true(failed);
+    assert_int_equal(blk_ring_disconnect(ring), 0);
+    ring = NULL;
+    expect_response(1, BLKIF_RSP_OKAY);
+    expect_silence();
+}
+
 /* Nothing of ours is in a response, nor written beside it. */
 static void test_responses_are_clean(void **state)
 {
@@ -972,6 +1078,11 @@ int main(void)
         TEST(test_small_share),
         TEST(test_no_handles),
         TEST(test_turns_are_bounded),
+        TEST(test_maps_in_slices),
+        TEST(test_sleeps_after_slices),
+        TEST(test_disconnect_amid_mapping),
+        TEST(test_disconnect_amid_unmapping),
+        TEST(test_broken_amid_slices),
         TEST(test_event_storm),
         TEST(test_cannot_connect),
         TEST(test_disconnect_while_running),
