@@ -24,6 +24,21 @@ static int add_wake(struct sandbox_vcpu *sv)
     return fd;
 }
 
+/* It has come to its loop when it did something. Before that its start may be
+ * held, until all threads are there. */
+static void await_first_call(struct puppets *p, unsigned int vcpu)
+{
+    uint64_t end = confine_deadline();
+
+    puppet_ask(p, vcpu, __NR_sched_yield, (const uint64_t[6]){ 0 });
+    while (!puppet_wait(p, vcpu)) {
+        if (host_now() > end)
+            fail_msg("vCPU %u does not start", vcpu);
+        rs_host_dispatch(p->c->h, 1);
+    }
+    assert_int_equal(puppet_result(p, vcpu), 0);
+}
+
 void puppets_boot(struct puppets *p, struct confined *c, unsigned int nr)
 {
     uint16_t domid;
@@ -42,9 +57,8 @@ void puppets_boot(struct puppets *p, struct confined *c, unsigned int nr)
     for (unsigned int i = 0; i < nr; i++)
         p->wake[i] = add_wake(puppet_vcpu(p, i));
     assert_int_equal(rs_domain_unpause(c->h, domid), 0);
-    /* Each has come to its loop when it did something. */
     for (unsigned int i = 0; i < nr; i++)
-        assert_true(puppet_call(p, i, __NR_sched_yield) == 0);
+        await_first_call(p, i);
 }
 
 void puppets_destroy(struct puppets *p)
