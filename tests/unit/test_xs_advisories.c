@@ -243,7 +243,7 @@ static void test_counts_begin_anew(void **state)
 
     (void)state;
     is(A(XS_CONTROL, "quota\0set\0nodes\00020\0"), "OK|");
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0; round < 10; round++) {
         struct client *k = guest(20);
         int nodes = 0, watches = 0, txns = 0;
         size_t n;
@@ -426,7 +426,7 @@ static void test_reset_frees(void **state)
     int64_t memory = 0;
 
     (void)state;
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0; round < 10; round++) {
         for (int i = 0; i < 128; i++) {
             char s[32];
             size_t n = (size_t)sprintf(s, "a/b%d/c%ct", i, 0) + 1;

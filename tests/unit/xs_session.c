@@ -389,6 +389,8 @@ bool client_next(struct client *k, struct message *m)
 
 static void put_aside(struct client *k, const struct message *m)
 {
+    if (k->events_at == k->nr_events) /* all were taken */
+        k->events_at = k->nr_events = 0;
     k->events = realloc(k->events, (k->nr_events + 1) * sizeof(*m));
     if (!k->events)
         abort();
