@@ -144,8 +144,6 @@ void fair_tick(struct store *s)
     struct budget *b = &s->fair.longs;
     struct list *pos;
 
-    if (!b->n)
-        return;
     budget_update(b, s->now_ms);
     list_for_each(pos, &s->conns) {
         struct conn *c = container_of(pos, struct conn, entry);
