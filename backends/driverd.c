@@ -256,11 +256,22 @@ static void release(struct driver *driver, struct event **ends)
     hypercall_disconnect();
 }
 
+/* A first line: we serve. */
 static void say_ready(const struct options *o)
 {
+    if (o->ready_fd >= 0 && write(o->ready_fd, "\n", 1) != 1)
+        driver_log("--ready-fd: %s", strerror(errno));
+}
+
+/* A second: we did something for a guest. Whoever starts us again does so at
+ * once when we die. */
+static void say_worked(void *arg)
+{
+    const struct options *o = arg;
+
     if (o->ready_fd < 0)
         return;
-    if (write(o->ready_fd, "\n", 1) != 1)
+    if (write(o->ready_fd, "\n", 1) != 1 && errno != EPIPE)
         driver_log("--ready-fd: %s", strerror(errno));
     close(o->ready_fd);
 }
@@ -316,6 +327,7 @@ int main(int argc, char **argv)
     if (!grant_window_is_strict())
         driver_log("no userfaultfd: isolation from guests' memory is weaker");
     say_ready(&o);
+    poll_room_on_work(driver.poll, say_worked, &o);
     poll_room_run(driver.poll);
     stats_socket_close(stats);
     xenbus_backend_stop(room);

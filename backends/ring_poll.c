@@ -25,6 +25,8 @@ struct poll_room {
     struct list *next; /* whom spin() serves next; kept right by removals */
     uint64_t round;
     bool open; /* in this pass somebody had credit left and used it */
+    void (*worked)(void *arg); /* NULL: nobody waits for the first work */
+    void *worked_arg;
 };
 
 int poll_room_new(struct event_base *base, struct poll_room **out)
@@ -41,6 +43,13 @@ int poll_room_new(struct event_base *base, struct poll_room **out)
     room->next = &room->active;
     *out = room;
     return 0;
+}
+
+void poll_room_on_work(struct poll_room *room, void (*worked)(void *arg),
+                       void *arg)
+{
+    room->worked = worked;
+    room->worked_arg = arg;
 }
 
 void poll_room_free(struct poll_room *room)
@@ -236,6 +245,14 @@ static unsigned int turn_all(struct poll_room *room, uint64_t *now,
     return done;
 }
 
+static void tell_worked(struct poll_room *room)
+{
+    void (*worked)(void *arg) = room->worked;
+
+    room->worked = NULL;
+    worked(room->worked_arg);
+}
+
 /*
  * Serves the active rings, until the slice ends or all sleep. The clock is
  * read now and then only: it takes longer than a look at a ring.
@@ -255,6 +272,8 @@ static void spin(struct poll_room *room)
         }
         if (!done)
             now = driver_now();
+        else if (room->worked)
+            tell_worked(room);
         preempted = !done && now - before > POLL_GAP_NS;
     }
 }

@@ -69,6 +69,10 @@ struct ring_poll {
 int poll_room_new(struct event_base *base, struct poll_room **out);
 void poll_room_free(struct poll_room *room);
 
+/* Calls worked(arg) once, when a ring has been served for the first time. */
+void poll_room_on_work(struct poll_room *room, void (*worked)(void *arg),
+                       void *arg);
+
 /* p->service and p->arm are set; the ring sleeps until the first kick. */
 void ring_poll_init(struct poll_room *room, struct ring_poll *p);
 

@@ -16,9 +16,14 @@
 
 #include "host.h"
 
+/*
+ * The driver domain is started again at once, unless it dies again and again
+ * without having done anything for a guest: then the pause doubles.
+ */
 #define FIRST_PAUSE_MS 10u
 #define LAST_PAUSE_MS  5000u
-#define STEADY_NS      10000000000ull /* having run so long resets the pause */
+#define AT_ONCE        3u             /* deaths in vain that are forgiven */
+#define STEADY_NS      10000000000ull /* having run so long is no death in vain */
 #define STOP_MS        3000
 #define READY_FD       3 /* in the child */
 
@@ -28,8 +33,10 @@ struct child {
     struct supervisor *supervisor;
     const char *program, *log;
     bool wanted;
-    bool served; /* was ready once */
-    pid_t pid;   /* 0: does not run */
+    bool served;     /* was ready once */
+    bool ready_now;  /* in this life */
+    bool progressed; /* in this life, as it told us */
+    pid_t pid;       /* 0: does not run */
     struct watch exit, ready;
     uint64_t started_ns;
 };
@@ -38,8 +45,8 @@ struct supervisor {
     struct rs_host *host;
     struct supervise_config config;
     struct child child[CHILDREN];
-    struct watch timer; /* until the driver domain is started again */
-    unsigned int pause_ms;
+    struct watch timer;   /* until the driver domain is started again */
+    unsigned int in_vain; /* its deaths in a row without progress */
     bool stopping, told_ready;
 };
 
@@ -92,7 +99,7 @@ static void become(const char *path, const char *rundir, const char *log_path,
 
 static void child_ready(void *data, uint32_t events);
 static void child_exited(void *data, uint32_t events);
-static void restart_later(struct child *c);
+static unsigned int restart_later(struct child *c);
 
 static int open_log(const struct child *c, char path[PATH_MAX])
 {
@@ -133,6 +140,7 @@ static int spawn(struct child *c)
     if (log >= 0)
         close(log);
     c->started_ns = host_now();
+    c->ready_now = c->progressed = false;
     if (!err)
         err = watch_child(c, ready[0]);
     else
@@ -176,6 +184,15 @@ static void forget_ready(struct child *c)
     close(c->ready.fd);
 }
 
+static void child_serves(struct child *c)
+{
+    host_log(c->supervisor->host, RS_LOG_INFO, "%s serves (process %d)",
+             c->program, (int)c->pid);
+    c->served = c->ready_now = true;
+    start_next(c->supervisor);
+}
+
+/* A first byte: it serves. A second: it has done something for a guest. */
 static void child_ready(void *data, uint32_t events)
 {
     struct child *c = data;
@@ -185,13 +202,11 @@ static void child_ready(void *data, uint32_t events)
     (void)events;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    forget_ready(c);
-    if (n != 1)
-        return; /* closed without a word: its exit says more */
-    host_log(c->supervisor->host, RS_LOG_INFO, "%s serves (process %d)",
-             c->program, (int)c->pid);
-    c->served = true;
-    start_next(c->supervisor);
+    c->progressed = n == 1 && c->ready_now;
+    if (n != 1 || c->progressed)
+        forget_ready(c); /* closed without a word: its exit says more */
+    else
+        child_serves(c);
 }
 
 static void say_end(char *out, size_t n, const char *program, int status)
@@ -216,18 +231,32 @@ static void pause_over(void *data, uint32_t events)
         start(&s->child[DRIVER]);
 }
 
-static void restart_later(struct child *c)
+/* Returns after how many ms. */
+static unsigned int restart_later(struct child *c)
 {
     struct supervisor *s = c->supervisor;
+    unsigned int pause_ms = FIRST_PAUSE_MS;
     struct itimerspec t = { 0 };
 
-    if (host_now() - c->started_ns > STEADY_NS)
-        s->pause_ms = FIRST_PAUSE_MS;
-    t.it_value.tv_sec = s->pause_ms / 1000;
-    t.it_value.tv_nsec = (long)(s->pause_ms % 1000) * 1000000;
-    s->pause_ms =
-        s->pause_ms * 2 < LAST_PAUSE_MS ? s->pause_ms * 2 : LAST_PAUSE_MS;
+    if (c->progressed || host_now() - c->started_ns > STEADY_NS)
+        s->in_vain = 0;
+    else
+        s->in_vain++;
+    for (unsigned int i = AT_ONCE; i < s->in_vain; i++)
+        pause_ms = pause_ms * 2 < LAST_PAUSE_MS ? pause_ms * 2 : LAST_PAUSE_MS;
+    t.it_value.tv_sec = pause_ms / 1000;
+    t.it_value.tv_nsec = (long)(pause_ms % 1000) * 1000000;
     timerfd_settime(s->timer.fd, 0, &t, NULL);
+    return pause_ms;
+}
+
+/* It may have died before we came to read it. */
+static void hear_last_word(struct child *c)
+{
+    char byte;
+
+    if (c->ready.ready && c->ready_now && read(c->ready.fd, &byte, 1) == 1)
+        c->progressed = true;
 }
 
 static void child_exited(void *data, uint32_t events)
@@ -241,6 +270,7 @@ static void child_exited(void *data, uint32_t events)
     if (waitpid(c->pid, &status, WNOHANG) != c->pid)
         return;
     c->pid = 0;
+    hear_last_word(c);
     forget_ready(c);
     host_unwatch(s->host, &c->exit);
     close(c->exit.fd);
@@ -248,9 +278,10 @@ static void child_exited(void *data, uint32_t events)
         return;
     say_end(end, sizeof(end), c->program, status);
     if (c->served && c == &s->child[DRIVER]) {
+        unsigned int ms = restart_later(c);
+
         host_log(s->host, RS_LOG_WARN, "%s; starting it again in %u ms", end,
-                 s->pause_ms);
-        restart_later(c);
+                 ms);
         return;
     }
     snprintf(why, sizeof(why), "%s; see %s/log/%s", end, s->config.rundir,
@@ -285,7 +316,6 @@ struct supervisor *supervise_start(struct rs_host *h,
         return NULL;
     s->host = h;
     s->config = *c;
-    s->pause_ms = FIRST_PAUSE_MS;
     s->child[STORE] = (struct child){ .supervisor = s,
                                       .program = "ringside-xenstored",
                                       .log = "xenstored.log",

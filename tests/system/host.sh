@@ -109,6 +109,30 @@ done
 gone "$host"; is $? 1 "... and the host goes on"
 
 stop
+
+# kill_often N: the driver domain, each time that it serves; prints the pauses.
+kill_often() {
+    local serves=0
+    for _ in $(seq "$1"); do
+        serves=$((serves + 1))
+        until_true eval \
+            "[ \$(grep -c 'driverd serves' '$work/err') -ge $serves ]" || break
+        kill -9 "$(tail -1 "$dir/log/ringside-driverd.pids")"
+    done
+    until_true eval "[ \$(grep -c 'again in' '$work/err') -ge $1 ]"
+    sed -n 's/.*again in \(.*\) ms/\1/p' "$work/err" | tr '\n' ' '
+}
+start
+is "$(kill_often 7)" "10 10 10 20 40 80 160 " \
+    "who dies in vain is started again at once three times, then later"
+stop
+stand_in ringside-driverd "printf '\\n\\n' >&3; exec 3>&-; exec sleep 600"
+start
+is "$(kill_often 7)" "10 10 10 10 10 10 10 " \
+    "who did something for a guest is always started again at once"
+stop
+stand_in ringside-driverd "$serve"
+
 is $status 0 "SIGTERM ends the host"
 [ ! -e "$dir" ]; ok $? "... with its runtime directory"
 gone "$store" && gone "$driver"; ok $? "... and its children"
