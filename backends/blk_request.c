@@ -48,6 +48,9 @@ static int parse_discard(const struct blkif_request *slot,
     memcpy(&discard, slot, sizeof(discard));
     if (!limits->can_discard || limits->read_only)
         return -EOPNOTSUPP;
+    /* We never offer discard-secure: OKAY would promise what is not done. */
+    if (discard.flag & BLKIF_DISCARD_SECURE)
+        return -EOPNOTSUPP;
     r->action = BLK_DISCARD;
     r->sector = discard.sector_number;
     r->sectors = discard.nr_sectors;

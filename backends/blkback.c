@@ -54,7 +54,9 @@ static int open_disk(struct xenbus_device *dev, struct blkback *b)
         err = disk_file_open(path, (enum image_use)use,
                              (enum disk_io_mode)driver->disk_io,
                              driver->disk_async, &b->disk);
-    if (err)
+    if (err == -EROFS)
+        dev_fail(dev, "%s: it may only be read; access r would do", path);
+    else if (err)
         dev_fail(dev, "%s: %s", path, strerror(-err));
     free(path);
     free(mode);
@@ -92,7 +94,7 @@ static void publish(struct xenbus_device *dev, const struct disk *disk)
         { "feature-barrier", 1 },
         { "feature-persistent", 1 },
         { "feature-discard", disk->can_discard },
-        { "discard-granularity", 4096 },
+        { "discard-granularity", disk->discard_granularity },
         { "feature-max-indirect-segments", MAX_INDIRECT },
         { "max-ring-page-order", BLKBACK_MAX_RING_ORDER },
     };

@@ -71,6 +71,7 @@ struct disk {
     const struct disk_ops *ops;
     uint64_t sectors; /* of 512 bytes; a partial last one counts */
     uint32_t sector_size, physical_sector_size;
+    uint32_t discard_granularity; /* bytes; if can_discard */
     bool read_only, can_discard, is_cdrom;
     struct disk_stats stats;
     /* Pages that were copied in the loop; the caller of submit and work sets
@@ -111,7 +112,8 @@ void disk_async_free(struct disk_async *a); /* nothing is running */
  * is fixed at this moment. A file
  * whose size is no multiple of 512 gets a last sector whose rest reads as
  * zeros; a write to that sector extends the file to the whole sector. With
- * DISK_IO_URING or _THREADS everything goes through `async`. -errno.
+ * DISK_IO_URING or _THREADS everything goes through `async`. -errno; -EROFS: a
+ * block device that does not take writes.
  */
 int disk_file_open(const char *path, enum image_use use, enum disk_io_mode mode,
                    struct disk_async *async, struct disk **out);

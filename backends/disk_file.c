@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -169,29 +171,84 @@ static const struct disk_ops file_ops = {
     .close = file_close,
 };
 
-/* Size in bytes, and sector sizes, of what fd is. */
+/* A limit of a block device's queue, which a partition has from its disk; 0:
+ * it has none, or this machine does not tell. */
+static uint64_t queue_limit(dev_t dev, const char *name)
+{
+    static const char *const places[] = { "", "../" };
+    unsigned long long value = 0;
+    char path[128];
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/%s",
+                 major(dev), minor(dev), places[i], name);
+        file = fopen(path, "re");
+        if (!file)
+            continue;
+        if (fscanf(file, "%llu", &value) != 1)
+            value = 0;
+        fclose(file);
+        break;
+    }
+    return value;
+}
+
+/* To try would destroy data: holes are punched by writing zeros without data,
+ * and are worth it where the device forgets what it discards. */
+static void find_discard(struct disk_file *f, dev_t dev)
+{
+    uint64_t granularity = queue_limit(dev, "discard_granularity");
+
+    f->disk.can_discard = queue_limit(dev, "discard_max_bytes") &&
+                          queue_limit(dev, "write_zeroes_max_bytes");
+    if (granularity % SECTOR == 0 && granularity && granularity <= UINT32_MAX)
+        f->disk.discard_granularity = (uint32_t)granularity;
+}
+
+static int measure_device(struct disk_file *f, dev_t dev)
+{
+    unsigned int physical = SECTOR;
+    int logical = SECTOR, read_only = 0;
+
+    if (ioctl(f->fd, BLKGETSIZE64, &f->size) ||
+        ioctl(f->fd, BLKROGET, &read_only))
+        return -errno;
+    if (read_only && !f->disk.read_only)
+        return -EROFS; /* its writes would fail: that is known now */
+    /* The page cache lets us write single sectors of 512 bytes in any case. */
+    if (ioctl(f->fd, BLKSSZGET, &logical) == 0 &&
+        ioctl(f->fd, BLKPBSZGET, &physical) == 0 && physical % SECTOR == 0)
+        f->disk.physical_sector_size = physical;
+    if (!f->disk.read_only)
+        find_discard(f, dev);
+    return 0;
+}
+
+/* Punching behind the end changes nothing but tells whether it is possible. */
+static bool can_punch(int fd, uint64_t size)
+{
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     (off_t)((size + 4095) & ~4095ull), 4096) == 0;
+}
+
+/* Size in bytes, sector sizes, and discard, of what fd is. */
 static int measure(struct disk_file *f)
 {
     struct stat st;
-    int logical = SECTOR;
-    unsigned int physical = SECTOR;
 
     if (fstat(f->fd, &st))
         return -errno;
     f->disk.sector_size = SECTOR;
     f->disk.physical_sector_size = SECTOR;
-    if (S_ISREG(st.st_mode)) {
-        f->size = (uint64_t)st.st_size;
-        return 0;
-    }
-    if (!S_ISBLK(st.st_mode))
+    f->disk.discard_granularity = 4096;
+    if (S_ISBLK(st.st_mode))
+        return measure_device(f, st.st_rdev);
+    if (!S_ISREG(st.st_mode))
         return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
-    if (ioctl(f->fd, BLKGETSIZE64, &f->size))
-        return -errno;
-    /* The page cache lets us write single sectors of 512 bytes in any case. */
-    if (ioctl(f->fd, BLKSSZGET, &logical) == 0 &&
-        ioctl(f->fd, BLKPBSZGET, &physical) == 0 && physical % SECTOR == 0)
-        f->disk.physical_sector_size = physical;
+    f->size = (uint64_t)st.st_size;
+    f->disk.can_discard = !f->disk.read_only && can_punch(f->fd, f->size);
     return 0;
 }
 
@@ -202,13 +259,6 @@ static bool is_tmpfs(int fd)
     return fstatfs(fd, &fs) == 0 &&
            (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
             fs.f_type == HUGETLBFS_MAGIC);
-}
-
-/* Punching behind the end changes nothing but tells whether it is possible. */
-static bool can_punch(int fd, uint64_t size)
-{
-    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                     (off_t)((size + 4095) & ~4095ull), 4096) == 0;
 }
 
 int disk_file_open(const char *path, enum image_use use, enum disk_io_mode mode,
@@ -233,7 +283,6 @@ int disk_file_open(const char *path, enum image_use use, enum disk_io_mode mode,
         goto fail;
     image_hold(f->fd, use); /* where there are no locks there is nobody's */
     f->disk.sectors = (f->size + SECTOR - 1) / SECTOR;
-    f->disk.can_discard = !read_only && can_punch(f->fd, f->size);
     f->at_once = mode == DISK_IO_INLINE || !async ||
                  (mode == DISK_IO_AUTO && is_tmpfs(f->fd));
     f->nowait[DISK_READ] = f->nowait[DISK_WRITE] = mode == DISK_IO_AUTO;

@@ -103,6 +103,11 @@ tests_unit_test_disk_file_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_disk_file_SOURCES = tests/unit/test_disk_file.c
 tests_unit_test_disk_file_LDADD = $(fake_host_LDADD)
 
+unit_tests += tests/unit/test_disk_block
+tests_unit_test_disk_block_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_disk_block_SOURCES = tests/unit/test_disk_block.c
+tests_unit_test_disk_block_LDADD = $(fake_host_LDADD)
+
 unit_tests += tests/unit/test_disk_queue
 tests_unit_test_disk_queue_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_disk_queue_SOURCES = tests/unit/test_disk_queue.c

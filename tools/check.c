@@ -96,7 +96,7 @@ static int check_cmdline(const struct guest_config *c)
 static int check_disk(struct disk_config *d)
 {
     struct stat st;
-    int fd;
+    int fd, writes_fail = 0;
 
     fd = open(d->path,
               (d->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
@@ -113,9 +113,14 @@ static int check_disk(struct disk_config *d)
     d->bytes = (uint64_t)st.st_size;
     if (d->block_device && ioctl(fd, BLKGETSIZE64, &d->bytes) != 0)
         d->bytes = 0;
+    if (d->block_device && !d->read_only)
+        ioctl(fd, BLKROGET, &writes_fail);
     close(fd);
     if (!d->block_device && !S_ISREG(st.st_mode))
         return complain("%s for disk %s is neither a file nor a block device",
+                        d->path, d->vdev);
+    if (writes_fail)
+        return complain("%s for disk %s may only be read; access r would do",
                         d->path, d->vdev);
     if (d->bytes < 512)
         return complain("%s for disk %s is smaller than one sector", d->path,

@@ -150,6 +150,20 @@ static void test_flush(void **state)
     assert_int_equal(whole(&slot, &limits), -EINVAL);
 }
 
+/* That all copies are beyond recovery was not offered, so it is refused. */
+static void test_secure_discard(void **state)
+{
+    struct blkif_request slot = make(0, 0);
+    struct blkif_request_discard *d = (void *)&slot;
+
+    (void)state;
+    d->operation = BLKIF_OP_DISCARD;
+    d->nr_sectors = 8;
+    assert_int_equal(whole(&slot, &limits), 0);
+    d->flag = BLKIF_DISCARD_SECURE;
+    assert_int_equal(whole(&slot, &limits), -EOPNOTSUPP);
+}
+
 static void test_discard(void **state)
 {
     struct blk_limits l = limits;
@@ -264,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_read_only),
         cmocka_unit_test(test_flush),
         cmocka_unit_test(test_discard),
+        cmocka_unit_test(test_secure_discard),
         cmocka_unit_test(test_unknown_operations),
         cmocka_unit_test(test_indirect),
         cmocka_unit_test(test_indirect_nonsense),
