@@ -134,17 +134,19 @@ static bool make_room(unsigned int n)
     return true;
 }
 
-static struct grant_page *find(struct grant_pool *pool, grant_ref_t ref)
+/* A page that will do: there may be one to read and one to write. */
+static struct grant_page *find(struct grant_pool *pool, grant_ref_t ref,
+                               bool read_only)
 {
     struct grant_page *page = pool->persistent ? *bucket_of(pool, ref) : NULL;
 
-    while (page && page->ref != ref)
+    while (page && (page->ref != ref || (page->read_only && !read_only)))
         page = page->hash_next;
     return page;
 }
 
 static struct grant_page *add(struct grant_pool *pool,
-                              const struct grant_mapping *map)
+                              const struct grant_mapping *map, bool read_only)
 {
     struct grant_page *page = calloc(1, sizeof(*page));
 
@@ -153,6 +155,7 @@ static struct grant_page *add(struct grant_pool *pool,
     page->addr = map->addr;
     page->ref = map->ref;
     page->handle = map->handle;
+    page->read_only = read_only;
     if (pool->persistent) {
         struct grant_page **head = bucket_of(pool, page->ref);
 
@@ -166,12 +169,37 @@ static struct grant_page *add(struct grant_pool *pool,
     return page;
 }
 
+/*
+ * Tries those of the batch again that could not be mapped for writing: a
+ * frontend need not grant more than is done with a page.
+ */
+static void map_to_read(struct grant_pool *pool, const grant_ref_t *refs,
+                        unsigned int n, bool *only_read)
+{
+    static struct grant_mapping again[BATCH];
+    grant_ref_t failed[BATCH];
+    unsigned int at[BATCH], k = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        if (maps[i].status == GNTST_okay)
+            continue;
+        failed[k] = refs[i];
+        at[k++] = i;
+    }
+    if (!k || grant_map_range(pool->domid, failed, k, true, again) < 0)
+        return;
+    for (unsigned int i = 0; i < k; i++) {
+        maps[at[i]] = again[i];
+        only_read[at[i]] = true;
+    }
+}
+
 /* Maps refs[0..n-1], n <= BATCH, into idle pages; all or nothing. */
 static int map_batch(struct grant_pool *pool, const grant_ref_t *refs,
                      unsigned int n, bool read_only, struct grant_page **out)
 {
+    bool no_space = false, only_read[BATCH] = { false };
     unsigned int n_ok = 0;
-    bool no_space = false;
     int err;
 
     if (!make_room(n))
@@ -180,6 +208,8 @@ static int map_batch(struct grant_pool *pool, const grant_ref_t *refs,
                           maps);
     if (err < 0)
         return err;
+    if (read_only && pool->persistent)
+        map_to_read(pool, refs, n, only_read);
     for (unsigned int i = 0; i < n; i++) {
         no_space |= maps[i].status == GNTST_no_space;
         if (maps[i].status == GNTST_okay)
@@ -190,7 +220,7 @@ static int map_batch(struct grant_pool *pool, const grant_ref_t *refs,
         return no_space ? -EAGAIN : -EFAULT;
     }
     for (unsigned int i = 0; i < n; i++) {
-        out[i] = add(pool, &maps[i]);
+        out[i] = add(pool, &maps[i], only_read[i]);
         if (!out[i]) {
             grant_unmap_range(maps + i, n - i);
             return -ENOMEM; /* those before i are idle pages now */
@@ -224,7 +254,7 @@ static int get_some(struct grant_pool *pool, const grant_ref_t *refs,
     int err;
 
     for (unsigned int i = 0; i < n; i++) {
-        out[i] = find(pool, refs[i]);
+        out[i] = find(pool, refs[i], read_only);
         if (out[i])
             use(out[i]);
         else if (!pool->persistent || !contains(missing, n_missing, refs[i]))
@@ -235,7 +265,8 @@ static int get_some(struct grant_pool *pool, const grant_ref_t *refs,
     err = map_batch(pool, missing, n_missing, read_only, fresh);
     for (unsigned int i = 0; i < n; i++) {
         if (!err && !out[i]) {
-            out[i] = pool->persistent ? find(pool, refs[i]) : fresh[k++];
+            out[i] =
+                pool->persistent ? find(pool, refs[i], read_only) : fresh[k++];
             use(out[i]);
         } else if (err && out[i]) {
             grant_pool_put(pool, &out[i], 1);

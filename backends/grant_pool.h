@@ -32,6 +32,7 @@ struct grant_page {
     grant_ref_t ref;
     grant_handle_t handle;
     unsigned int users;
+    bool read_only; /* it could not be mapped for writing */
 };
 
 /* At most `max` pages stay mapped without use. -ENOMEM. */
@@ -44,8 +45,9 @@ void grant_pool_free(struct grant_pool *pool);
 /*
  * Makes the pages refs[0..n-1] accessible: out[i] belongs to refs[i] (a
  * reference may occur twice). All missing ones are mapped in one batch.
- * read_only is honoured when not persistent; a page that persists must be
- * mapped for both. All or nothing: -EFAULT if one of them is not granted,
+ * read_only is honoured when not persistent. A page that persists is mapped for
+ * both, or, if it is granted for reading only, for what is read_only. All or
+ * nothing: -EFAULT if one of them is not granted,
  * -EAGAIN if all handles are in use by others: later, please.
  */
 int grant_pool_get(struct grant_pool *pool, const grant_ref_t *refs,

@@ -356,6 +356,35 @@ static void test_indirect(void **state)
                         200 * 4096);
 }
 
+/* The page with the segments is only read, and so are pages to be written to
+ * the disk: a frontend whose grants persist may grant no more than that. */
+static void test_read_only_grants(void **state)
+{
+    struct blkif_request_segment *segs = fake_page(DATA_REF);
+    struct blkif_request_indirect *in;
+
+    (void)state;
+    connect_ring();
+    fake.read_only[DATA_REF] = fake.read_only[DATA_REF + 1] = true;
+    memset(fake_page(DATA_REF + 1), 'r', 4096);
+    for (uint64_t id = 1; id <= 2; id++) {
+        segs[0] = (struct blkif_request_segment){ .gref = DATA_REF + 1,
+                                                  .last_sect = 7 };
+        in = (void *)next_request(BLKIF_OP_INDIRECT, id);
+        in->indirect_op = BLKIF_OP_WRITE;
+        in->nr_segments = 1;
+        in->id = id;
+        in->sector_number = 8 * id;
+        in->indirect_grefs[0] = DATA_REF;
+        push_and_run();
+        expect_response(id, BLKIF_RSP_OKAY);
+        assert_int_equal(contents[8 * id * 512 + 4095], 'r');
+    }
+    simple(BLKIF_OP_READ, 1, 0); /* into that page: no */
+    push_and_run();
+    expect_response(1, BLKIF_RSP_ERROR);
+}
+
 /* A ring of four pages that are not contiguous, gone round twice. */
 static void test_large_scattered_ring(void **state)
 {
@@ -1055,6 +1084,7 @@ int main(void)
         TEST(test_not_persistent_unmaps),
         TEST(test_segments),
         TEST(test_indirect),
+        TEST(test_read_only_grants),
         TEST(test_large_scattered_ring),
         TEST(test_full_ring),
         TEST(test_events_suppressed),

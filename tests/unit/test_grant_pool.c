@@ -71,6 +71,38 @@ static void test_not_persistent(void **state)
     grant_pool_free(pool);
 }
 
+/* Pages that a frontend grants for reading only are kept like others, and are
+ * not what is written to. */
+static void test_persistent_read_only(void **state)
+{
+    struct grant_pool *pool = make(true, 64);
+    const grant_ref_t refs[] = { 8, 9, 8 };
+    struct grant_page *page[3], *written;
+
+    (void)state;
+    fake.read_only[8] = true;
+    assert_int_equal(grant_pool_get(pool, refs, 3, false, page), -EFAULT);
+    assert_int_equal(fake.maps, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(grant_pool_get(pool, refs, 3, true, page), 0);
+        assert_ptr_equal(page[0], page[2]);
+        assert_int_equal(fake.maps, 2);
+        grant_pool_put(pool, page, 3);
+    }
+    assert_int_equal(fake.map_calls, 3);
+    assert_int_equal(grant_pool_get(pool, refs, 1, false, page), -EFAULT);
+    /* It is granted anew, for both, while we read it. */
+    assert_int_equal(grant_pool_get(pool, refs, 1, true, page), 0);
+    fake.read_only[8] = false;
+    assert_int_equal(grant_pool_get(pool, refs, 1, false, &written), 0);
+    assert_ptr_not_equal(written, page[0]);
+    assert_int_equal(fake.mapped[8], 2);
+    grant_pool_put(pool, &written, 1);
+    grant_pool_put(pool, page, 1);
+    grant_pool_free(pool);
+    assert_int_equal(fake.maps, 0);
+}
+
 static void test_all_or_nothing(void **state)
 {
     struct grant_pool *pool = make(true, 64);
@@ -185,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_persistent, setup),
         cmocka_unit_test_setup(test_not_persistent, setup),
+        cmocka_unit_test_setup(test_persistent_read_only, setup),
         cmocka_unit_test_setup(test_all_or_nothing, setup),
         cmocka_unit_test_setup(test_bound, setup),
         cmocka_unit_test_setup(test_large, setup),

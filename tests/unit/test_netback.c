@@ -232,6 +232,21 @@ static void test_connect(void **state)
     assert_true(fake.notified > 0);
 }
 
+/* What the guest sends is only read, whether its grants persist or not. */
+static void test_read_only_grant(void **state)
+{
+    struct netif_tx_sring *tx = fake_page(TX_REF);
+
+    (void)state;
+    connect_whole();
+    fake.read_only[DATA] = true;
+    guest_sends(60, DATA);
+    guest_sends(60, DATA);
+    assert_int_equal(tx->rsp_prod, 2);
+    assert_int_equal(tx->ring[1].rsp.status, NETIF_RSP_OKAY);
+    expect("state", "4");
+}
+
 static void test_split_channels(void **state)
 {
     (void)state;
@@ -420,13 +435,13 @@ int main(void)
         TEST(test_unknown_type),    TEST(test_bad_mtu),
         TEST(test_bad_forward),     TEST(test_bad_tap),
         TEST(test_taken_port),      TEST(test_connect),
-        TEST(test_split_channels),  TEST(test_reconnect),
-        TEST(test_without_rx_copy), TEST(test_bad_ring_ref),
-        TEST(test_without_channel), TEST(test_half_a_channel),
-        TEST(test_many_queues),     TEST(test_broken_ring),
-        TEST(test_denied_page),     TEST(test_antispoof),
-        TEST(test_antispoof_ip),    TEST(test_antispoof_off),
-        TEST(test_bad_ip),
+        TEST(test_read_only_grant), TEST(test_split_channels),
+        TEST(test_reconnect),       TEST(test_without_rx_copy),
+        TEST(test_bad_ring_ref),    TEST(test_without_channel),
+        TEST(test_half_a_channel),  TEST(test_many_queues),
+        TEST(test_broken_ring),     TEST(test_denied_page),
+        TEST(test_antispoof),       TEST(test_antispoof_ip),
+        TEST(test_antispoof_off),   TEST(test_bad_ip),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
