@@ -234,7 +234,8 @@ int ethif_add(struct netif *netif)
     struct netfront *nf;
     int err;
 
-    poll_msg = tcpip_callbackmsg_new(rx_poll, netif);
+    if (!poll_msg) /* not left of an attempt that failed */
+        poll_msg = tcpip_callbackmsg_new(rx_poll, netif);
     if (!poll_msg)
         return -ENOMEM;
     /* Cannot run before we unlock: link_changed() takes the lock first. */

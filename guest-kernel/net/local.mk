@@ -68,7 +68,7 @@ fuzz-frames: all tests/system/frames
 .PHONY: fuzz-stack fuzz-frames
 
 guest_tests += tests/guest/net.elf tests/guest/net.native.elf \
-	tests/guest/net_memory.elf
+	tests/guest/net_memory.elf tests/guest/net_grants.elf
 
 guest_programs += tests/system/names_guest.elf
 system_tests += tests/system/names.sh

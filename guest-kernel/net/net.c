@@ -184,7 +184,8 @@ int net_start(void)
         start_result = start_stack();
     if (!started && !start_result) {
         start_result = start_card();
-        started = true;
+        /* Memory and grants may be there when it is called next. */
+        started = start_result != -ENOMEM && start_result != -ENOSPC;
     }
     mutex_unlock(&lock);
     return start_result;
@@ -211,11 +212,15 @@ int rs_net_up(uint64_t timeout)
 int net_want(void)
 {
     static bool waited;
+    int err;
 
     if (waited)
         return 0;
-    if (net_start() == -ENOMEM)
-        return -ENOMEM;
+    err = net_start();
+    if (err == -ENOMEM)
+        return err;
+    if (err == -ENOSPC)
+        return 0; /* the next socket tries again */
     waited = true;
     rs_net_up(WANT_PATIENCE);
     return 0;
