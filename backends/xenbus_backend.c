@@ -227,8 +227,8 @@ static void advance(struct xenbus_device *dev)
     case XenbusStateClosing:
         set_state(dev, XenbusStateClosing);
         break;
-    default: /* Closed, or its directory is not there (any more) */
-        if (dev->state == XenbusStateInitWait)
+    default: /* Closed, or its directory is not there (any more, or yet) */
+        if (theirs != XenbusStateClosed && dev->state == XenbusStateInitWait)
             break;
         if (is_online(dev))
             set_state(dev, XenbusStateClosed);

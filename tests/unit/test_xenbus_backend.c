@@ -412,6 +412,22 @@ static void test_gone_with_slow_disk(void **state)
     assert_string_equal(calls, "c+-c+d");
 }
 
+/* A frontend that gives up before it has connected, and tries again. */
+static void test_frontend_closes_early(void **state)
+{
+    (void)state;
+    start_room();
+    make_device("1", "1");
+    expect_state("2");
+    set_and_settle(FRONT "/state", "6");
+    expect_state("6");
+    set_and_settle(FRONT "/state", "1");
+    expect_state("2");
+    set_and_settle(FRONT "/state", "3");
+    expect_state("4");
+    assert_string_equal(calls, "c+");
+}
+
 /* Removed and made again before we saw either. */
 static void test_replaced(void **state)
 {
@@ -607,6 +623,7 @@ int main(void)
         TEST(test_tool_closes_early),
         TEST(test_tool_closes_slow_disk),
         TEST(test_gone_with_slow_disk),
+        TEST(test_frontend_closes_early),
         TEST(test_replaced),
         TEST(test_frontend_vanishes),
         TEST(test_create_fails),
