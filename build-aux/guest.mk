@@ -42,7 +42,9 @@ EXTRA_DIST += build-aux/patches build-aux/sources.txt \
 BUILT_SOURCES += guest-sdk/newlib.stamp guest-sdk/lwip.stamp
 
 guest-sdk/newlib.stamp: $(top_srcdir)/build-aux/sources.txt \
-		$(top_srcdir)/build-aux/get-newlib
+		$(top_srcdir)/build-aux/get-source \
+		$(top_srcdir)/build-aux/get-newlib \
+		$(wildcard $(top_srcdir)/build-aux/patches/newlib/*.patch)
 	$(AM_V_at)$(MKDIR_P) guest-sdk
 	$(AM_V_GEN)$(top_srcdir)/build-aux/get-newlib "$(NEWLIB_CC)" \
 	    $(SDK)/newlib "$(GUEST_CFLAGS_BASE)" $(NEWLIB_SRC)

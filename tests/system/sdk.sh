@@ -36,6 +36,43 @@ objdump -d one.elf >text
 ok 'it copies with what the kernel has for it' grep -q '<memcpy>:' text
 is 'nothing in it writes past the cache' "$(grep -c movnt text)" 0
 
+# Who converts numbers: --wrap puts a function before the library's.
+cat >digits.c <<'END'
+#include <reent.h>
+#include <stdio.h>
+#include <wchar.h>
+
+static int calls;
+char *__real__ldtoa_r(struct _reent *r, long double v, int mode, int digits,
+                      int *point, int *sign, char **end);
+char *__wrap__ldtoa_r(struct _reent *r, long double v, int mode, int digits,
+                      int *point, int *sign, char **end);
+
+char *__wrap__ldtoa_r(struct _reent *r, long double v, int mode, int digits,
+                      int *point, int *sign, char **end)
+{
+    calls++;
+    return __real__ldtoa_r(r, v, mode, digits, point, sign, end);
+}
+
+int main(void)
+{
+    wchar_t w[40];
+    char s[40];
+
+    snprintf(s, sizeof(s), "%.14g %e %.3f", 0.1, 2.0, 3.0);
+    swprintf(w, 40, L"%.14g %e", 0.1, 2.0);
+    printf("%d of doubles, ", calls);
+    snprintf(s, sizeof(s), "%Lg", 0.1L);
+    swprintf(w, 40, L"%Lg", 0.1L);
+    printf("%d in all\n", calls);
+    return 0;
+}
+END
+"$cc" -Wl,--wrap=_ldtoa_r -o digits.elf digits.c
+is 'only long doubles are converted as such' \
+    "$(run digits.elf | tr -d '\r')" '0 of doubles, 2 in all'
+
 ok 'compiled and linked apart' eval \
     '"$cc" -c -o square.o square.c && "$cc" -o two.elf square.o'
 like 'is the same' "$(run two.elf -- 9)" 'is 3\.000'
