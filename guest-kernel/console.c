@@ -11,7 +11,9 @@
 #include "guest-kernel/upcall.h"
 #include "libhypercall/hypercall.h"
 
-#define CTRL_D 4
+/* What a terminal's user types, as a Unix terminal takes it. */
+#define CTRL_D 0x04 /* the end of the input */
+#define CTRL_V 0x16 /* the next character is itself, whatever it is */
 
 /*
  * A full ring is waited for: as long as somebody reads it; while nobody does
@@ -108,30 +110,39 @@ static void read_ahead(void)
     } while (!ahead.n);
 }
 
-/* Moves one character of what was read ahead; false at the end of file. */
-static bool take_char(char *to)
+/* True at the end of the input; else one character of what was read ahead has
+ * been stored, or has told how to take the next. */
+static bool take_char(char *buf, size_t *got)
 {
-    char c = ahead.text[ahead.at];
+    static bool literal;
+    char c = ahead.text[ahead.at++];
 
-    if (c == CTRL_D)
+    if (!literal && c == CTRL_D)
+        return true;
+    if (!literal && c == CTRL_V) {
+        literal = true;
         return false;
-    *to = c == '\r' ? '\n' : c;
-    ahead.at++;
-    return true;
+    }
+    buf[(*got)++] = c == '\r' && !literal ? '\n' : c;
+    literal = false;
+    return false;
 }
 
 size_t console_read(char *buf, size_t n)
 {
     size_t got = 0;
 
-    if (!have_ring || !n)
-        return 0;
-    if (ahead.at == ahead.n)
-        read_ahead();
-    while (got < n && ahead.at < ahead.n && take_char(&buf[got]))
-        got++;
-    if (!got)
-        ahead.at++; /* past the Ctrl-D, which has now been told */
+    while (have_ring && n && !got) {
+        if (ahead.at == ahead.n)
+            read_ahead();
+        while (got < n && ahead.at < ahead.n) {
+            if (!take_char(buf, &got))
+                continue;
+            if (got)
+                ahead.at--; /* for the next call */
+            return got;
+        }
+    }
     return got;
 }
 

@@ -16,8 +16,9 @@
 /* Writes all of it; blocks while the ring is full. Threads only. */
 void console_write(const char *s, size_t n);
 /*
- * At least one character, CR as newline; blocks. 0 = end of input: a Ctrl-D, or
- * a domain without a console ring.
+ * At least one character; blocks. 0 = end of input: a Ctrl-D, or a domain
+ * without a console ring. A CR becomes a newline. What comes after a Ctrl-V is
+ * taken as it is.
  */
 size_t console_read(char *buf, size_t n);
 /* Waits (bounded) until the other end has read everything. */

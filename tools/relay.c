@@ -12,8 +12,11 @@
 
 #include "say.h"
 
-#define END_OF_FILE 0x04 /* Ctrl-D, what a terminal's user would type */
-#define DRAIN_MAX   64   /* reads at most, so that no guest keeps us here */
+/* What a terminal's user would type: the guest's end of the console is one. */
+#define END_OF_FILE 0x04 /* Ctrl-D */
+#define LITERAL     0x16 /* Ctrl-V: the next byte is itself */
+
+#define DRAIN_MAX 64 /* reads at most, so that no guest keeps us here */
 
 /* ---- the user's terminal ---- */
 
@@ -224,9 +227,33 @@ static void flush_input(struct relay *r)
     r->n -= (size_t)n;
 }
 
+/* Makes n bytes of data out of which no terminal reads a command. */
+static size_t quote(char *to, const char *from, size_t n)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (from[i] == END_OF_FILE || from[i] == LITERAL || from[i] == '\r')
+            to[len++] = LITERAL;
+        to[len++] = from[i];
+    }
+    return len;
+}
+
+/* A file or a pipe: every byte is data, and the end is the end. */
+static ssize_t read_data(struct relay *r)
+{
+    char buf[sizeof(r->buf) / 2];
+    ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));
+
+    return n <= 0 ? n : (ssize_t)quote(r->buf, buf, (size_t)n);
+}
+
 static void move_input(struct relay *r)
 {
-    ssize_t n = read(STDIN_FILENO, r->buf, sizeof(r->buf));
+    bool typed = isatty(STDIN_FILENO);
+    ssize_t n =
+        typed ? read(STDIN_FILENO, r->buf, sizeof(r->buf)) : read_data(r);
     char *escape;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -240,7 +267,7 @@ static void move_input(struct relay *r)
     }
     r->at = 0;
     r->n = (size_t)n;
-    escape = r->escape ? memchr(r->buf, RELAY_ESCAPE, r->n) : NULL;
+    escape = r->escape && typed ? memchr(r->buf, RELAY_ESCAPE, r->n) : NULL;
     if (escape != NULL) {
         r->n = (size_t)(escape - r->buf);
         r->left = true;

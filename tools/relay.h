@@ -25,7 +25,7 @@ struct relay {
     int tty;        /* -1: the console is away */
     bool input;     /* standard input is open and ours */
     bool ends;      /* its end reaches the guest, as Ctrl-D */
-    bool escape;    /* RELAY_ESCAPE in the input means: leave */
+    bool escape;    /* RELAY_ESCAPE, typed at a terminal, means: leave */
     bool left;      /* it came */
     bool mid_line;  /* the output does not end a line */
     bool no_output; /* nobody reads our standard output any more */

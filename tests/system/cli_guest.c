@@ -4,6 +4,7 @@
  *   exit N      ends with that status
  *   args ...    prints its other arguments, one a line
  *   print N     prints N lines of 64 bytes
+ *   copy        copies its input byte by byte
  *   echo        repeats its input until that ends, then says "end"
  *   greet WORD  says "hello, WORD", then does the same
  *   prattle N   prints N lines of 64 bytes, says "that was all" and waits
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ringside/guest.h>
 
@@ -50,6 +52,20 @@ static int do_echo(int argc, char **argv)
     }
     printf("end\n");
     return 0;
+}
+
+static int do_copy(int argc, char **argv)
+{
+    char buf[1000];
+    long n;
+
+    (void)argc;
+    (void)argv;
+    while ((n = read(0, buf, sizeof(buf))) > 0) {
+        if (write(1, buf, (size_t)n) != n)
+            return 1;
+    }
+    return n == 0 ? 0 : 1;
 }
 
 static int do_wait(int argc, char **argv)
@@ -103,11 +119,11 @@ static const struct {
     const char *name;
     int (*fn)(int argc, char **argv);
 } deeds[] = {
-    { "exit", do_exit },         { "args", do_args },
-    { "print", do_print },       { "echo", do_echo },
-    { "wait", do_wait },         { "null", do_null },
-    { "stubborn", do_stubborn }, { "greet", do_greet },
-    { "prattle", do_prattle },
+    { "exit", do_exit },   { "args", do_args },
+    { "print", do_print }, { "copy", do_copy },
+    { "echo", do_echo },   { "wait", do_wait },
+    { "null", do_null },   { "stubborn", do_stubborn },
+    { "greet", do_greet }, { "prattle", do_prattle },
 };
 
 int main(int argc, char **argv)

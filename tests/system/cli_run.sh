@@ -20,6 +20,21 @@ is 'arguments' "$(run --extra 'args a' -- 'b c' "d'e\"" '' --name \
     </dev/null | tr '\n' ' ')" "<a> <b c> <d'e\"> <> <--name> "
 is 'input' "$(printf 'one\ntwo\n' | run -- echo | tr '\n' ' ')" 'one two end '
 is 'no input' "$(run -- echo </dev/null)" end
+# Every byte, the ones that a terminal acts on in any order, and more of them
+# than the ring holds.
+for i in $(seq 0 255); do
+    printf -v octal '%03o' "$i"
+    printf "\\$octal"
+done >"$tmp/once"
+{
+    for _ in $(seq 40); do cat "$tmp/once"; done
+    printf '\4\4\r\r\26\26\4\26\r\n\26\4\0\377\35\r'
+} >"$tmp/bytes"
+run -- copy <"$tmp/bytes" >"$tmp/out"
+is 'input of any bytes ends with status 0' $? 0
+ok 'and arrives as it is' cmp "$tmp/bytes" "$tmp/out"
+cat "$tmp/bytes" | run -- copy | cmp -s - "$tmp/bytes"
+is 'from a pipe, too' $? 0
 lines=20000
 run -- print $lines </dev/null >"$tmp/out"
 seq -f '%063.0f' 0 $((lines - 1)) | cmp -s - "$tmp/out"
