@@ -10,7 +10,8 @@
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
 
-/* System time in ns: monotonic, since the start of the host. [upcall] */
+/* System time in ns, since the start of the host: monotonic, on whichever vCPU
+ * it is read. [upcall] */
 uint64_t clock_now(void);
 
 /* ns since 1970 (UTC). [upcall] */
@@ -32,11 +33,16 @@ static inline uint64_t clock_deadline(uint64_t timeout)
     return timeout < UINT64_MAX - now ? now + timeout : UINT64_MAX;
 }
 
+/*
+ * After all loads before it. By itself the processor reads the counter while
+ * an earlier load still waits for its line, and that load may then return a
+ * later time that another vCPU stored: time would go back.
+ */
 static inline uint64_t clock_tsc(void)
 {
     uint32_t lo, hi;
 
-    __asm__ __volatile__("rdtsc" : "=a"(lo), "=d"(hi));
+    __asm__ __volatile__("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
     return (uint64_t)hi << 32 | lo;
 }
 

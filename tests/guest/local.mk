@@ -10,7 +10,7 @@ guest_tests += \
 	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf %D%/memory.elf \
 	%D%/panic_blocking.elf %D%/poll.elf %D%/printf.elf %D%/registers.elf %D%/resolve.elf %D%/runstate.elf %D%/stdio.elf \
 	%D%/store.elf %D%/threads.elf %D%/time.elf \
-	%D%/smp.elf %D%/smp_crash.elf %D%/smp_exit.elf %D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
+	%D%/smp.elf %D%/smp_crash.elf %D%/smp_exit.elf %D%/smp_time.elf %D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
 
 # The same programs on the native twin of the kernel, in mode trap. (Those of
 # several vCPUs have none.)
