@@ -38,7 +38,8 @@ struct rs_vchan {
     unsigned int waiting; /* VCHAN_WAIT_... */
     struct wait_queue changed;
     struct poller poller;
-    char *path; /* the server's announcement; NULL: we are the client */
+    char *path;  /* the server's announcement; NULL: we are the client */
+    size_t kept; /* of which so much was there before */
     struct vchan_pages page, left, right;
     struct grant_map page_map, left_map, right_map;
 };

@@ -32,20 +32,87 @@ static void unmap(struct grant_map *map)
         grant_unmap(map);
 }
 
-static void withdraw(const char *path)
+static bool is_missing(const char *path)
+{
+    char *value;
+    int err = xenbus_read(XENBUS_NO_TX, path, &value, NULL);
+
+    if (!err)
+        free(value);
+    return err == -ENOENT;
+}
+
+/* How much of a path is there already: up to a '/', or all of it. */
+static size_t existing(const char *path)
+{
+    char part[XENBUS_PATH_MAX];
+    size_t n = 0, end;
+
+    while (path[n]) {
+        end = n + 1 + strcspn(path + n + 1, "/");
+        if (end >= sizeof(part))
+            break;
+        snprintf(part, sizeof(part), "%.*s", (int)end, path);
+        if (is_missing(part))
+            break;
+        n = end;
+    }
+    return n;
+}
+
+static int remove_in(xenbus_tx tx, const char *dir)
+{
+    char **names;
+    size_t n;
+    int err = xenbus_ls(tx, dir, &names, &n);
+
+    if (err)
+        return err;
+    free(names);
+    return n ? -ENOTEMPTY : xenbus_rm(tx, dir);
+}
+
+/* A directory in which nobody puts anything meanwhile. */
+static int remove_empty(const char *dir)
+{
+    xenbus_tx tx;
+    int err;
+
+    do {
+        err = xenbus_begin(&tx);
+        if (err)
+            return err;
+        err = remove_in(tx, dir);
+        if (err)
+            xenbus_end(tx, false);
+        else
+            err = xenbus_end(tx, true);
+    } while (err == -EAGAIN);
+    return err;
+}
+
+/* Removes our nodes, and the empty directories that were made for them. */
+static void withdraw(char *path, size_t kept)
 {
     char node[XENBUS_PATH_MAX];
+    char *last;
 
     if (!xenbus_path(node, path, "ring-ref"))
         xenbus_rm(XENBUS_NO_TX, node);
     if (!xenbus_path(node, path, "event-channel"))
         xenbus_rm(XENBUS_NO_TX, node);
+    while (strlen(path) > kept && !remove_empty(path)) {
+        last = strrchr(path, '/');
+        if (!last)
+            break;
+        *last = '\0';
+    }
 }
 
 void vchan_free(struct rs_vchan *v)
 {
     if (v->path)
-        withdraw(v->path);
+        withdraw(v->path, v->kept);
     if (v->port)
         event_close(v->port);
     pages_release(&v->left);
@@ -138,28 +205,33 @@ static int announce_node(xenbus_tx tx, const struct rs_vchan *v,
     return err;
 }
 
+static int announce_once(const struct rs_vchan *v, unsigned int self)
+{
+    xenbus_tx tx;
+    int err = xenbus_begin(&tx);
+
+    if (err)
+        return err;
+    err = announce_node(tx, v, self, "ring-ref", v->page.refs[0]);
+    if (!err)
+        err = announce_node(tx, v, self, "event-channel", v->port);
+    if (!err)
+        return xenbus_end(tx, true);
+    xenbus_end(tx, false);
+    return err;
+}
+
 /* Both nodes at once, or none. */
 static int announce(struct rs_vchan *v)
 {
     uint64_t self;
-    xenbus_tx tx;
     int err = xenbus_read_uint(XENBUS_NO_TX, "domid", &self);
 
-    do {
-        if (!err)
-            err = xenbus_begin(&tx);
-        if (err)
-            return err;
-        err = announce_node(tx, v, (unsigned int)self, "ring-ref",
-                            v->page.refs[0]);
-        if (!err)
-            err = announce_node(tx, v, (unsigned int)self, "event-channel",
-                                v->port);
-        if (err)
-            xenbus_end(tx, false);
-        else
-            err = xenbus_end(tx, true);
-    } while (err == -EAGAIN);
+    if (err)
+        return err;
+    do
+        err = announce_once(v, (unsigned int)self);
+    while (err == -EAGAIN);
     return err;
 }
 
@@ -174,8 +246,10 @@ int rs_vchan_listen(unsigned int domid, const char *path, size_t read_size,
         err = event_alloc_unbound(v->peer, vchan_event, v, &v->port);
     if (!err && !(v->path = strdup(path)))
         err = -ENOMEM;
-    if (!err)
+    if (!err) {
+        v->kept = existing(path);
         err = announce(v);
+    }
     if (err) {
         if (v)
             vchan_free(v);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-kernel/thread.h"
+
 /* A request about one path whose reply does not matter. */
 static int path_request(enum xsd_sockmsg_type type, xenbus_tx tx,
                         const char *path)
@@ -275,7 +277,18 @@ int xenbus_write_nodes(const char *dir, const struct xenbus_node *nodes,
 
 /* ---- transactions and paths ---- */
 
-int xenbus_begin(xenbus_tx *tx)
+/* Ours that are open, or asked for. */
+static unsigned int transactions;
+static struct wait_queue fewer_transactions =
+    WAIT_QUEUE_INIT(fewer_transactions);
+
+static void transaction_gone(void)
+{
+    transactions--;
+    wait_queue_wake_all(&fewer_transactions);
+}
+
+static int begin(xenbus_tx *tx)
 {
     struct xs_part part = xs_string("");
     char *id;
@@ -288,11 +301,32 @@ int xenbus_begin(xenbus_tx *tx)
     return 0;
 }
 
+/* The store allows a domain a few at a time: more wait until one has ended. */
+int xenbus_begin(xenbus_tx *tx)
+{
+    for (;;) {
+        unsigned int others;
+        int err;
+
+        transactions++;
+        err = begin(tx);
+        if (!err)
+            return 0;
+        transaction_gone();
+        others = transactions;
+        if (err != -ENOSPC || !others)
+            return err;
+        wait_event(&fewer_transactions, transactions < others, NEVER);
+    }
+}
+
 int xenbus_end(xenbus_tx tx, bool commit)
 {
     struct xs_part part = xs_string(commit ? "T" : "F");
+    int err = xs_request(XS_TRANSACTION_END, tx, &part, 1, NULL, NULL);
 
-    return xs_request(XS_TRANSACTION_END, tx, &part, 1, NULL, NULL);
+    transaction_gone();
+    return err;
 }
 
 int xenbus_path(char out[XENBUS_PATH_MAX], const char *dir, const char *leaf)

@@ -68,8 +68,9 @@ int xenbus_write_nodes(const char *dir, const struct xenbus_node *nodes,
                        unsigned int n);
 
 /*
- * Transactions. xenbus_end(commit) answers -EAGAIN on a conflict: do it all
- * again.
+ * Transactions. xenbus_begin() waits while the domain has as many as the store
+ * allows; each is ended. xenbus_end(commit) answers -EAGAIN on a conflict: do
+ * it all again.
  */
 int xenbus_begin(xenbus_tx *tx);
 int xenbus_end(xenbus_tx tx, bool commit);

@@ -31,7 +31,7 @@ struct rs_vchan;
  * powers of two. `path` is a directory in the store that the server may write
  * ("data/pipe"; relative to its own), where the client finds `ring-ref` and
  * `event-channel`. Does not wait for the client: rs_vchan_accept() does, and
- * bytes may be written before.
+ * bytes may be written before. Waits for the store, if many do this at once.
  */
 int rs_vchan_listen(unsigned int domid, const char *path, size_t read_size,
                     size_t write_size, struct rs_vchan **out);
@@ -66,7 +66,8 @@ bool rs_vchan_is_open(struct rs_vchan *v);
 
 /*
  * Ends it. What was written stays readable for a client that has it mapped.
- * The server's announcement is removed. NULL is ignored.
+ * The server's announcement is removed, with the directories that were made for
+ * it and are empty. NULL is ignored.
  */
 void rs_vchan_close(struct rs_vchan *v);
 

@@ -162,11 +162,85 @@ static void refused(void)
     rs_store_remove(PATH);
 }
 
+/* ---- many at once ---- */
+
+#define MANY 30
+
+struct one {
+    unsigned int number;
+    int err;
+    bool good;
+};
+
+static void open_and_close(void *arg)
+{
+    struct one *o = arg;
+    struct rs_vchan *server = NULL, *client = NULL;
+    char path[40], buf[4];
+
+    snprintf(path, sizeof(path), PATH "/many/%u", o->number);
+    o->err = rs_vchan_listen(self, path, 100, 100, &server);
+    if (o->err)
+        return;
+    o->err = rs_vchan_connect(self, path, 20 * SECOND, &client);
+    o->good = !o->err && rs_vchan_write(server, "all", 3) == 3 &&
+              rs_vchan_read(client, buf, sizeof(buf)) == 3;
+    rs_vchan_close(client);
+    rs_vchan_close(server);
+}
+
+/* More than the store lets us open transactions at a time. */
+static void many(void)
+{
+    struct rs_thread *t[MANY];
+    struct one all[MANY];
+    unsigned int good = 0;
+    char **names;
+    size_t left = MANY;
+
+    rs_store_write(PATH "/many", "");
+    for (unsigned int i = 0; i < MANY; i++) {
+        all[i] = (struct one){ .number = i };
+        t[i] = rs_thread_create("one", open_and_close, &all[i], 0);
+    }
+    for (unsigned int i = 0; i < MANY; i++) {
+        rs_thread_join(t[i]);
+        good += all[i].good;
+        if (!all[i].good)
+            printf("# channel %u: error %d\n", i, all[i].err);
+    }
+    point(good == MANY, "%u of %u channels opened at once", good, MANY);
+    if (rs_store_list(PATH "/many", &names, &left) == 0)
+        free(names);
+    point(left == 0, "they leave no directory");
+    rs_store_remove(PATH "/many");
+}
+
+static void directories(void)
+{
+    struct rs_vchan *v;
+    char *value = NULL;
+
+    point(rs_vchan_listen(self, PATH "/a/b", 1, 1, &v) == 0 &&
+              rs_store_write(PATH "/a/note", "ours") == 0,
+          "a note beside an announcement");
+    rs_vchan_close(v);
+    point(rs_store_read(PATH "/a/b", &value) == -ENOENT &&
+              rs_store_read(PATH "/a/note", &value) == 0,
+          "its directory goes, the note stays");
+    rs_store_remove(PATH "/a/note");
+    point(rs_vchan_listen(self, PATH "/a", 1, 1, &v) == 0,
+          "one in a directory");
+    rs_vchan_close(v);
+    point(rs_store_read(PATH "/a", &value) == 0, "that was there before");
+    rs_store_remove(PATH);
+}
+
 int main(void)
 {
     struct rs_usage before, after;
 
-    plan(27);
+    plan(33);
     self = own_domid();
     refused(); /* once before the books are opened: the heap settles */
     rs_usage(&before);
@@ -174,6 +248,8 @@ int main(void)
     sizes(4096, 100000);
     sizes(1 << 20, 1 << 20);
     ends();
+    many();
+    directories();
     rs_usage(&after);
     point(after.grants == before.grants && after.events == before.events,
           "no grant and no port is left over");
