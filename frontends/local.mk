@@ -47,12 +47,6 @@ tests_unit_test_xenbus_ring_SOURCES = tests/unit/test_xenbus_ring.c \
 	$(fake_guest) guest-kernel/xenbus_ring.c
 tests_unit_test_xenbus_ring_LDADD = $(CMOCKA_LIBS)
 
-unit_tests += tests/unit/test_xenbus_ls
-tests_unit_test_xenbus_ls_CPPFLAGS = $(fake_guest_CPPFLAGS)
-tests_unit_test_xenbus_ls_SOURCES = tests/unit/test_xenbus_ls.c \
-	guest-kernel/xenbus.c
-tests_unit_test_xenbus_ls_LDADD = $(CMOCKA_LIBS)
-
 fuzz_tests += tests/fuzz/fuzz_netfront
 tests_fuzz_fuzz_netfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_fuzz_fuzz_netfront_SOURCES = tests/fuzz/fuzz_netfront.c $(fuzz_main) \

@@ -94,87 +94,6 @@ static char **split_names(const char *body, size_t len, size_t *count)
     return names;
 }
 
-/* ---- listings that are longer than a message ---- */
-
-/* So often a directory may change while it is listed. */
-#define LIST_TRIES 16
-
-struct listing {
-    char *text; /* name NUL name NUL... so far */
-    size_t len;
-    char generation[24]; /* of the directory; "" before the first part */
-    bool whole;
-};
-
-/* A part is generation NUL name NUL..., and an empty name at the very end. */
-static int listing_add(struct listing *l, const char *part, size_t len)
-{
-    size_t head = strlen(part) + 1, n;
-    const char *names = part + head;
-    char *text;
-
-    if (head > len || head > sizeof(l->generation))
-        return -EIO;
-    if (!l->generation[0])
-        memcpy(l->generation, part, head);
-    else if (strcmp(l->generation, part))
-        return -EAGAIN;
-    n = len - head;
-    l->whole = n && !names[n - 1] && (n == 1 || !names[n - 2]);
-    n -= l->whole;
-    if (!n)
-        return l->whole ? 0 : -EIO;
-    text = realloc(l->text, l->len + n);
-    if (!text)
-        return -ENOMEM;
-    memcpy(text + l->len, names, n);
-    l->text = text;
-    l->len += n;
-    return 0;
-}
-
-/* -EAGAIN: it changed meanwhile. */
-static int list_parts(xenbus_tx tx, const char *path, char ***names, size_t *n)
-{
-    struct listing l = { .len = 0 };
-    struct xs_part parts[2];
-    char offset[24], *body;
-    size_t len;
-    int err;
-
-    do {
-        snprintf(offset, sizeof(offset), "%zu", l.len);
-        parts[0] = xs_string(path);
-        parts[1] = xs_string(offset);
-        err = xs_request(XS_DIRECTORY_PART, tx, parts, 2, &body, &len);
-        if (err)
-            break;
-        err = listing_add(&l, body, len);
-        free(body);
-    } while (!err && !l.whole);
-    if (!err) {
-        *names = split_names(l.text ? l.text : "", l.len, n);
-        err = *names ? 0 : -ENOMEM;
-    }
-    free(l.text);
-    return err;
-}
-
-/* In a transaction it does not change; if there is none left, it may. */
-static int list_long(xenbus_tx tx, const char *path, char ***names, size_t *n)
-{
-    xenbus_tx own = XENBUS_NO_TX;
-    int err = -EAGAIN;
-
-    if (tx == XENBUS_NO_TX && xenbus_begin(&own) == 0)
-        tx = own;
-    for (int i = 0; i < LIST_TRIES && err == -EAGAIN; i++)
-        err = list_parts(tx, path, names, n);
-    if (own != XENBUS_NO_TX)
-        xenbus_end(own, false);
-    return err;
-}
-
 int xenbus_ls(xenbus_tx tx, const char *path, char ***names, size_t *n)
 {
     struct xs_part part = xs_string(path);
@@ -182,8 +101,6 @@ int xenbus_ls(xenbus_tx tx, const char *path, char ***names, size_t *n)
     size_t len;
     int err = xs_request(XS_DIRECTORY, tx, &part, 1, &body, &len);
 
-    if (err == -E2BIG)
-        return list_long(tx, path, names, n);
     if (err)
         return err;
     *names = split_names(body, len, n);

@@ -35,9 +35,8 @@ int xenbus_rm(xenbus_tx tx, const char *path);
  */
 int xenbus_share(xenbus_tx tx, const char *path, domid_t self, domid_t reader);
 /*
- * Children of path, however many: *names is one malloc'ed array of *n pointers,
- * freed with one free(). -EAGAIN: it did not stop changing, and the store has
- * no transaction left in which it would stand still.
+ * Children of path: *names is one malloc'ed array of *n pointers, freed with
+ * one free().
  */
 int xenbus_ls(xenbus_tx tx, const char *path, char ***names, size_t *n);
 

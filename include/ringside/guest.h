@@ -113,8 +113,7 @@ void rs_unmap(struct rs_mapping *m);
 
 /*
  * Paths without leading '/' are relative to this domain's own directory.
- * *value and *names are to be free()d (once); value ends with a NUL. A list
- * has every name that was there at one moment, once, however many there are.
+ * *value and *names are to be free()d (once); value ends with a NUL.
  */
 int rs_store_read(const char *path, char **value);
 int rs_store_write(const char *path, const char *value);
