@@ -16,7 +16,7 @@ guest_kernel_sources = %D%/arch.h \
 	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h \
 	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/vcpu.h %D%/vchan.c %D%/vchan.h \
 	%D%/vchan_ring.c %D%/vchan_ring.h %D%/vchan_setup.c \
-	%D%/xenbus.c %D%/xenbus.h \
+	%D%/xenbus.c %D%/xenbus.h %D%/xenbus_list.c \
 	%D%/xenbus_ring.c %D%/xenbus_ring.h %D%/xenbus_state.c \
 	%D%/xenbus_watch.c \
 	libhypercall/hypercall.h libhypercall/guest/carrier.h
@@ -54,7 +54,8 @@ include guest-kernel/net/local.mk
 
 # Rooms that need no hypervisor are tested on the host.
 unit_tests += tests/unit/test_guest_fs tests/unit/test_guest_pages \
-	tests/unit/test_guest_text tests/unit/test_vchan_ring
+	tests/unit/test_guest_text tests/unit/test_vchan_ring \
+	tests/unit/test_xenbus_list
 tests_unit_test_guest_fs_SOURCES = tests/unit/test_guest_fs.c %D%/file.c \
 	%D%/fs.c
 tests_unit_test_guest_fs_LDADD = $(CMOCKA_LIBS)
@@ -64,6 +65,9 @@ tests_unit_test_guest_pages_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_guest_text_SOURCES = tests/unit/test_guest_text.c \
 	%D%/cmdline.c %D%/symbols.c
 tests_unit_test_guest_text_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_xenbus_list_SOURCES = tests/unit/test_xenbus_list.c \
+	%D%/xenbus_list.c
+tests_unit_test_xenbus_list_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_vchan_ring_SOURCES = tests/unit/test_vchan_ring.c \
 	%D%/vchan_ring.c
 tests_unit_test_vchan_ring_LDADD = $(CMOCKA_LIBS)

@@ -72,42 +72,6 @@ int xenbus_share(xenbus_tx tx, const char *path, domid_t self, domid_t reader)
     return xs_request(XS_SET_PERMS, tx, parts, 3, NULL, NULL);
 }
 
-/* Turns name NUL name NUL... of len bytes into an array that owns its text. */
-static char **split_names(const char *body, size_t len, size_t *count)
-{
-    size_t n = 0;
-    char **names, *text;
-
-    for (size_t i = 0; i < len; i++)
-        n += body[i] == '\0';
-    names = malloc((n + 1) * sizeof(*names) + len + 1);
-    if (!names)
-        return NULL;
-    text = memcpy(names + n + 1, body, len);
-    text[len] = '\0';
-    for (size_t i = 0; i < n; i++) {
-        names[i] = text;
-        text += strlen(text) + 1;
-    }
-    names[n] = NULL;
-    *count = n;
-    return names;
-}
-
-int xenbus_ls(xenbus_tx tx, const char *path, char ***names, size_t *n)
-{
-    struct xs_part part = xs_string(path);
-    char *body;
-    size_t len;
-    int err = xs_request(XS_DIRECTORY, tx, &part, 1, &body, &len);
-
-    if (err)
-        return err;
-    *names = split_names(body, len, n);
-    free(body);
-    return *names ? 0 : -ENOMEM;
-}
-
 static int parse_number(const char *text, uint64_t *value)
 {
     char *end;

@@ -55,6 +55,40 @@ for i in {1..5}; do
 done
 ok "five more come and go" [ "$i" = 5 ]
 ok "@releaseDomain fires for each" until_true 10 watched 6
+# A directory whose names are more than one reply can hold.
+cat >"$tmp/list.c" <<'END'
+#include <ringside/guest.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(void)
+{
+    char **names, wanted[40];
+    size_t n, good = 0;
+    int err = rs_store_list("/large", &names, &n);
+
+    if (err) {
+        printf("error %d\n", err);
+        return 1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        snprintf(wanted, sizeof(wanted), "a-name-of-some-length-%zu", i);
+        good += strcmp(names[i], wanted) == 0;
+    }
+    printf("%zu of %zu names\n", good, n);
+    return 0;
+}
+END
+ok "a guest that lists is built" \
+    "$abs_top_builddir/ringside-cc" -o "$tmp/list.elf" "$tmp/list.c"
+for i in {0..999}; do
+    echo "/large/a-name-of-some-length-$i v"
+done | xargs timeout 60 xenstore-write
+timeout 10 xenstore-chmod /large r0
+is "it gets all names" "$(timeout 30 "$ringside" run -q "$tmp/list.elf" \
+    </dev/null | tr -d '\r')" '1000 of 1000 names'
+quietly xenstore-rm /large
+
 kill $watcher 2>/dev/null
 wait $watcher 2>/dev/null
 
