@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,7 +19,9 @@
 #include "guest-kernel/libc.h"
 #include "guest-kernel/vcpu.h"
 
+/* From guest.lds. */
 extern void (*init_array_start[])(void), (*init_array_end[])(void);
+extern void (*fini_array_start[])(void), (*fini_array_end[])(void);
 
 static ssize_t tty_read(struct file *f, void *buf, size_t n)
 {
@@ -40,12 +43,20 @@ static const struct file_ops tty_ops = {
     .is_tty = true,
 };
 
+/* At exit(), after what the program registered. */
+static void run_destructors(void)
+{
+    for (void (**fn)(void) = fini_array_end; fn > fini_array_start;)
+        (*--fn)();
+}
+
 void libc_init(void)
 {
     for (int i = 0; i < 3; i++)
         if (file_open(&tty_ops, NULL, i ? O_WRONLY : O_RDONLY) != i)
             kernel_panic("no memory for the console's descriptors");
     libc_lock_init();
+    atexit(run_destructors);
     for (void (**fn)(void) = init_array_start; fn < init_array_end; fn++)
         (*fn)();
 }

@@ -1,7 +1,7 @@
 # Guest tests: see tests/run-guest for what one looks like.
 
 guest_tests += \
-	%D%/abort.elf %D%/argv.elf %D%/balloon.elf %D%/block.elf %D%/boot.elf %D%/broken.elf %D%/carried.elf %D%/events.elf \
+	%D%/abort.elf %D%/argv.elf %D%/balloon.elf %D%/block.elf %D%/boot.elf %D%/broken.elf %D%/carried.elf %D%/destructors.elf %D%/events.elf \
 	%D%/exit7.elf %D%/exit_blocked.elf %D%/exit_thread.elf %D%/fault_divide.elf \
 	%D%/fault_handler.elf %D%/fault_hole.elf %D%/fault_no_stack.elf %D%/fault_null.elf \
 	%D%/fault_run_data.elf %D%/fault_stack.elf \
@@ -16,7 +16,7 @@ guest_tests += \
 # several vCPUs have none.)
 guest_tests += %D%/abort.native.elf %D%/argv.native.elf \
 	%D%/balloon.native.elf %D%/block.native.elf %D%/boot.native.elf \
-	%D%/events.native.elf %D%/exit7.native.elf %D%/exit_blocked.native.elf \
+	%D%/destructors.native.elf %D%/events.native.elf %D%/exit7.native.elf %D%/exit_blocked.native.elf \
 	%D%/exit_thread.native.elf %D%/fault_divide.native.elf \
 	%D%/fault_handler.native.elf %D%/fault_hole.native.elf \
 	%D%/fault_no_stack.native.elf %D%/fault_null.native.elf \
