@@ -43,40 +43,27 @@ uint32_t cpuid7_ebx(void)
     return ebx;
 }
 
-/*
- * Words "ringside.x=y" are the kernel's, "ip=x" is the network's (net/net.c);
- * they are taken out of main's argv.
- */
-static bool is_kernel_option(const char *word)
+#define POLL_US_MAX 1000000
+
+static void set_poll_us(unsigned int us)
 {
-    return strncmp(word, "ringside.", strlen("ringside.")) == 0 ||
-           strncmp(word, "ip=", strlen("ip=")) == 0;
+    idle_set_poll_max(us * NS_PER_US);
 }
 
-static int take_kernel_options(int argc, char **argv)
-{
-    const char *poll_us = cmdline_option(argv, "ringside.poll_us");
-    int kept = 0;
-
-    smp_set_max(cmdline_option(argv, "ringside.vcpus"));
-    if (poll_us)
-        idle_set_poll_max(strtoul(poll_us, NULL, 10) * NS_PER_US);
-    for (int i = 0; i < argc; i++)
-        if (!is_kernel_option(argv[i]))
-            argv[kept++] = argv[i];
-    argv[kept] = NULL;
-    return kept;
-}
+static const struct cmdline_option options[] = {
+    { "poll_us", 0, POLL_US_MAX, set_poll_us },
+    { "vcpus", 1, VCPUS_MAX, smp_set_max },
+};
 
 static int make_argv(char **argv)
 {
     static char line[MAX_GUEST_CMDLINE];
-    int argc;
 
     memcpy(line, start_info->cmd_line, sizeof(line) - 1);
     argv[0] = (char *)"guest";
-    argc = 1 + cmdline_split(line, argv + 1, ARGV_MAX - 1);
-    return take_kernel_options(argc, argv);
+    cmdline_split(line, argv + 1, ARGV_MAX - 1);
+    return cmdline_take_options(argv, options,
+                                sizeof(options) / sizeof(options[0]));
 }
 
 static void run_main(void)

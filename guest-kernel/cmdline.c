@@ -1,9 +1,12 @@
 /*
  * The command line as main()'s argv. See libc.h.
  */
-#include <stddef.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "guest-kernel/console.h"
 #include "guest-kernel/libc.h"
 
 static int is_blank(char c)
@@ -49,12 +52,59 @@ int cmdline_split(char *line, char **argv, int max)
     return argc;
 }
 
-const char *cmdline_option(char **argv, const char *key)
+/* The value as the option's number; false: it is none, or not allowed. */
+static bool set_number(const struct cmdline_option *o, const char *text)
 {
-    size_t n = strlen(key);
+    unsigned long n;
+    char *end;
 
-    for (; *argv; argv++)
-        if (strncmp(*argv, key, n) == 0 && (*argv)[n] == '=')
-            return *argv + n + 1;
-    return NULL;
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    n = strtoul(text, &end, 10);
+    if (*end || errno || n < o->min || n > o->max)
+        return false;
+    o->set((unsigned int)n);
+    return true;
+}
+
+static void take_option(const char *word, const struct cmdline_option *options,
+                        size_t n)
+{
+    size_t len = strcspn(word, "=");
+
+    for (size_t i = 0; i < n; i++) {
+        const struct cmdline_option *o = &options[i];
+
+        if (strlen(o->name) != len || strncmp(o->name, word, len) != 0)
+            continue;
+        if (!word[len] || !set_number(o, word + len + 1))
+            console_report("%s%s is ignored: a number from %u to %u is "
+                           "wanted, as in %s%s=%u\n",
+                           CMDLINE_OURS, word, o->min, o->max, CMDLINE_OURS,
+                           o->name, o->min);
+        return;
+    }
+    console_report("%s%s is ignored: no such option of the kernel, which has",
+                   CMDLINE_OURS, word);
+    for (size_t i = 0; i < n; i++)
+        console_report("%s %s%s=N", i ? "," : "", CMDLINE_OURS,
+                       options[i].name);
+    console_report("\n");
+}
+
+int cmdline_take_options(char **argv, const struct cmdline_option *options,
+                         size_t n)
+{
+    const size_t prefix = strlen(CMDLINE_OURS);
+    int kept = 0;
+
+    for (int i = 0; argv[i]; i++) {
+        if (strncmp(argv[i], CMDLINE_OURS, prefix) == 0)
+            take_option(argv[i] + prefix, options, n);
+        else if (strncmp(argv[i], "ip=", strlen("ip=")) != 0)
+            argv[kept++] = argv[i];
+    }
+    argv[kept] = NULL;
+    return kept;
 }

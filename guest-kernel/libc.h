@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/* Descriptors 0, 1, 2 on the console; constructors of the image. */
+/* Descriptors 0, 1, 2 on the console; constructors and, at exit(), destructors
+ * of the image. */
 void libc_init(void);
 void heap_init(void);
 /* What exit() does at last; by libc_init(). */
@@ -25,7 +26,20 @@ extern size_t memory_rep_min;
  */
 int cmdline_split(char *line, char **argv, int max);
 
-/* The rest of the word "key=rest" among argv, or NULL. */
-const char *cmdline_option(char **argv, const char *key);
+/* "ringside.NAME=N" on the command line, N from min to max. */
+#define CMDLINE_OURS "ringside."
+struct cmdline_option {
+    const char *name;
+    unsigned int min, max;
+    void (*set)(unsigned int n);
+};
+
+/*
+ * Sets the n options, and takes their words out of argv, and the network's
+ * ("ip=", net/net.c); returns how many words are left. What cannot be an
+ * option is ignored, and told on the log. Of two the last one counts.
+ */
+int cmdline_take_options(char **argv, const struct cmdline_option *options,
+                         size_t n);
 
 #endif

@@ -28,12 +28,22 @@ static unsigned int vcpus_max = VCPUS_MAX, present = 1;
 _Noreturn void vcpu_begin(struct vcpu *cpu); /* for entry.S */
 void vcpu_entry(void);                       /* entry.S */
 
-void smp_set_max(const char *word)
+void smp_set_max(unsigned int n)
 {
-    unsigned long n = word ? strtoul(word, NULL, 10) : VCPUS_MAX;
+    vcpus_max = n;
+}
 
-    if (n >= 1 && n <= VCPUS_MAX)
-        vcpus_max = (unsigned int)n;
+uint64_t smp_cpu_time(void)
+{
+    struct vcpu_runstate_info info;
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < VCPUS_MAX; i++) {
+        if (hypercall_vcpu_op(VCPUOP_get_runstate_info, i, &info))
+            break; /* that was the last */
+        sum += info.time[RUNSTATE_running];
+    }
+    return sum;
 }
 
 unsigned int smp_online(void)

@@ -5,13 +5,21 @@
 #ifndef RINGSIDE_GUEST_SMP_H
 #define RINGSIDE_GUEST_SMP_H
 
-/* Use at most so many (a word of the command line, NULL: all). */
-void smp_set_max(const char *word);
+#include <stdint.h>
+
+/* Use at most so many, 1 to VCPUS_MAX. */
+void smp_set_max(unsigned int n);
 
 /* Raises the others, in a thread of its own. */
 void smp_start(void);
 
 /* How many vCPUs run threads now. */
 unsigned int smp_online(void);
+
+/*
+ * ns for which the domain's vCPUs have had a processor, as the hypervisor
+ * accounts for them: also what polling took, and since before boot.c.
+ */
+uint64_t smp_cpu_time(void);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "guest-kernel/console.h"
 #include "guest-kernel/libc.h"
 #include "guest-kernel/symbols.h"
 
@@ -59,14 +60,95 @@ static void test_too_many_words(void **state)
     assert_string_equal(split("1 2 3 4 5 6 7 8 9"), "1|2|3|4|5|6|7|");
 }
 
+/* ---- options ---- */
+
+static char told[1000];
+static unsigned int a_value, b_value;
+
+void console_report(const char *fmt, ...)
+{
+    size_t n = strlen(told);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(told + n, sizeof(told) - n, fmt, ap);
+    va_end(ap);
+}
+
+static void set_a(unsigned int n)
+{
+    a_value = n;
+}
+
+static void set_b(unsigned int n)
+{
+    b_value = n;
+}
+
+static const struct cmdline_option options[] = {
+    { "a", 0, 1000, set_a },
+    { "bb", 1, 8, set_b },
+};
+
+/* What is left of the words of a line. */
+static const char *take(const char *line)
+{
+    static char copy[200], rest[200];
+    char *argv[10];
+    int n;
+
+    snprintf(copy, sizeof(copy), "%s", line);
+    a_value = b_value = 77;
+    told[0] = rest[0] = '\0';
+    cmdline_split(copy, argv, 10);
+    n = cmdline_take_options(argv, options, 2);
+    assert_null(argv[n]);
+    for (int i = 0; i < n; i++) {
+        strcat(rest, argv[i]);
+        strcat(rest, "|");
+    }
+    return rest;
+}
+
 static void test_options(void **state)
 {
-    char a[] = "ringside.poll_us=7", b[] = "ringside.poll_us",
-         *argv[] = { b, a, NULL };
+    (void)state;
+    assert_string_equal(
+        take("x ringside.a=5 ip=dhcp y ringside.bb=8 ringside.a=0"), "x|y|");
+    assert_int_equal(a_value, 0);
+    assert_int_equal(b_value, 8);
+    assert_string_equal(told, "");
+    assert_string_equal(take("ring ringsidea=1 ip xip=1"),
+                        "ring|ringsidea=1|ip|xip=1|");
+    assert_string_equal(told, "");
+}
+
+static void test_bad_values(void **state)
+{
+    static const char *const bad[] = {
+        "",    "=",     "=x",  "=1x", "=-1",
+        "=+1", "=1001", "= 1", "==1", "=99999999999999999999"
+    };
+    char line[60];
 
     (void)state;
-    assert_string_equal(cmdline_option(argv, "ringside.poll_us"), "7");
-    assert_null(cmdline_option(argv, "ringside"));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(line, sizeof(line), "'ringside.a%s'", bad[i]);
+        assert_string_equal(take(line), "");
+        assert_int_equal(a_value, 77);
+        assert_non_null(strstr(told, "is ignored: a number from 0 to 1000"));
+        assert_ptr_equal(strchr(told, '\n'), told + strlen(told) - 1);
+    }
+}
+
+static void test_unknown_options(void **state)
+{
+    (void)state;
+    assert_string_equal(take("ringside.b=1 x ringside. ringside.bbb=1"), "x|");
+    assert_int_equal(b_value, 77);
+    assert_non_null(strstr(told, "ringside.b=1 is ignored: no such option"));
+    assert_non_null(strstr(told, "ringside.bbb=1 is ignored"));
+    assert_non_null(strstr(told, "has ringside.a=N, ringside.bb=N\n"));
 }
 
 static void test_symbols(void **state)
@@ -117,6 +199,8 @@ int main(void)
         cmocka_unit_test(test_quotes),
         cmocka_unit_test(test_too_many_words),
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_unknown_options),
         cmocka_unit_test(test_symbols),
         cmocka_unit_test(test_stack_walk),
     };
