@@ -23,7 +23,7 @@ SDK = $(abs_builddir)/guest-sdk
 
 GUEST_CPPFLAGS = -nostdinc -isystem $(CC_INCLUDE) \
 	-isystem $(SDK)/newlib/include -isystem $(SDK)/xen-include \
-	-D_GNU_SOURCE -D__DYNAMIC_REENT__ -D_POSIX_TIMERS=1 \
+	-D_GNU_SOURCE -D__DYNAMIC_REENT__ -D_POSIX_TIMERS=1 -D_POSIX_CPUTIME=1 \
 	-D_POSIX_MONOTONIC_CLOCK=200112L \
 	-I$(top_srcdir)/include -I$(top_srcdir)/common -I$(top_srcdir)
 GUEST_CFLAGS = $(GUEST_CFLAGS_BASE) $(WARN_CFLAGS)

@@ -2,12 +2,14 @@
  * Time, as the C library asks for it.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "guest-kernel/clock.h"
+#include "guest-kernel/smp.h"
 #include "guest-kernel/thread.h"
 
 int gettimeofday(struct timeval *restrict tv, void *restrict zone)
@@ -20,18 +22,31 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone)
     return 0;
 }
 
+/* True, and the time, if there is such a clock. */
+static bool read_clock(clockid_t id, uint64_t *now)
+{
+    switch (id) {
+    case CLOCK_REALTIME:
+        *now = clock_wall();
+        return true;
+    case CLOCK_MONOTONIC:
+        *now = clock_now();
+        return true;
+    case CLOCK_PROCESS_CPUTIME_ID:
+        *now = smp_cpu_time();
+        return true;
+    default:
+        errno = EINVAL;
+        return false;
+    }
+}
+
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
     uint64_t now;
 
-    if (id == CLOCK_REALTIME) {
-        now = clock_wall();
-    } else if (id == CLOCK_MONOTONIC) {
-        now = clock_now();
-    } else {
-        errno = EINVAL;
+    if (!read_clock(id, &now))
         return -1;
-    }
     ts->tv_sec = (time_t)(now / NS_PER_S);
     ts->tv_nsec = (long)(now % NS_PER_S);
     return 0;
@@ -39,10 +54,10 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 
 int clock_getres(clockid_t id, struct timespec *ts)
 {
-    if (id != CLOCK_REALTIME && id != CLOCK_MONOTONIC) {
-        errno = EINVAL;
+    uint64_t now;
+
+    if (!read_clock(id, &now))
         return -1;
-    }
     *ts = (struct timespec){ .tv_nsec = 1 };
     return 0;
 }
@@ -73,11 +88,15 @@ unsigned int sleep(unsigned int s)
     return 0;
 }
 
-/* The guest has no account of its CPU time: all of its uptime is its own. */
+/* In ticks of times(); beginning with the guest's. */
+static clock_t ticks(uint64_t ns)
+{
+    return (clock_t)(ns / (NS_PER_S / CLOCKS_PER_SEC));
+}
+
+/* There are no system calls and no children: all time is the program's. */
 clock_t times(struct tms *t)
 {
-    clock_t now = (clock_t)(clock_uptime() * CLOCKS_PER_SEC / NS_PER_S);
-
-    *t = (struct tms){ .tms_utime = now };
-    return now;
+    *t = (struct tms){ .tms_utime = ticks(smp_cpu_time()) };
+    return ticks(clock_uptime());
 }
