@@ -403,7 +403,8 @@ static int check_keys(const char *path, const char *text)
                     path, line, key);
 }
 
-/* Reads a whole file of at most CONFIG_MAX_BYTES as a string. */
+/* Reads a whole file of at most CONFIG_MAX_BYTES as a string. It ends with a
+ * newline, without which libxlutil takes no comment for one. */
 static int read_text(const char *path, char **text)
 {
     struct stat st;
@@ -413,12 +414,15 @@ static int read_text(const char *path, char **text)
     if (fd < 0)
         return complain("cannot read the configuration %s: %s", path,
                         strerror(errno));
-    *text = calloc(1, CONFIG_MAX_BYTES + 1);
+    *text = calloc(1, CONFIG_MAX_BYTES + 2);
     if (*text != NULL && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         n = read(fd, *text, CONFIG_MAX_BYTES + 1);
     close(fd);
-    if (n >= 0 && n <= CONFIG_MAX_BYTES && strlen(*text) == (size_t)n)
+    if (n >= 0 && n <= CONFIG_MAX_BYTES && strlen(*text) == (size_t)n) {
+        if (n > 0 && (*text)[n - 1] != '\n')
+            (*text)[n] = '\n';
         return 0;
+    }
     free(*text);
     return complain("%s is not a configuration file (xl.cfg syntax) or guest",
                     path);

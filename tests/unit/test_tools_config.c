@@ -69,6 +69,25 @@ static void a_whole_file(void **state)
     config_free(&c);
 }
 
+/* However the last line ends. */
+static void last_lines(void **state)
+{
+    static const char *const ends[] = {
+        "", "\n", "\n\n", "\n#end", "\n#end\n", " # end", "\n#", "\n  ",
+    };
+    struct guest_config c;
+    char text[60];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        snprintf(text, sizeof(text), "kernel = '/x'\nextra = 'last'%s",
+                 ends[i]);
+        assert_int_equal(read_cfg(&c, text), 0);
+        assert_string_equal(c.cmdline, "last");
+        config_free(&c);
+    }
+}
+
 static void wrong_files(void **state)
 {
     static const struct {
@@ -366,12 +385,12 @@ static void processors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_whole_file),   cmocka_unit_test(wrong_files),
-        cmocka_unit_test(not_a_file),     cmocka_unit_test(vif_specs),
-        cmocka_unit_test(wrong_vifs),     cmocka_unit_test(limits),
-        cmocka_unit_test(device_numbers), cmocka_unit_test(unknown_keys),
-        cmocka_unit_test(processors),     cmocka_unit_test(same_macs),
-        cmocka_unit_test(shared_disks),
+        cmocka_unit_test(a_whole_file), cmocka_unit_test(last_lines),
+        cmocka_unit_test(wrong_files),  cmocka_unit_test(not_a_file),
+        cmocka_unit_test(vif_specs),    cmocka_unit_test(wrong_vifs),
+        cmocka_unit_test(limits),       cmocka_unit_test(device_numbers),
+        cmocka_unit_test(unknown_keys), cmocka_unit_test(processors),
+        cmocka_unit_test(same_macs),    cmocka_unit_test(shared_disks),
     };
 
     complain_silently(true);
