@@ -30,6 +30,7 @@
 #include "netback.h"
 #include "ring_poll.h"
 #include "rundir_check.h"
+#include "socket_name.h"
 #include "stats_socket.h"
 #include "store.h"
 #include "xenbus_backend.h"
@@ -133,8 +134,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 /* The runtime directory, by default the user's. It is no stranger's. */
 static void find_rundir(struct options *o)
 {
-    static char dir[PATH_MAX];
-    char why[512];
+    static char dir[RUNDIR_MAX];
+    char why[RUNDIR_WHY_MAX];
     int err;
 
     if (!o->rundir && !rundir_default(dir, sizeof(dir)))
@@ -196,18 +197,19 @@ static void store_lost(void *arg)
 
 static void connect_store(const struct options *o, struct driver *driver)
 {
+    struct socket_name name; /* stays: libxenstore may connect again */
     char *path = NULL;
     int err;
 
-    if (o->store)
-        setenv("XENSTORED_PATH", o->store, 1);
-    else if (asprintf(&path, "%s/xenstored.sock", o->rundir) < 0)
+    if (!o->store && asprintf(&path, "%s/xenstored.sock", o->rundir) < 0)
         fail("no memory", 0);
-    else
-        setenv("XENSTORED_PATH", path, 1);
-    err = store_open(driver->base, store_lost, driver, &driver->store);
+    err = socket_name_open(&name, o->store ? o->store : path);
+    if (!err) {
+        setenv("XENSTORED_PATH", name.address.sun_path, 1);
+        err = store_open(driver->base, store_lost, driver, &driver->store);
+    }
     if (err)
-        fail(getenv("XENSTORED_PATH"), err);
+        fail(o->store ? o->store : path, err);
     free(path);
 }
 

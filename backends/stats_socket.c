@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -16,12 +15,13 @@
 
 #include "driver.h"
 #include "list.h"
+#include "socket_name.h"
 #include "xenbus_backend.h"
 
 struct stats_socket {
     struct driver *driver;
     struct xenbus_room *room;
-    struct sockaddr_un address;
+    char *path;
     struct evconnlistener *listener;
     struct event *again; /* listens again after a failed accept() */
     struct list clients;
@@ -133,16 +133,15 @@ static void not_accepted(struct evconnlistener *listener, void *arg)
 }
 
 /* The file is made with the mode that the unbound socket has. */
-static int bind_private(const struct sockaddr_un *a)
+static int bind_private(const char *path)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int err = 0;
+    int err;
 
     if (fd < 0)
         return -errno;
-    unlink(a->sun_path);
-    if (fchmod(fd, 0600) || bind(fd, (const struct sockaddr *)a, sizeof(*a)))
-        err = -errno;
+    unlink(path);
+    err = fchmod(fd, 0600) ? -errno : socket_name_bind(fd, path);
     if (err)
         close(fd);
     return err ? err : fd;
@@ -151,7 +150,7 @@ static int bind_private(const struct sockaddr_un *a)
 static int start(struct stats_socket *s)
 {
     const unsigned int flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
-    int fd = bind_private(&s->address);
+    int fd = bind_private(s->path);
 
     if (fd < 0)
         return fd;
@@ -169,7 +168,7 @@ int stats_socket_open(struct driver *driver, struct xenbus_room *room,
                       struct stats_socket **out)
 {
     struct stats_socket *s = calloc(1, sizeof(*s));
-    int n, err;
+    int err;
 
     *out = NULL;
     if (!s)
@@ -177,10 +176,9 @@ int stats_socket_open(struct driver *driver, struct xenbus_room *room,
     s->driver = driver;
     s->room = room;
     list_init(&s->clients);
-    s->address.sun_family = AF_UNIX;
-    n = snprintf(s->address.sun_path, sizeof(s->address.sun_path),
-                 "%s/driverd.stats", driver->rundir);
-    err = n < (int)sizeof(s->address.sun_path) ? start(s) : -ENAMETOOLONG;
+    if (asprintf(&s->path, "%s/driverd.stats", driver->rundir) < 0)
+        s->path = NULL;
+    err = s->path ? start(s) : -ENOMEM;
     if (err)
         stats_socket_close(s);
     else
@@ -196,9 +194,10 @@ void stats_socket_close(struct stats_socket *s)
         client_free(container_of(s->clients.next, struct stats_client, link));
     if (s->listener) {
         evconnlistener_free(s->listener);
-        unlink(s->address.sun_path);
+        unlink(s->path);
     }
     if (s->again)
         event_free(s->again);
+    free(s->path);
     free(s);
 }

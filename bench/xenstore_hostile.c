@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "peer.h"
+#include "rundir_check.h"
+#include "socket_name.h"
 #include "xen_compat.h"
 #include "xs_pipeline.h"
 
@@ -69,16 +70,20 @@ static int ascending(const void *a, const void *b)
 
 static int store_connect(const char *rundir)
 {
-    struct sockaddr_un at = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int err = fd < 0 ? -errno : 0;
+    char path[RUNDIR_FILE_MAX];
 
-    snprintf(at.sun_path, sizeof(at.sun_path), "%s/xenstored.sock", rundir);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
-        peer_check(fd) == 0)
+    snprintf(path, sizeof(path), "%s/xenstored.sock", rundir);
+    if (!err)
+        err = socket_name_connect(fd, path);
+    if (!err)
+        err = peer_check(fd);
+    if (!err)
         return fd;
     if (fd >= 0)
         close(fd);
-    return complain("no connection to the store: %s", strerror(errno));
+    return complain("no connection to the store: %s", strerror(-err));
 }
 
 /* One request and its reply; false: the store is gone. */

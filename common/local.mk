@@ -1,7 +1,8 @@
 # common: headers for both sides of every trust boundary.
 noinst_HEADERS += %D%/barrier.h %D%/list.h %D%/buckets.h %D%/xen_compat.h \
 	%D%/control_wire.h
-noinst_HEADERS += %D%/inet_checksum.h %D%/peer.h
+noinst_HEADERS += %D%/inet_checksum.h %D%/peer.h \
+	%D%/socket_name.h
 
 # Whose runtime directory it is.
 rundir_check = %D%/rundir_check.h %D%/rundir_check.c

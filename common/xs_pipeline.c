@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <xenstore.h>
 
 #include "peer.h"
+#include "socket_name.h"
 #include "xen_compat.h"
 
 #define QUEUE_MAX 32768 /* a socket takes far more without a reader */
@@ -40,16 +40,14 @@ struct xs_pipeline {
 
 static int connect_store(const char *path)
 {
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int fd, err;
 
-    if (!path || strlen(path) >= sizeof(addr.sun_path))
-        return -ENAMETOOLONG;
-    strcpy(addr.sun_path, path);
+    if (!path)
+        return -EINVAL;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    err = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
+    err = socket_name_connect(fd, path);
     if (!err)
         err = peer_check(fd);
     if (!err)

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "socket_name.h"
+
 /* Requests of one client served before others have their turn. */
 #define BURST 16
 
@@ -380,11 +382,9 @@ static void knock(void *data, uint32_t events)
 /* ---- life ---- */
 
 /* The file is made with the mode that the unbound socket has. */
-static int bind_private(int fd, const struct sockaddr_un *a)
+static int bind_private(int fd, const char *path)
 {
-    if (fchmod(fd, 0600) || bind(fd, (const struct sockaddr *)a, sizeof(*a)))
-        return -errno;
-    return 0;
+    return fchmod(fd, 0600) ? -errno : socket_name_bind(fd, path);
 }
 
 int control_listen(struct rs_host *h, const char *path)
@@ -394,19 +394,18 @@ int control_listen(struct rs_host *h, const char *path)
 
     if (h->control)
         return host_error(h, -EBUSY, "the host listens already");
-    if (strlen(path) >= sizeof(ctl->address.sun_path))
-        return host_error(h, -ENAMETOOLONG, "'%s' is too long for a socket",
-                          path);
     ctl = calloc(1, sizeof(*ctl));
-    if (!ctl)
+    if (ctl)
+        ctl->path = strdup(path);
+    if (!ctl || !ctl->path) {
+        free(ctl);
         return host_error(h, -ENOMEM, "no memory for the control socket");
+    }
     ctl->host = h;
     list_init(&ctl->clients);
-    ctl->address.sun_family = AF_UNIX;
-    strcpy(ctl->address.sun_path, path);
     ctl->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    err = fd < 0 ? -errno : bind_private(fd, &ctl->address);
+    err = fd < 0 ? -errno : bind_private(fd, path);
     if (!err && listen(fd, 16))
         err = -errno;
     if (!err)
@@ -415,6 +414,7 @@ int control_listen(struct rs_host *h, const char *path)
         if (fd >= 0)
             close(fd);
         close(ctl->spare);
+        free(ctl->path);
         free(ctl);
         return host_error(h, err, "control socket %s: %s", path,
                           strerror(-err));
@@ -439,7 +439,8 @@ void control_close(struct rs_host *h)
     host_unwatch(h, &ctl->listen);
     close(ctl->listen.fd);
     close(ctl->spare);
-    unlink(ctl->address.sun_path);
+    unlink(ctl->path);
+    free(ctl->path);
     free(ctl);
     h->control = NULL;
 }

@@ -16,7 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <sys/un.h>
 
 #include "control.h"
 #include "control_wire.h"
@@ -37,9 +36,8 @@ struct control_buffer {
 struct control {
     struct rs_host *host;
     struct watch listen;
-    struct sockaddr_un address;
-    int spare; /* given up for a moment to refuse what comes when files are out
-                */
+    char *path; /* of its socket */
+    int spare;  /* given up for a moment to refuse when files are out */
     struct list clients;
     unsigned int nr_clients;
     bool told_weak;                /* that windows are not strict */

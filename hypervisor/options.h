@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rundir_check.h"
+
 struct options {
-    char rundir[256];
+    char rundir[RUNDIR_MAX];
     const char *engine, *log;
     uint64_t memory_mib; /* 0: the library's default */
     bool store, driver, daemon;

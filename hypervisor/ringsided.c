@@ -159,7 +159,7 @@ static void raise_limits(void)
 
 static bool open_log(struct daemon *d)
 {
-    char path[128];
+    char path[RUNDIR_FILE_MAX];
     const char *file = d->opt.log;
     int err;
 
@@ -176,7 +176,7 @@ static bool open_log(struct daemon *d)
 
 static void write_pid(const struct daemon *d)
 {
-    char path[128];
+    char path[RUNDIR_FILE_MAX];
     int fd;
 
     rundir_file(&d->rundir, "ringsided.pid", path, sizeof(path));
@@ -236,7 +236,7 @@ static bool make_host(struct daemon *d)
         .log = log_line,
         .data = d,
     };
-    char path[128];
+    char path[RUNDIR_FILE_MAX];
     int err = rs_host_new(&c, &d->host);
 
     if (err) {

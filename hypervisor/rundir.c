@@ -51,7 +51,7 @@ static bool is_ours(const struct rundir *r, char *why, size_t n)
 /* The lock of the file that has the name now, not of one just removed. */
 static bool take_lock(struct rundir *r, char *why, size_t n)
 {
-    char path[128];
+    char path[RUNDIR_FILE_MAX];
     struct stat held, named;
 
     rundir_file(r, "lock", path, sizeof(path));
@@ -72,7 +72,7 @@ static bool take_lock(struct rundir *r, char *why, size_t n)
 
 static void remove_files(const struct rundir *r)
 {
-    char path[128];
+    char path[RUNDIR_FILE_MAX];
 
     for (size_t i = 0; i < COUNT(files); i++) {
         rundir_file(r, files[i], path, sizeof(path));
@@ -82,7 +82,7 @@ static void remove_files(const struct rundir *r)
 
 static bool make_subdirs(const struct rundir *r, char *why, size_t n)
 {
-    char path[128];
+    char path[RUNDIR_FILE_MAX];
 
     for (size_t i = 0; i < 2; i++) {
         rundir_file(r, subdirs[i], path, sizeof(path));
@@ -112,7 +112,7 @@ bool rundir_open(struct rundir *r, const char *path, char *why, size_t n)
 /* The files of one directory, and it; not what others put below. */
 static void remove_subdir(const struct rundir *r, const char *name)
 {
-    char path[128];
+    char path[RUNDIR_FILE_MAX];
     struct dirent *e;
     DIR *dir;
 
@@ -128,7 +128,7 @@ static void remove_subdir(const struct rundir *r, const char *name)
 
 void rundir_remove(struct rundir *r)
 {
-    char path[128];
+    char path[RUNDIR_FILE_MAX];
 
     if (r->lock < 0)
         return;

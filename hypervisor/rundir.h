@@ -14,7 +14,7 @@
 #include "rundir_check.h"
 
 struct rundir {
-    char path[80]; /* short enough for a socket's name behind it */
+    char path[RUNDIR_MAX];
     int lock;
     bool made; /* by us: goes with us */
 };

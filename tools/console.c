@@ -62,7 +62,7 @@ static void converse(struct relay *r)
 static void follow_log(struct relay *r, const struct host *h,
                        const struct hypercall_info *info)
 {
-    char path[RELAY_LOG_MAX];
+    char path[RUNDIR_FILE_MAX];
     struct log_mark start;
     bool cut;
     int fd;

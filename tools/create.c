@@ -46,7 +46,7 @@ struct keeper {
 static void open_keeper(struct keeper *k, const struct host *h,
                         const char *name)
 {
-    char path[200];
+    char path[RUNDIR_FILE_MAX];
     int ends[2];
 
     *k = (struct keeper){ .from = -1, .to = -1 };

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "rundir_check.h"
+
 enum verdict {
     DOCTOR_OK,
     DOCTOR_WEAKER,  /* guests run, with the consequence that is told */
@@ -15,8 +17,8 @@ enum verdict {
 };
 
 struct finding {
-    char detail[160];        /* what was seen */
-    const char *consequence; /* in place of the check's; NULL: that */
+    char detail[RUNDIR_WHY_MAX]; /* what was seen */
+    const char *consequence;     /* in place of the check's; NULL: that */
 };
 
 struct check {

@@ -155,7 +155,7 @@ static enum verdict check_processes(struct finding *f)
 /* Can something be made in a directory? 0, or an errno. */
 static int try_directory(const char *dir)
 {
-    char path[HOST_RUNDIR_MAX + 32];
+    char path[RUNDIR_FILE_MAX];
 
     snprintf(path, sizeof(path), "%s/ringside-doctor-XXXXXX", dir);
     if (mkdtemp(path) == NULL)
@@ -166,13 +166,13 @@ static int try_directory(const char *dir)
 
 static enum verdict check_rundir(struct finding *f)
 {
-    char dir[HOST_RUNDIR_MAX], parent[HOST_RUNDIR_MAX], why[512], *slash;
+    char dir[RUNDIR_MAX], parent[RUNDIR_MAX], why[RUNDIR_WHY_MAX], *slash;
     int err;
 
     if (host_rundir(dir) != 0)
         return DOCTOR_MISSING;
     if (rundir_check(dir, geteuid(), why, sizeof(why)) == -EPERM) {
-        DOCTOR_SAY(f, "%.150s", why);
+        DOCTOR_SAY(f, "%s", why);
         return DOCTOR_MISSING;
     }
     err = try_directory(dir);

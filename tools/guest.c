@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -340,7 +339,7 @@ static int unpause(struct guest *g)
 /* The name is the domain's own by now: the log's next bytes are its. */
 static void mark_log(struct guest *g)
 {
-    char path[PATH_MAX];
+    char path[RUNDIR_FILE_MAX];
 
     log_tail_path(path, sizeof(path), g->host->rundir, g->config->name);
     log_tail_mark(path, &g->log_start);

@@ -19,12 +19,12 @@
 
 #define TRIES 100 /* 20 ms each: hosts start, and end, in less */
 
-int host_rundir(char rundir[HOST_RUNDIR_MAX])
+int host_rundir(char rundir[RUNDIR_MAX])
 {
-    if (!rundir_default(rundir, HOST_RUNDIR_MAX))
+    if (!rundir_default(rundir, RUNDIR_MAX))
         return complain("the runtime directory's name is too long, %d bytes "
                         "fit: %s…",
-                        HOST_RUNDIR_MAX - 1, rundir);
+                        RUNDIR_MAX - 1, rundir);
     return 0;
 }
 
@@ -36,22 +36,35 @@ static void wait_a_moment(void)
 }
 
 /* The store of a host that is just starting is not there at once. */
-static int open_store(struct host *h)
+static int try_store(struct host *h)
 {
     struct hypercall_host_info info;
-    char path[HOST_RUNDIR_MAX + 32];
     int err = -ENOENT;
 
-    snprintf(path, sizeof(path), "%s/xenstored.sock", h->rundir);
-    setenv("XENSTORED_PATH", path, 1);
     for (int i = 0; i < TRIES; i++) {
         err = xs_pipeline_open(&h->store);
-        if (err == 0)
-            return 0;
-        if (hypercall_host_info(&info) != 0)
+        if (err == 0 || hypercall_host_info(&info) != 0)
             break;
         wait_a_moment();
     }
+    return err;
+}
+
+/* libxenstore takes the socket's name from the environment, now and later. */
+static int open_store(struct host *h)
+{
+    char path[RUNDIR_FILE_MAX];
+    int err;
+
+    snprintf(path, sizeof(path), "%s/xenstored.sock", h->rundir);
+    err = socket_name_open(&h->store_name, path);
+    if (err == 0) {
+        setenv("XENSTORED_PATH", h->store_name.address.sun_path, 1);
+        err = try_store(h);
+    }
+    if (err == 0)
+        return 0;
+    socket_name_close(&h->store_name);
     return complain("the host in %s has no store: %s", h->rundir,
                     strerror(-err));
 }
@@ -75,7 +88,7 @@ static int connect_patiently(const char *path)
  * -ENOENT without complaint: nobody. */
 static int connect_host(struct host *h)
 {
-    char path[HOST_RUNDIR_MAX + 32], why[512];
+    char path[RUNDIR_FILE_MAX], why[RUNDIR_WHY_MAX];
     int err;
 
     err = rundir_check(h->rundir, geteuid(), why, sizeof(why));
@@ -101,7 +114,7 @@ static int connect_host(struct host *h)
 
 static int host_init(struct host *h)
 {
-    *h = (struct host){ .lifeline = -1 };
+    *h = (struct host){ .lifeline = -1, .store_name.dir = -1 };
     return host_rundir(h->rundir);
 }
 
@@ -121,7 +134,7 @@ int host_open(struct host *h)
 /* Somebody else may have been starting the same host: then that one serves. */
 static int start_host(struct host *h)
 {
-    char lock[HOST_RUNDIR_MAX + 32];
+    char lock[RUNDIR_FILE_MAX];
     int err, try_again;
 
     complain_silently(true);
@@ -159,7 +172,7 @@ int host_open_private(struct host *h, const char *engine)
 {
     int err;
 
-    *h = (struct host){ .lifeline = -1 };
+    *h = (struct host){ .lifeline = -1, .store_name.dir = -1 };
     err = launch_private(h->rundir, sizeof(h->rundir), engine, &h->pid,
                          &h->lifeline);
     if (err != 0)
@@ -211,6 +224,7 @@ void host_close(struct host *h)
     h->news = NULL;
     xs_pipeline_close(h->store);
     h->store = NULL;
+    socket_name_close(&h->store_name);
     hypercall_disconnect();
     if (h->private)
         launch_end(h->rundir, h->pid, h->lifeline);

@@ -13,16 +13,18 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define HOST_RUNDIR_MAX 80 /* socket names must fit behind it */
+#include "rundir_check.h"
+#include "socket_name.h"
 
 struct xs_handle;
 struct xs_pipeline;
 
 struct host {
-    char rundir[HOST_RUNDIR_MAX];
+    char rundir[RUNDIR_MAX];
     bool private;
     pid_t pid;    /* of a private host's ringsided */
     int lifeline; /* its end of life: closing this ends a private host */
+    struct socket_name store_name;
     struct xs_pipeline *store;
     struct xs_handle *news; /* for watches; NULL until host_watch_ends() */
 };
@@ -52,6 +54,6 @@ int host_watch_ends(struct host *h);
 void host_close(struct host *h);
 
 /* The user's runtime directory, as ringsided(8) says; -EINVAL: too long. */
-int host_rundir(char rundir[HOST_RUNDIR_MAX]);
+int host_rundir(char rundir[RUNDIR_MAX]);
 
 #endif

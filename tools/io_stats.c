@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "peer.h"
+#include "rundir_check.h"
+#include "socket_name.h"
 
 #define TEXT_MAX   (8u << 20)
 #define ANSWER_MS  1000
@@ -77,15 +78,12 @@ bool io_parse_line(const char *line, struct device_io *out)
 
 static int connect_to(const char *rundir)
 {
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int fd, n = snprintf(a.sun_path, sizeof(a.sun_path), "%s/driverd.stats",
-                         rundir);
+    char path[RUNDIR_FILE_MAX];
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    if (n >= (int)sizeof(a.sun_path))
-        return -1;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
-                    peer_check(fd) != 0)) {
+    snprintf(path, sizeof(path), "%s/driverd.stats", rundir);
+    if (fd >= 0 &&
+        (socket_name_connect(fd, path) != 0 || peer_check(fd) != 0)) {
         close(fd);
         fd = -1;
     }

@@ -193,7 +193,7 @@ static int choose_private_dir(char *rundir, size_t size)
 int launch_private(char *rundir, size_t size, const char *engine, pid_t *pid,
                    int *lifeline)
 {
-    char life_arg[16], log[HOST_RUNDIR_MAX + 32];
+    char life_arg[16], log[RUNDIR_FILE_MAX];
     const char *options[] = { "--lifeline-fd",
                               life_arg,
                               "--log",

@@ -120,7 +120,10 @@ static int show_help(void)
     for (size_t i = 0; i < NR_VERBS; i++)
         printf("  %s%-10s%s %s\n", paint(stdout, "bold"), verbs[i].name,
                paint(stdout, "reset"), verbs[i].help);
-    printf("\n'ringside VERB --help' tells more about a verb, ringside(1) "
+    printf("\nThe host that a verb works on is in $RINGSIDE_RUNDIR, or "
+           "without that variable in\n/run/ringside for root, "
+           "$XDG_RUNTIME_DIR/ringside or /tmp/ringside-UID for others.\n"
+           "\n'ringside VERB --help' tells more about a verb, ringside(1) "
            "everything.\n");
     return EXIT_SUCCESS;
 }

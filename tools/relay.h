@@ -13,9 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RELAY_FDS     2
-#define RELAY_ESCAPE  0x1d /* Ctrl-] */
-#define RELAY_LOG_MAX 160  /* of the log's name */
+#include "rundir_check.h"
+
+#define RELAY_FDS    2
+#define RELAY_ESCAPE 0x1d /* Ctrl-] */
 #define RELAY_INIT           \
     {                        \
         .tty = -1, .log = -1 \
@@ -30,7 +31,7 @@ struct relay {
     bool mid_line;  /* the output does not end a line */
     bool no_output; /* nobody reads our standard output any more */
     int log;        /* the log being followed, -1: none */
-    char log_path[RELAY_LOG_MAX];
+    char log_path[RUNDIR_FILE_MAX];
     char buf[512]; /* from input, not yet taken by the console */
     size_t at, n;
 };

@@ -165,7 +165,7 @@ static enum guest_end session_run(struct session *s)
 
 static int open_console(struct session *s)
 {
-    char log[RELAY_LOG_MAX];
+    char log[RUNDIR_FILE_MAX];
     bool cut;
     int fd;
 

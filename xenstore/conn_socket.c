@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "conn.h"
 #include "daemon.h"
+#include "socket_name.h"
 #include "state.h"
 #include "store.h"
 
@@ -30,7 +30,7 @@ struct listener {
     struct store *store;
     int fd;
     struct event *accept, *retry;
-    struct sockaddr_un addr;
+    char *path;
 };
 
 static struct sock *sock_of(struct conn *c)
@@ -183,14 +183,14 @@ static void accept_again(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Whether somebody serves this socket already. */
-static bool is_served(const struct sockaddr_un *addr)
+static bool is_served(const char *path)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool served;
 
     if (fd < 0)
         return false;
-    served = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
+    served = socket_name_connect(fd, path) == 0;
     close(fd);
     return served;
 }
@@ -209,20 +209,19 @@ static int remove_stale(const char *path)
 
 static int listener_bind(struct listener *l)
 {
-    const struct sockaddr *addr = (const struct sockaddr *)&l->addr;
     mode_t mask;
     int err;
 
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0)
         return -errno;
-    if (is_served(&l->addr))
+    if (is_served(l->path))
         return -EADDRINUSE;
-    err = remove_stale(l->addr.sun_path);
+    err = remove_stale(l->path);
     if (err)
         return err;
     mask = umask(0077);
-    err = bind(l->fd, addr, sizeof(l->addr)) ? -errno : 0;
+    err = socket_name_bind(l->fd, l->path);
     umask(mask);
     if (!err && listen(l->fd, BACKLOG))
         err = -errno;
@@ -241,11 +240,9 @@ static int listener_make(struct event_base *base, struct store *s,
     l->base = base;
     l->store = s;
     l->fd = fd;
-    l->addr.sun_family = AF_UNIX;
-    err = -ENAMETOOLONG;
-    if (strlen(path) >= sizeof(l->addr.sun_path))
+    l->path = strdup(path);
+    if (!l->path)
         goto fail;
-    strcpy(l->addr.sun_path, path);
     err = fd < 0 ? listener_bind(l) : 0;
     if (err)
         goto fail;
@@ -261,6 +258,7 @@ static int listener_make(struct event_base *base, struct store *s,
 fail:
     if (l->fd >= 0)
         close(l->fd);
+    free(l->path);
     free(l);
     return err;
 }
@@ -289,6 +287,7 @@ void listener_free(struct listener *l)
     if (l->retry)
         event_free(l->retry);
     close(l->fd);
-    unlink(l->addr.sun_path);
+    unlink(l->path);
+    free(l->path);
     free(l);
 }

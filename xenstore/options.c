@@ -111,7 +111,7 @@ static void set_quota(struct options *o, char *arg)
 /* A name in the runtime directory, which is no stranger's. */
 static char *in_rundir(const char *rundir, const char *name)
 {
-    char dir[PATH_MAX], why[512], *path;
+    char dir[RUNDIR_MAX], why[RUNDIR_WHY_MAX], *path;
 
     if (!rundir && !rundir_default(dir, sizeof(dir)))
         mistake("the runtime directory's name is too long");

@@ -45,7 +45,7 @@ struct store;
 
 /* The daemon itself. Descriptors (-1: none) survive execve(). */
 struct state_daemon {
-    char socket[108]; /* where it listens */
+    char socket[4096]; /* where it listens */
     int listener;
     int hypervisor;     /* the control socket */
     int virq_rx;        /* news of domains, */

@@ -53,7 +53,7 @@ static int fail_socket(const char *path, int err)
     else if (err == -ENOTSOCK)
         why = "it exists and is no socket";
     else if (err == -ENAMETOOLONG)
-        why = "a socket's path has at most 107 characters";
+        why = "the name behind the last / is too long for a socket";
     else if (err == -ENOENT)
         why = "its directory does not exist";
     fprintf(stderr, "ringside-xenstored: --socket %s: %s\n", path, why);

@@ -12,13 +12,13 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <linux/userfaultfd.h>
 
 #include "../host.h"
 #include "connection.h"
 #include "peer.h"
+#include "socket_name.h"
 
 static struct {
     int fd;
@@ -179,17 +179,12 @@ static int say_hello(enum hypercall_role role)
 
 int hypercall_connect(const char *path, enum hypercall_role role)
 {
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
-
     if (conn.fd >= 0)
         return -EISCONN;
-    if (strlen(path) >= sizeof(a.sun_path))
-        return -ENAMETOOLONG;
-    strcpy(a.sun_path, path);
     conn.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (conn.fd < 0)
         return -errno;
-    int err = connect(conn.fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : 0;
+    int err = socket_name_connect(conn.fd, path);
     if (!err)
         err = peer_check(conn.fd);
     if (!err)

@@ -92,7 +92,8 @@ done
 wrong 'no host is running' stop-host
 RINGSIDE_RUNDIR=/nonexistent/run wrong 'cannot start a host' \
     create --kernel "$guest"
-RINGSIDE_RUNDIR=$(printf '/tmp/%0120d' 0) wrong 'name is too long' list
+RINGSIDE_RUNDIR=$(printf '/tmp/%0600d' 0) wrong 'name is too long, 511 bytes' \
+    list
 
 # A host that runs no programs.
 wrong "'test' runs no guests; there is sandbox" \
@@ -108,6 +109,8 @@ ok 'such a host ends' timeout 20 "$ringside" stop-host
 
 # Help is not an error.
 ok 'help' sh -c "'$ringside' --help | grep -q 'run a guest'"
+ok 'help names RINGSIDE_RUNDIR' \
+    sh -c "'$ringside' --help | grep -q RINGSIDE_RUNDIR"
 ok 'version' sh -c "'$ringside' --version | grep -q '^ringside [0-9]'"
 for verb in run create list console shutdown destroy pause unpause info \
     stop-host doctor; do

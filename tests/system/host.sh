@@ -65,7 +65,7 @@ is "$("$bin/ringsided" --version)" "ringsided 0.1.0" "--version"
 "$bin/ringsided" --help | grep -q -- --lifeline-fd; ok $? "--help"
 for bad in "--nonsense" "extra" "--memory 0" "--memory 12x" "--ready-fd 77" \
     "--rundir /nonexistent/x" "--rundir /etc/passwd" "--engine none" \
-    "--rundir /tmp/$(printf 'x%.0s' {1..100})"; do
+    "--rundir /tmp/$(printf 'x%.0s' {1..600})"; do
     # shellcheck disable=SC2086
     "$bin/ringsided" --rundir "$work/bad" $bad >"$work/out" 2>"$work/err"
     is "$? $(lines "$work/err") $(lines "$work/out")" "1 1 0" \

@@ -55,6 +55,49 @@ refused 'in a directory that all can write' 'everybody can write' \
 refused 'there is none' 'no host is running' \
     env RINGSIDE_RUNDIR="$tmp/none" "$ringside" list
 
+# ---- a name that is longer than a socket's may be ----
+deep=$tmp/$(printf '%0100d/%0100d' 0 0)
+mkdir -p "$deep"
+truncate -s 1M "$tmp/disk"
+in_deep() { RINGSIDE_RUNDIR=$deep/host timeout 30 "$ringside" "$@"; }
+in_deep create -q --kernel "$guest" --name far -d "$tmp/disk,raw,xvda,r" \
+    -- greet far
+is 'a long name: create' $? 0
+like 'a long name: list' "$(in_deep list far)" '
+far +[0-9]+ '
+like 'a long name: its store' "$(cd "$deep/host" &&
+    XENSTORED_PATH=xenstored.sock xenstore-list /local/domain 2>&1 |
+    sort | tr '\n' ' ')" '^(0 )?1 2 $'
+like 'a long name: counters of its disk' "$(in_deep info --json far)" \
+    '"io":\{"reads":'
+is 'a long name: console' "$(printf '\004' | in_deep console far 2>/dev/null)" \
+    'hello, far
+end'
+is 'a long name: others cannot use its sockets' \
+    "$(stat -c %a "$deep"/host/*.sock "$deep/host/driverd.stats" |
+        grep -vc '^.00$')" 0
+in_deep create -q --kernel "$guest" --name sad -- null
+ok 'a long name: logs' until_true 10 grep -qs 'sad crashed' \
+    "$deep/host/log/sad.log"
+kill -9 "$(cat "$deep/host/ringsided.pid")"
+gone() { ! in_deep list >/dev/null 2>&1; }
+ok 'a long name: killed' until_true 10 gone
+in_deep create -q --kernel "$guest" --name again -- wait
+is 'a long name: started again' $? 0
+in_deep stop-host
+ok 'a long name: ended' test ! -e "$deep/host/hypervisor.sock"
+is 'a long name: a private host' "$(XDG_RUNTIME_DIR=$deep timeout 30 \
+    "$ringside" run -q --kernel "$guest" -- print 1 </dev/null)" \
+    "$(printf '%063d' 0)"
+XDG_RUNTIME_DIR=$deep timeout 30 "$ringside" run -q --kernel "$guest" \
+    -- wait >"$tmp/out" </dev/null &
+pid=$!
+ok 'a long name: which is there' until_true 10 \
+    sh -c "ls -d '$deep'/ringside-run-* >/dev/null 2>&1"
+kill -INT $pid
+wait $pid
+is 'a long name: and gone then' "$(ls "$deep")" host
+
 # ---- another user's ----
 strangers='list create info ringsided root socket owner'
 mallory=54321 alice=54322

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -20,6 +21,7 @@
 #include "host.h"
 #include "peer.h"
 #include "rundir_check.h"
+#include "socket_name.h"
 #include "xs_pipeline.h"
 
 #define OTHER 12345u /* a user that we are not */
@@ -162,6 +164,65 @@ static void test_default(void **state)
 
 /* ---- sockets ---- */
 
+static int open_files(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* A socket whose name has `len` bytes, in directories below sub. */
+static void long_name(size_t len)
+{
+    char path[600], *slash;
+    int server = socket(AF_UNIX, SOCK_STREAM, 0);
+    int client = socket(AF_UNIX, SOCK_STREAM, 0), files = open_files();
+    size_t n = (size_t)snprintf(path, sizeof(path), "%s/", sub);
+
+    memset(path + n, 'd', len - n);
+    path[len] = '\0';
+    for (size_t i = n + 50; i < len - 8; i += 51) {
+        path[i] = '\0';
+        assert_int_equal(mkdir(path, 0700), 0);
+        path[i] = '/';
+    }
+    assert_int_equal(socket_name_connect(client, path), -ENOENT);
+    assert_int_equal(socket_name_bind(server, path), 0);
+    assert_int_equal(listen(server, 1), 0);
+    assert_int_equal(socket_name_connect(client, path), 0);
+    assert_int_equal(open_files(), files);
+    close(client);
+    close(server);
+    unlink(path);
+    while ((slash = strrchr(path, '/')) > path + n) {
+        *slash = '\0';
+        assert_int_equal(rmdir(path), 0);
+    }
+}
+
+static void test_long_names(void **state)
+{
+    char path[400];
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0), files = open_files();
+    size_t n = (size_t)snprintf(path, sizeof(path), "%s/", sub);
+
+    (void)state;
+    long_name(106);
+    long_name(107);
+    long_name(108);
+    long_name(500);
+    memset(path + n, 'x', sizeof(path) - n - 1);
+    path[sizeof(path) - 1] = '\0';
+    assert_int_equal(socket_name_bind(fd, path), -ENAMETOOLONG);
+    assert_int_equal(socket_name_connect(fd, path), -ENAMETOOLONG);
+    memset(path, 'x', sizeof(path) - 1); /* no directory at all */
+    assert_int_equal(socket_name_connect(fd, path), -ENAMETOOLONG);
+    assert_int_equal(open_files(), files);
+    close(fd);
+}
+
 /* Another user's server: ends with 0 if it was not told a thing. */
 static _Noreturn void serve(const char *path, int type, int ready)
 {
@@ -236,13 +297,9 @@ static void test_strangers_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_ours),
-        TEST(test_owners),
-        TEST(test_modes),
-        TEST(test_parent),
-        TEST(test_no_directory),
-        TEST(test_default),
-        TEST(test_strangers_socket),
+        TEST(test_ours),       TEST(test_owners),           TEST(test_modes),
+        TEST(test_parent),     TEST(test_no_directory),     TEST(test_default),
+        TEST(test_long_names), TEST(test_strangers_socket),
     };
 
     return cmocka_run_group_tests_name("rundir_check", tests, NULL, NULL);

@@ -557,7 +557,7 @@ static void test_foreign(void **state)
 static int refuse_daemon(void *ctx, const struct state_daemon *d, char *why)
 {
     (void)ctx;
-    snprintf(why, STATE_WHY_MAX, "not %s", d->socket);
+    snprintf(why, STATE_WHY_MAX, "not %.100s", d->socket);
     return -1;
 }
 
