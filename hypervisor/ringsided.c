@@ -306,7 +306,7 @@ static void take_down(struct daemon *d)
 int main(int argc, char **argv)
 {
     static struct daemon d;
-    char why[256];
+    char why[RUNDIR_WHY_MAX];
     sigset_t signals;
 
     if (!options_parse(&d.opt, argc, argv))

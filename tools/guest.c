@@ -157,6 +157,19 @@ static int backend_ready(const struct guest *g, const char *dir,
     return state < XenbusStateInitWait;
 }
 
+static int complain_backends(const struct guest *g)
+{
+    char log[RUNDIR_FILE_MAX];
+
+    if (host_keep_log(g->host, "driverd.log", log))
+        return complain("the driver domain did not make the devices ready in "
+                        "%d seconds; its log is %s",
+                        BACKENDS_READY_MS / 1000, log);
+    return complain("no driver domain made the devices ready in %d seconds; "
+                    "was the host started with --no-driver?",
+                    BACKENDS_READY_MS / 1000);
+}
+
 /*
  * They are ready so soon that looking a few times is quicker than a watch, for
  * which libxenstore starts a thread.
@@ -176,9 +189,7 @@ static int wait_backends(struct guest *g)
             layout_console(g->host->store, g->d.domid, g->tty, sizeof(g->tty)))
             return 0;
         if (now_ms() >= until)
-            return complain("the driver domain did not make the devices ready "
-                            "in %d seconds; see its log in %s/log",
-                            BACKENDS_READY_MS / 1000, g->host->rundir);
+            return complain_backends(g);
         if (look++ < QUICK_LOOKS)
             nanosleep(&quick, NULL);
         else if (guest_watch(g) != 0)

@@ -154,6 +154,7 @@ static int start_host(struct host *h)
 
 int host_open_or_start(struct host *h)
 {
+    char log[RUNDIR_FILE_MAX];
     int err = host_init(h);
 
     if (err == 0)
@@ -161,11 +162,14 @@ int host_open_or_start(struct host *h)
     if (err != -ENOENT)
         return err;
     err = start_host(h);
-    if (err == -ENOENT)
-        return complain("the host in %s ended as soon as it had started; see "
-                        "its log",
-                        h->rundir);
-    return err;
+    if (err != -ENOENT)
+        return err;
+    if (host_keep_log(h, "ringsided.log", log))
+        return complain("the host in %s ended as soon as it had started; its "
+                        "log is %s",
+                        h->rundir, log);
+    return complain("the host in %s was ended as soon as it had started",
+                    h->rundir);
 }
 
 int host_open_private(struct host *h, const char *engine)
@@ -205,6 +209,21 @@ int host_check_engine(const struct host *h)
                     "runs no programs; end it with 'ringside stop-host', or "
                     "set RINGSIDE_RUNDIR to another directory",
                     h->rundir);
+}
+
+bool host_keep_log(const struct host *h, const char *log,
+                   char path[RUNDIR_FILE_MAX])
+{
+    char kept[RUNDIR_FILE_MAX];
+
+    snprintf(path, RUNDIR_FILE_MAX, "%s/log/%s", h->rundir, log);
+    if (!h->private)
+        return access(path, R_OK) == 0;
+    snprintf(kept, sizeof(kept), "%s.%s", h->rundir, log);
+    if (link(path, kept) != 0)
+        return false;
+    snprintf(path, RUNDIR_FILE_MAX, "%s", kept);
+    return true;
 }
 
 int host_watch_ends(struct host *h)

@@ -47,6 +47,14 @@ int host_open_private(struct host *h, const char *engine);
  */
 int host_check_engine(const struct host *h);
 
+/*
+ * The name of one of the host's logs ("driverd.log") where it can be read when
+ * this process has ended: a private host's gets another name, for the host's
+ * directory goes. false: there is no such log.
+ */
+bool host_keep_log(const struct host *h, const char *log,
+                   char path[RUNDIR_FILE_MAX]);
+
 /* Opens h->news, and watches for the end of domains over it. */
 int host_watch_ends(struct host *h);
 

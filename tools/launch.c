@@ -219,12 +219,12 @@ int launch_private(char *rundir, size_t size, const char *engine, pid_t *pid,
 }
 
 /* Waits up to END_MS; true if the child has ended. */
-static bool reap(pid_t pid)
+static bool reap(pid_t pid, int *status)
 {
     struct timespec pause = { .tv_nsec = 1000000 };
 
     for (int ms = 0; ms < END_MS; ms++) {
-        pid_t got = waitpid(pid, NULL, WNOHANG);
+        pid_t got = waitpid(pid, status, WNOHANG);
 
         if (got == pid || (got < 0 && errno == ECHILD))
             return true;
@@ -244,11 +244,15 @@ static int remove_entry(const char *path, const struct stat *st, int type,
 
 void launch_end(const char *rundir, pid_t pid, int lifeline)
 {
+    int status = 0;
+
     if (lifeline >= 0)
         close(lifeline);
-    if (pid > 0 && !reap(pid)) {
+    if (pid > 0 && !reap(pid, &status)) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        return; /* it failed, and has left what says why */
     nftw(rundir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

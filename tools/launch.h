@@ -21,7 +21,10 @@ int launch_daemon(const char *rundir);
 int launch_private(char *rundir, size_t size, const char *engine, pid_t *pid,
                    int *lifeline);
 
-/* Ends a private host, waits for its end and removes its directory. */
+/*
+ * Ends a private host, waits for its end and removes its directory, but not
+ * the logs that a host which failed has left in it: complaints name them.
+ */
 void launch_end(const char *rundir, pid_t pid, int lifeline);
 
 /* The full name of ringsided; -ENOENT without complaint. */

@@ -109,4 +109,43 @@ ok 'no process is left' until_true 10 nobody
 timeout 30 "$ringside" create -q --kernel "$guest" --name again -- wait
 is 'a new host takes its place' $? 0
 
+ok 'and ends' timeout 20 "$ringside" stop-host
+
+# A log that a complaint names is there to be read.
+bin=$tmp/bin
+mkdir "$bin"
+cp "$ringside" "$abs_top_builddir/ringsided" "$bin"
+named_log() { grep -o "$tmp/[^ ]*\.log" "$1"; }
+in_bin()
+{
+    timeout 60 "$bin/ringside" "$@" --kernel "$guest" </dev/null \
+        >"$tmp/out" 2>&1
+}
+printf '#!/bin/sh\necho "no store today" >&2\nexit 3\n' \
+    >"$bin/ringside-xenstored"
+chmod +x "$bin/ringside-xenstored"
+for verb in run create; do
+    in_bin $verb
+    is "$verb without a store: status" $? 1
+    ok "$verb without a store: the log is there" \
+        grep -q 'no store today' "$(named_log "$tmp/out")"
+done
+cp "$abs_top_builddir/ringside-xenstored" "$bin"
+cat >"$bin/ringside-driverd" <<'END'
+#!/bin/sh
+while [ "$1" != --ready-fd ]; do shift; done
+echo "I serve nobody" >&2
+eval "echo >&$2"
+exec sleep 100
+END
+chmod +x "$bin/ringside-driverd"
+for verb in run create; do
+    in_bin $verb
+    is "$verb with an idle driver domain: status" $? 1
+    is "$verb with an idle driver domain: one line" "$(wc -l <"$tmp/out")" 1
+    ok "$verb with an idle driver domain: the log is there" \
+        grep -q 'I serve nobody' "$(named_log "$tmp/out")"
+done
+ok 'such a host ends, too' timeout 20 "$ringside" stop-host
+
 finish
