@@ -82,6 +82,30 @@ is 'a mistake is status 1' $? 1
 like 'and is told' "$(cat err)" "wrong.c.*nothing"
 is 'and makes no guest' "$(ls wrong.elf 2>/dev/null)" ''
 
+# Standard input can be read once only.
+ok 'a source from standard input' "$cc" -o four.elf -x c - <square.c
+like 'is the same, too' "$(run four.elf -- 25)" 'is 5\.000'
+like 'with names for crash reports' "$(nm -n four.elf)" ' T main'
+is 'and their table' "$(readelf -SW four.elf | grep -c '\.ksyms')" 1
+is 'nothing is left in $TMPDIR' "$(mkdir t; TMPDIR=$tmp/t "$cc" -o five.elf \
+    square.c; ls t)" ''
+
+# A second link that fails, for a name that no assembler takes.
+echo 'void odd(void) {} int main(void) { odd(); return 0; }' >odd.c
+"$cc" -c -O0 -o odd.o odd.c && objcopy --redefine-sym odd='o"d' odd.o
+"$cc" -o odd.elf odd.o 2>err
+is 'a second link that fails is status 1' $? 1
+is 'and makes no guest' "$(ls odd.elf 2>/dev/null)" ''
+
+# Without a compiler.
+sed 's,\(version=\$(\)[^ ]*,\1no-such-cc,' "$cc" >poor-cc
+chmod +x poor-cc
+./poor-cc -o poor.elf square.c 2>err
+is 'no compiler: status' $? 1
+like 'no compiler: one line' "$(cat err)" \
+    '^ringside-cc: the C compiler [^
+]* does not run; install it: package gcc$'
+
 export PKG_CONFIG_PATH=$abs_top_builddir
 if command -v pkg-config >/dev/null; then
     flags() { pkg-config --define-variable=sdk="$abs_top_builddir/guest-sdk" \
