@@ -137,10 +137,34 @@ static void program_dhcp(struct net_bytes *b)
     }
 }
 
+/* While a call waits, peers go on. */
+static struct net_bytes *bytes;
+
+static void meanwhile(bool over)
+{
+    if (!over && bytes->at < bytes->end)
+        net_play_step(&play, bytes);
+    see();
+}
+
+/* Some lingers; a blocking close() waits for that. */
+static void program_closes(struct net_bytes *b, int *fd)
+{
+    struct linger l = { .l_onoff = 1 };
+    uint32_t how = net_byte(b);
+
+    l.l_linger = (int)(how % 4);
+    if (how < 60)
+        lwip_setsockopt(*fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+    if (how < 30)
+        lwip_fcntl(*fd, F_SETFL, 0);
+    lwip_close(*fd);
+    *fd = -1;
+}
+
 static void program_step(struct net_bytes *b)
 {
     int *fd = &fds[net_byte(b) % PROGRAM_FDS];
-    struct linger l = { .l_onoff = 1 };
     int one = 1;
 
     switch (net_byte(b) % 14) {
@@ -161,10 +185,7 @@ static void program_step(struct net_bytes *b)
         lwip_send(*fd, buf, 1 + net_below(b, 60000), 0);
         break;
     case 7:
-        if (net_byte(b) < 40)
-            lwip_setsockopt(*fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-        lwip_close(*fd);
-        *fd = -1;
+        program_closes(b, fd);
         break;
     case 8:
         lwip_shutdown(*fd, (int)(net_byte(b) % 3));
@@ -262,6 +283,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static size_t held;
 
     begin();
+    bytes = &b;
+    net_stack_meanwhile = meanwhile;
     for (int i = 0; i < STEPS_MAX && b.at < b.end; i++) {
         uint32_t what = net_byte(&b);
 
@@ -277,6 +300,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             see();
         check();
     }
+    net_stack_meanwhile = NULL;
     end();
     /* The first use of something may leave a table. */
     if (held && net_memory_held() > held + 16384)
