@@ -473,6 +473,43 @@ static void test_linger_expires(void **state)
     }
 }
 
+/* The peer ends the connection as well, before or after; and acknowledges the
+ * data, and the FIN, one by one. */
+static bool peer_is_first;
+
+static void ends_step_by_step(bool over)
+{
+    if (over)
+        return;
+    waits++;
+    if (waits == 3 || waits == 5) {
+        peer.ack += waits == 3 ? 1000 : 1;
+        peer_ack(&peer);
+    }
+    if (waits == 6 && !peer_is_first)
+        peer_segment(&peer, FRAME_FIN | FRAME_ACK, 0, NULL, 0);
+}
+
+static void test_linger_to_the_end(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        int s = connected(65535);
+
+        peer_is_first = i == 0;
+        set_linger(s);
+        assert_int_equal(lwip_send(s, pattern, 1000, 0), 1000);
+        if (peer_is_first) {
+            peer_segment(&peer, FRAME_FIN | FRAME_ACK, 0, NULL, 0);
+            peer.seq++;
+        }
+        waits = 0;
+        net_stack_meanwhile = ends_step_by_step;
+        assert_int_equal(lwip_close(s), 0);
+        assert_in_range(waits, 5, 20);
+    }
+}
+
 /* Data are under way and all was read: it waits. */
 static void test_linger_waits(void **state)
 {
@@ -544,6 +581,7 @@ int main(int argc, char **argv)
         TEST(test_linger_connecting),
         TEST(test_linger_nonblocking),
         TEST(test_linger_expires),
+        TEST(test_linger_to_the_end),
         TEST(test_linger_waits),
         TEST(test_poll_one_often),
         TEST(test_options_after_reset),
