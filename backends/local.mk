@@ -4,7 +4,9 @@
 # unit tests included. libdriver.a is all of the driver domain but main() and
 # the store's connection, so that tests can put their own in place.
 
-nat = backends/link_slirp.c backends/nat_slirp.h \
+nat = backends/link_slirp.c backends/nat.h backends/nat_slirp.c \
+	backends/nat_bounds.h backends/nat_bounds.c backends/nat_forward.c \
+	backends/nat_arp.c \
 	backends/nat_packet.c backends/nat_packet.h \
 	backends/nat_reassembly.c backends/nat_reassembly.h \
 	backends/nat_flows.c backends/nat_flows.h \

@@ -18,7 +18,7 @@
 
 #include "nat_clients.h"
 #include "nat_guest.h"
-#include "nat_slirp.h"
+#include "nat_bounds.h"
 
 static struct nat_guest g;
 static bool enough_descriptors;
