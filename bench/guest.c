@@ -16,29 +16,14 @@
 
 #include <lwip/sockets.h>
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libhypercall/hypercall.h"
+#include "bench/guest_say.h"
 
 #define BLOCK   4096
 #define READ_NS 1000000000u /* for so long */
-
-static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *fmt, ...)
-{
-    char line[80];
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(line, sizeof(line), fmt, ap);
-    va_end(ap);
-    hypercall_console_write(line, (unsigned int)n);
-}
 
 static void say_now(const char *key)
 {

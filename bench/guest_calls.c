@@ -10,7 +10,7 @@
  */
 #include <ringside/guest.h>
 
-#include "bench/guest_say.h"
+#include "bench/guest_job.h"
 #include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
 #include "guest-kernel/pages.h"

@@ -12,7 +12,7 @@
  */
 #include <ringside/guest.h>
 
-#include "bench/guest_say.h"
+#include "bench/guest_job.h"
 #include "guest-kernel/arch.h"
 #include "guest-kernel/arch/native/native.h"
 #include "guest-kernel/pages.h"

@@ -17,7 +17,7 @@
 #include <ringside/guest.h>
 #include <ringside/vchan.h>
 
-#include "bench/guest_say.h"
+#include "bench/guest_job.h"
 #include "guest-kernel/grants.h"
 #include "guest-kernel/idle.h"
 #include "guest-kernel/kernel.h"

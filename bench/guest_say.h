@@ -1,20 +1,13 @@
 /*
- * What the guests of `ringside bench hypercall` have in common: how a figure
- * is said, and how a job is found. Included by one C file of each ELF.
- *
- * A figure is one line on the hypervisor's console, so that no device is in
- * the way: "NAME MEDIAN P99 BATCH" with times in ticks (samples.h), or "NAME
- * VALUE" for a rate. "done" ends the list.
+ * How a guest of `ringside bench` says a figure: a line on the hypervisor's
+ * console, so that no device is in the way. Included by one C file of each ELF.
  */
 #ifndef RINGSIDE_BENCH_GUEST_SAY_H
 #define RINGSIDE_BENCH_GUEST_SAY_H
 
-#include <ringside/guest.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "bench/samples.h"
 #include "libhypercall/hypercall.h"
 
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -29,37 +22,6 @@ static void say(const char *fmt, ...)
     n = vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
     hypercall_console_write(line, (unsigned int)n);
-}
-
-/* Until those who started this guest have done what is left. */
-#define SETTLE_NS 20000000ull
-
-static struct samples samples;
-
-/* What is in `samples`, each the time of `parts` operations more. */
-static void say_samples(const char *name, unsigned int parts)
-{
-    double median, p99;
-
-    samples_sum_up(&samples, &median, &p99);
-    say("%s %.2f %.2f %u\n", name, median / parts, p99 / parts, samples.batch);
-}
-
-/* Each takes the words behind its own name. */
-struct job {
-    const char *name;
-    int words;
-    int (*run)(char **argv);
-};
-
-static int job_run(const struct job *jobs, size_t n, int argc, char **argv)
-{
-    rs_sleep(SETTLE_NS);
-    for (size_t i = 0; argc > 1 && i < n; i++)
-        if (!strcmp(jobs[i].name, argv[1]) && argc == jobs[i].words + 2)
-            return jobs[i].run(argv + 2);
-    printf("this guest is for `ringside bench hypercall`\n");
-    return 1;
 }
 
 #endif

@@ -15,11 +15,11 @@
 #include <ringside/guest.h>
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/guest_say.h"
 #include "guest-kernel/kernel.h"
 #include "libhypercall/hypercall.h"
 
@@ -27,20 +27,6 @@
 
 #define PAUSE_NS 200000u
 #define SECTORS  (4096 / BLK_SECTOR)
-
-static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *fmt, ...)
-{
-    char line[80];
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(line, sizeof(line), fmt, ap);
-    va_end(ap);
-    hypercall_console_write(line, (unsigned int)n);
-}
 
 /* ---- neighbours ---- */
 

@@ -3,7 +3,7 @@ ringside_SOURCES += \
 	%D%/bench.h %D%/verb.c %D%/report.c %D%/native.c \
 	%D%/machine.h %D%/machine.c %D%/session.h %D%/session.c %D%/boot.c \
 	%D%/weigh.h %D%/weigh.c %D%/scale.c \
-	%D%/io.c %D%/figures.h %D%/figures.c %D%/samples.h %D%/guest_say.h \
+	%D%/io.c %D%/figures.h %D%/figures.c %D%/samples.h %D%/guest_say.h %D%/guest_job.h \
 	%D%/hypercall.c %D%/programs.c %D%/plot.c %D%/native_calls.c \
 	%D%/native_signals.c %D%/native_peers.c %D%/native_notify.c \
 	%D%/xb.h %D%/xenstore.c %D%/xb_peer.c %D%/xb_echo.c %D%/xb_pool.c \
