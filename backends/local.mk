@@ -49,7 +49,8 @@ ringside_driverd_LDADD = %D%/libdriver.a \
 	$(EVENT_LIBS) $(XENSTORE_LIBS) $(URING_LIBS) $(SLIRP_LIBS) -lpthread
 
 # Network cards and their links. nat_guest.c is a guest made of frames.
-nat_guest = tests/unit/nat_guest.c tests/unit/nat_guest.h
+net_frame = tests/unit/net_frame.c tests/unit/net_frame.h
+nat_guest = tests/unit/nat_guest.c tests/unit/nat_guest.h $(net_frame)
 unit_tests += tests/unit/test_netback_queue tests/unit/test_link_slirp
 fuzz_tests += tests/fuzz/fuzz_netback
 
@@ -61,7 +62,7 @@ tests_unit_test_netback_queue_LDADD = $(CMOCKA_LIBS)
 
 tests_unit_test_link_slirp_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_link_slirp_SOURCES = tests/unit/test_link_slirp.c \
-	$(nat) %D%/link_forward.c
+	$(net_frame) $(nat) %D%/link_forward.c
 tests_unit_test_link_slirp_LDADD = $(CMOCKA_LIBS) $(EVENT_LIBS) $(SLIRP_LIBS)
 
 unit_tests += tests/unit/test_nat

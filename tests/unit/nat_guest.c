@@ -17,9 +17,7 @@
 #include <event2/event.h>
 
 #include "inet_checksum.h"
-
-#define TCP 20
-#define UDP 8
+#include "tests/unit/net_frame.h"
 
 const uint8_t nat_guest_mac[6] = { 0x00, 0x16, 0x3e, 1, 2, 3 };
 
@@ -188,41 +186,26 @@ bool nat_guest_wait(struct nat_guest *g, const unsigned int *n,
 
 /* ---- frames ---- */
 
-static void put16(uint8_t *p, size_t v)
+/* Turns a frame of net_frame.h around: from the guest, to the gateway. */
+static void from_guest(uint8_t *frame)
 {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xffff);
+    memcpy(frame, "\x52\x55\x0a\x00\x02\x02", 6);
+    memcpy(frame + 6, nat_guest_mac, 6);
 }
 
 size_t frame_ipv4(struct nat_guest *g, uint8_t *frame, uint32_t dst,
                   uint8_t protocol, uint16_t fragment, const void *payload,
                   size_t n)
 {
-    uint8_t *ip = frame + ETH;
-    uint16_t sum;
+    struct frame_ip ip = { .src = g->address,
+                           .dst = dst,
+                           .id = g->ip_id,
+                           .frag = fragment,
+                           .proto = protocol };
+    size_t len = frame_make_ip(&ip, payload, n, frame);
 
-    memcpy(frame, "\x52\x55\x0a\x00\x02\x02", 6);
-    memcpy(frame + 6, nat_guest_mac, 6);
-    put16(frame + 12, 0x0800);
-    memset(ip, 0, IP4);
-    ip[0] = 0x45;
-    put16(ip + 2, IP4 + n);
-    put16(ip + 4, g->ip_id);
-    put16(ip + 6, fragment);
-    ip[8] = 64;
-    ip[9] = protocol;
-    put32(ip + 12, g->address);
-    put32(ip + 16, dst);
-    sum = (uint16_t)~inet_sum(ip, IP4, 0);
-    memcpy(ip + 10, &sum, 2);
-    memcpy(ip + IP4, payload, n);
-    return ETH + IP4 + n;
+    from_guest(frame);
+    return len;
 }
 
 void nat_guest_send(struct nat_guest *g, const uint8_t *frame, size_t len)
@@ -240,34 +223,26 @@ void nat_guest_ping(struct nat_guest *g, uint32_t dst)
                    frame_ipv4(g, frame, dst, NAT_ICMP, 0, icmp, sizeof(icmp)));
 }
 
-static size_t make_udp(uint8_t *udp, uint16_t sport, uint16_t dport,
-                       const void *data, size_t n)
-{
-    memset(udp, 0, UDP); /* no checksum */
-    put16(udp, sport);
-    put16(udp + 2, dport);
-    put16(udp + 4, UDP + n);
-    memcpy(udp + UDP, data, n);
-    return UDP + n;
-}
-
 void nat_guest_udp(struct nat_guest *g, uint16_t sport, uint32_t dst,
                    uint16_t dport, const void *data, size_t n)
 {
-    static uint8_t udp[65536], frame[65536 + ETH];
+    static uint8_t frame[FRAME_BYTES];
+    size_t len = frame_make_udp(g->address, sport, dst, dport, data, n, frame);
 
-    n = make_udp(udp, sport, dport, data, n);
-    nat_guest_send(g, frame, frame_ipv4(g, frame, dst, NAT_UDP, 0, udp, n));
+    from_guest(frame);
+    nat_guest_send(g, frame, len);
 }
 
 void nat_guest_udp_pieces(struct nat_guest *g, uint16_t sport, uint32_t dst,
                           uint16_t dport, const void *data, size_t n,
                           size_t piece, bool backwards)
 {
-    static uint8_t udp[65536], frame[65536 + ETH];
+    static uint8_t whole[FRAME_BYTES], frame[FRAME_BYTES];
+    const uint8_t *udp = whole + ETH + IP4;
     size_t pieces;
 
-    n = make_udp(udp, sport, dport, data, n);
+    n = frame_make_udp(g->address, sport, dst, dport, data, n, whole) - ETH -
+        IP4;
     pieces = (n + piece - 1) / piece;
     g->ip_id++;
     for (size_t i = 0; i < pieces; i++) {
@@ -284,26 +259,21 @@ void nat_guest_tcp(struct nat_guest *g, uint32_t dst,
                    const struct nat_transport *t, uint16_t urgent,
                    const void *data, size_t n)
 {
-    static uint8_t tcp[65536], frame[65536 + ETH];
-    struct inet_segment s = { .start = NULL };
-    size_t len;
-    uint16_t sum;
+    static uint8_t frame[FRAME_BYTES];
+    struct frame_tcp segment = { .src = g->address,
+                                 .dst = dst,
+                                 .sport = t->sport,
+                                 .dport = t->dport,
+                                 .seq = t->seq,
+                                 .ack = t->ack,
+                                 .flags = t->flags,
+                                 .window = t->window,
+                                 .urgent = urgent,
+                                 .data = data,
+                                 .n = n };
+    size_t len = frame_make_tcp(&segment, frame);
 
-    memset(tcp, 0, TCP);
-    put16(tcp, t->sport);
-    put16(tcp + 2, t->dport);
-    put32(tcp + 4, t->seq);
-    put32(tcp + 8, t->ack);
-    tcp[12] = TCP / 4 << 4;
-    tcp[13] = t->flags;
-    put16(tcp + 14, t->window);
-    put16(tcp + 18, urgent);
-    if (n)
-        memcpy(tcp + TCP, data, n);
-    len = frame_ipv4(g, frame, dst, NAT_TCP, 0, tcp, TCP + n);
-    must(inet_segment_find(frame, len, len, &s), "segment");
-    sum = (uint16_t)~inet_sum(s.start, s.len, s.pseudo);
-    memcpy(s.field, &sum, 2);
+    from_guest(frame);
     nat_guest_send(g, frame, len);
 }
 

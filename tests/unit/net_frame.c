@@ -102,6 +102,7 @@ size_t frame_make_tcp(const struct frame_tcp *t, unsigned char *out)
     h[12] = (unsigned char)(head / 4 << 4);
     h[13] = t->flags;
     put16(h + 14, t->window);
+    put16(h + 18, t->urgent);
     if (t->options_n)
         memcpy(h + 20, t->options, t->options_n);
     if (t->n)

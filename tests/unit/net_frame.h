@@ -34,14 +34,15 @@ struct frame_tcp {
     uint16_t sport, dport;
     uint32_t seq, ack;
     uint8_t flags;
-    uint16_t window;
+    uint16_t window, urgent;
     const void *options; /* a multiple of 4 bytes */
     size_t options_n;
     const void *data;
     size_t n;
 };
 
-/* Each writes a frame to the guest into out and returns its length. */
+/* Each writes a frame to the guest into out and returns its length. (None is
+ * made by the code that tests look at: it has functions of its own.) */
 size_t frame_make_ip(const struct frame_ip *ip, const void *data, size_t n,
                      unsigned char *out);
 size_t frame_make_udp(uint32_t src, uint16_t sport, uint32_t dst,

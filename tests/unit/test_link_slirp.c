@@ -18,6 +18,8 @@
 #include <event2/event.h>
 
 #include "link.h"
+#include "nat_packet.h"
+#include "tests/unit/net_frame.h"
 
 static const uint8_t guest_mac[6] = { 0x00, 0x16, 0x3e, 1, 2, 3 };
 
@@ -88,49 +90,20 @@ static void guest_stop(struct guest *g)
     event_base_free(g->base);
 }
 
-static uint16_t ip_checksum(const uint8_t *p, size_t n)
-{
-    uint32_t sum = 0;
-
-    for (size_t i = 0; i + 1 < n; i += 2)
-        sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 /* Ethernet, IPv4 and UDP around a BOOTP request with DHCP DISCOVER. */
 static size_t dhcp_discover(uint8_t *f)
 {
     static const uint8_t options[] = { 99, 130, 83, 99, 53, 1, 1, 255 };
-    const size_t bootp = 236 + sizeof(options), udp = 8 + bootp;
-    uint8_t *ip = f + 14;
-    uint16_t sum;
+    uint8_t bootp[236 + sizeof(options)] = { 1, 1, 6 };
+    size_t len;
 
-    memset(f, 0, 14 + 20 + udp);
+    memcpy(bootp + 4, "\x12\x34\x56\x78", 4);
+    memcpy(bootp + 28, guest_mac, 6);
+    memcpy(bootp + 236, options, sizeof(options));
+    len = frame_make_udp(0, 68, UINT32_MAX, 67, bootp, sizeof(bootp), f);
     memset(f, 0xff, 6);
     memcpy(f + 6, guest_mac, 6);
-    f[12] = 8;
-    ip[0] = 0x45;
-    ip[2] = (uint8_t)((20 + udp) >> 8);
-    ip[3] = (uint8_t)(20 + udp);
-    ip[8] = 64;
-    ip[9] = 17;
-    memset(ip + 16, 0xff, 4);
-    sum = ip_checksum(ip, 20);
-    ip[10] = (uint8_t)(sum >> 8);
-    ip[11] = (uint8_t)sum;
-    ip[21] = 68;
-    ip[23] = 67;
-    ip[24] = (uint8_t)(udp >> 8);
-    ip[25] = (uint8_t)udp;
-    ip[28] = 1; /* request */
-    ip[29] = 1;
-    ip[30] = 6;
-    memcpy(ip + 32, "\x12\x34\x56\x78", 4);
-    memcpy(ip + 56, guest_mac, 6);
-    memcpy(ip + 28 + 236, options, sizeof(options));
-    return 14 + 20 + udp;
+    return len;
 }
 
 static bool is_dhcp_answer(const uint8_t *f, size_t len)
@@ -291,33 +264,18 @@ static void test_links_come_and_go(void **state)
 /* A SYN of the guest to a port of 10.0.2.2. */
 static void send_syn(struct guest *g, uint16_t port)
 {
-    uint8_t f[54] = { 0x52, 0x55, 10, 0, 2, 2 }, *ip = f + 14, *tcp = f + 34;
-    uint32_t sum;
+    struct frame_tcp t = { .src = NAT_GUEST,
+                           .dst = NAT_GATEWAY,
+                           .sport = 10240,
+                           .dport = port,
+                           .flags = FRAME_SYN,
+                           .window = 0xff00 };
+    uint8_t f[54];
+    size_t len = frame_make_tcp(&t, f);
 
+    memcpy(f, "\x52\x55\x0a\x00\x02\x02", 6);
     memcpy(f + 6, guest_mac, 6);
-    f[12] = 8;
-    ip[0] = 0x45;
-    ip[3] = 40;
-    ip[8] = 64;
-    ip[9] = 6;
-    memcpy(ip + 12, "\x0a\x00\x02\x0f\x0a\x00\x02\x02", 8);
-    sum = ip_checksum(ip, 20);
-    ip[10] = (uint8_t)(sum >> 8);
-    ip[11] = (uint8_t)sum;
-    tcp[0] = 40;
-    tcp[2] = (uint8_t)(port >> 8);
-    tcp[3] = (uint8_t)port;
-    tcp[12] = 0x50;
-    tcp[13] = 2;
-    tcp[14] = 0xff;
-    /* The pseudo header: both addresses, the protocol, the length. */
-    sum = (uint16_t)~ip_checksum(tcp, 20) + 6u + 20u +
-          (uint16_t)~ip_checksum(ip + 12, 8);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = ~((sum & 0xffff) + (sum >> 16));
-    tcp[16] = (uint8_t)(sum >> 8);
-    tcp[17] = (uint8_t)sum;
-    g->link->ops->send(g->link, f, sizeof(f));
+    g->link->ops->send(g->link, f, len);
 }
 
 /* Does a connection of the guest arrive at the host's 127.0.0.1? */
