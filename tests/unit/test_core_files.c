@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "hypercall.h"
 
 #define LIMIT 400u
 #define HOGS  4
+
+#define SMALL_KIB 1152 /* as small as a guest can be */
 
 static struct rs_host *host;
 static struct rlimit before;
@@ -154,21 +157,27 @@ static void test_accounts(void **state)
     assert_int_equal(host->files_used, 0);
 }
 
-/* Where there is no room for another guest, creation says so. */
-static void test_no_room(void **state)
+/* A guest with eight vCPUs: its domain, or why there is none. */
+static int create(uint64_t memory_kib)
 {
     uint8_t image[CORE_IMAGE_SIZE];
-    struct rs_domain_config c = { .memory_kib = CORE_KIB / 2,
+    struct rs_domain_config c = { .memory_kib = memory_kib,
                                   .vcpus = 8,
                                   .kernel = image,
                                   .kernel_size = sizeof(image) };
+
+    core_image(image);
+    return rs_domain_create(host, &c);
+}
+
+/* Where there is no room for another guest, creation says so. */
+static void test_no_room(void **state)
+{
     unsigned int made = 0;
     int ret;
 
     (void)state;
-    core_image(image);
-    c.memory_kib = 1152;
-    while ((ret = rs_domain_create(host, &c)) > 0)
+    while ((ret = create(SMALL_KIB)) > 0)
         made++;
     assert_int_equal(ret, -EMFILE);
     assert_non_null(strstr(rs_error(host), "limit of open files"));
@@ -176,15 +185,49 @@ static void test_no_room(void **state)
     assert_true(core_count_fds() < LIMIT - 20);
 }
 
+/* However many there are: ports do not touch the reserve, and new guests no
+ * more than a quarter of it. */
+static void test_reserve(void **state)
+{
+    unsigned int own = core_count_fds();
+    int ret;
+
+    (void)state;
+    while ((ret = create(CORE_KIB)) > 0) {
+        take_all((uint16_t)ret);
+        assert_in_range(core_count_fds() - own, 1,
+                        LIMIT - host->files_reserve * 3 / 4);
+    }
+    assert_int_equal(ret, -EMFILE);
+    assert_true(host->files_used >
+                LIMIT - host->files_reserve * 3 / 4 - 4 - 8 - 1);
+}
+
+/* Descriptors that are no domain's count as well when a guest is made. */
+static void test_of_others(void **state)
+{
+    int first, fd, half;
+
+    (void)state;
+    assert_int_equal(rs_domain_destroy(host, core_boot(host)), 0);
+    half = (int)(LIMIT - host->files_reserve / 2);
+    first = fd = dup(STDIN_FILENO);
+    while (fd < half)
+        fd = dup(STDIN_FILENO);
+    assert_int_equal(create(SMALL_KIB), -EMFILE);
+    assert_non_null(strstr(rs_error(host), "limit of open files"));
+    for (; fd >= first; fd--)
+        close(fd);
+    assert_true(create(SMALL_KIB) > 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_hogs),
-        CASE(test_share),
-        CASE(test_accounts),
-        CASE(test_no_room),
+        CASE(test_hogs),    CASE(test_share),   CASE(test_accounts),
+        CASE(test_no_room), CASE(test_reserve), CASE(test_of_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,12 +70,18 @@ static void test_no_utf8(void **state)
     assert_string_equal(SHOWN("\x80x"), "\\x80x");
     assert_string_equal(SHOWN("\xc3"), "\\xc3"); /* cut off */
     assert_string_equal(SHOWN("\xe2\x82"), "\\xe2\\x82");
+    assert_string_equal(shown("\xc2\xb5", 1),
+                        "\\xc2"); /* the rest is not ours */
+    assert_int_equal(printable_char("\xc2\xb5", 1), -1);
     assert_string_equal(SHOWN("\xe2\x82z"), "\\xe2\\x82z");
     assert_string_equal(SHOWN("\xe2\033"), "\\xe2\\x1b");
     /* Overlong: an escape, a slash; surrogates; beyond U+10FFFF. */
     assert_string_equal(SHOWN("\xc0\x9b"), "\\xc0\\x9b");
     assert_string_equal(SHOWN("\xe0\x80\x9b"), "\\xe0\\x80\\x9b");
     assert_string_equal(SHOWN("\xf0\x80\x80\x9b"), "\\xf0\\x80\\x80\\x9b");
+    assert_string_equal(SHOWN("\xc0\xaf"), "\\xc0\\xaf");
+    assert_string_equal(SHOWN("\xe0\x80\xaf"), "\\xe0\\x80\\xaf");
+    assert_string_equal(SHOWN("\xf0\x82\x82\xac"), "\\xf0\\x82\\x82\\xac");
     assert_string_equal(SHOWN("\xed\xa0\x80"), "\\xed\\xa0\\x80");
     assert_string_equal(SHOWN("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
     assert_string_equal(SHOWN("\xf8\x88\x80\x80\x80"),
