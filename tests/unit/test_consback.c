@@ -159,35 +159,6 @@ static void test_output(void **state)
     assert_true(fake.notified > 0);
 }
 
-static void test_terminal(void **state)
-{
-    char buf[64];
-    ssize_t n;
-    int tty;
-
-    (void)state;
-    make_device();
-    guest_writes("nobody looks\n", 13);
-    run_ms(5);
-    tty = open_tty();
-    guest_writes("hello\n", 6);
-    run_ms(5);
-    n = read(tty, buf, sizeof(buf));
-    assert_int_equal(n, 6); /* raw: no \r, and nothing from before */
-    assert_memory_equal(buf, "hello\n", 6);
-    assert_int_equal(write(tty, "abc\n", 4), 4);
-    run_ms(5);
-    assert_int_equal(ring->in_prod, 4);
-    assert_memory_equal(ring->in, "abc\n", 4);
-    close(tty);
-    guest_writes("again alone\n", 12);
-    run_ms(5);
-    tty = open_tty();
-    n = read(tty, buf, sizeof(buf));
-    assert_true(n <= 0);
-    close(tty);
-}
-
 /* Reads until the text ends so, which may take the kernel a while. */
 static const char *read_until(int tty, char *text, size_t size, const char *end)
 {
@@ -204,6 +175,40 @@ static const char *read_until(int tty, char *text, size_t size, const char *end)
     }
     fail_msg("the terminal does not say '%s'", end);
     return text;
+}
+
+/* Waits for input that went over the terminal. */
+static void wait_for_input(XENCONS_RING_IDX prod)
+{
+    for (int tries = 0; tries < 5000 && ring->in_prod != prod; tries++)
+        run_ms(2);
+    assert_int_equal(ring->in_prod, prod);
+}
+
+static void test_terminal(void **state)
+{
+    char buf[64] = "";
+    ssize_t n;
+    int tty;
+
+    (void)state;
+    make_device();
+    guest_writes("nobody looks\n", 13);
+    run_ms(5);
+    tty = open_tty();
+    guest_writes("hello\n", 6);
+    read_until(tty, buf, sizeof(buf), "hello\n");
+    assert_string_equal(buf, "hello\n"); /* no \r, nothing from before */
+    assert_int_equal(write(tty, "abc\n", 4), 4);
+    wait_for_input(4);
+    assert_memory_equal(ring->in, "abc\n", 4);
+    close(tty);
+    guest_writes("again alone\n", 12);
+    run_ms(5);
+    tty = open_tty();
+    n = read(tty, buf, sizeof(buf));
+    assert_true(n <= 0);
+    close(tty);
 }
 
 #define CHUNKS 160 /* more than any terminal keeps */
@@ -263,13 +268,11 @@ static void test_much_input(void **state)
     for (int i = 0; i < 1500; i++)
         text[i] = (char)('a' + i % 26);
     assert_int_equal(write(tty, text, sizeof(text)), 1500);
-    run_ms(5);
-    assert_int_equal(ring->in_prod, 1024);
+    wait_for_input(1024);
     assert_memory_equal(ring->in, text, 1024);
     ring->in_cons = 1024;
     fake_guest_sends();
-    run_ms(5);
-    assert_int_equal(ring->in_prod, 1500);
+    wait_for_input(1500);
     assert_memory_equal(ring->in, text + 1024, 1500 - 1024);
     close(tty);
 }
