@@ -1,7 +1,7 @@
 # guest-kernel/net: the port of lwIP, part of the guest kernel's library.
 
 guest_kernel_sources += %D%/ethif.c %D%/memory.c %D%/memory.h %D%/net.c %D%/net.h \
-	%D%/random.c %D%/resolve.c %D%/socket.c %D%/socket_file.h %D%/socket_poll.c \
+	%D%/random.c %D%/recovery.c %D%/resolve.c %D%/socket.c %D%/socket_file.h %D%/socket_poll.c \
 	%D%/sys_arch.c %D%/timers.c %D%/timers.h
 
 noinst_HEADERS += include/ringside/net.h \
@@ -19,11 +19,12 @@ tests_unit_libnet_stack_a_CPPFLAGS = $(net_stack_cppflags)
 tests_unit_libnet_stack_a_SOURCES = tests/unit/net_stack.c \
 	tests/unit/net_stack.h tests/unit/net_frame.c \
 	tests/unit/net_frame.h tests/unit/net_peer.c tests/unit/net_peer.h \
-	%D%/memory.c %D%/timers.c
+	%D%/memory.c %D%/recovery.c %D%/timers.c
 $(tests_unit_libnet_stack_a_OBJECTS): guest-sdk/lwip.stamp
 net_stack_ldadd = tests/unit/libnet-stack.a lwip-host/liblwip.a
 
-unit_tests += tests/unit/test_net_stack tests/unit/test_net_stack_program
+unit_tests += tests/unit/test_net_stack tests/unit/test_net_stack_program \
+	tests/unit/test_net_loss
 tests_unit_test_net_stack_CPPFLAGS = $(net_stack_cppflags)
 tests_unit_test_net_stack_LDADD = $(net_stack_ldadd) $(CMOCKA_LIBS)
 $(tests_unit_test_net_stack_OBJECTS): guest-sdk/lwip.stamp
@@ -32,6 +33,10 @@ tests_unit_test_net_stack_program_CPPFLAGS = $(net_stack_cppflags)
 tests_unit_test_net_stack_program_LDADD = $(net_stack_ldadd) $(CMOCKA_LIBS) \
 	-lpthread
 $(tests_unit_test_net_stack_program_OBJECTS): guest-sdk/lwip.stamp
+
+tests_unit_test_net_loss_CPPFLAGS = $(net_stack_cppflags)
+tests_unit_test_net_loss_LDADD = $(net_stack_ldadd) $(CMOCKA_LIBS)
+$(tests_unit_test_net_loss_OBJECTS): guest-sdk/lwip.stamp
 
 fuzz_tests += tests/fuzz/fuzz_stack
 tests_fuzz_fuzz_stack_CPPFLAGS = $(net_stack_cppflags)

@@ -2,7 +2,8 @@
  * lwIP's timeouts, in place of its own core/timeouts.c: what is periodic there
  * runs here only while it is needed, so that an idle guest sleeps.
  *
- *   TCP             every 250 ms while a connection exists
+ *   TCP             every 250 ms while a connection exists; what waits for an
+ *                   acknowledgement is looked at when its time is up
  *   ARP, DNS, IP    every second for a while after a question that may have to
  *   reassembly      be repeated; else every 16 s while there is traffic. Time
  *                   that was slept through is made up for
@@ -47,7 +48,7 @@ struct timeout {
 };
 
 /*
- * The stack itself has four at most; the rest is for programs on lwIP's raw
+ * The stack itself has five at most; the rest is for programs on lwIP's raw
  * API. No heap: timeouts must work when memory is short, then most of all.
  */
 #define TIMEOUTS_MAX 64
@@ -134,9 +135,40 @@ void sys_restart_timeouts(void)
 
 /* ---- TCP ---- */
 
+static bool rtx_waits;
+static u32_t rtx_due;
+
+static void rtx_tick(void *arg)
+{
+    u32_t next;
+
+    (void)arg;
+    rtx_waits = false;
+    next = net_rtx_run();
+    if (next != SYS_TIMEOUTS_SLEEPTIME_INFINITE)
+        net_timers_rtx(next);
+}
+
+/* One that is stopped or started anew meanwhile is seen when it is due. */
+void net_timers_rtx(u32_t ms)
+{
+    u32_t due = sys_now() + ms;
+
+    if (rtx_waits && !is_before(due, rtx_due))
+        return;
+    if (rtx_waits)
+        sys_untimeout(rtx_tick, NULL);
+    rtx_waits = true;
+    rtx_due = due;
+    sys_timeout(ms, rtx_tick, NULL);
+}
+
 static void tcp_tick(void *arg)
 {
     tcp_tmr();
+    if (!rtx_waits)
+        rtx_tick(
+            NULL); /* one that was not looked at while it probed a window */
     tcp_running = tcp_active_pcbs || tcp_tw_pcbs;
     if (tcp_running)
         sys_timeout(TCP_TMR_INTERVAL, tcp_tick, arg);

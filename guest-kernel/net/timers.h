@@ -6,6 +6,7 @@
 #define RINGSIDE_NET_TIMERS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct pbuf;
 
@@ -15,6 +16,15 @@ void net_timers_receives(void);
 void net_timers_sends(const struct pbuf *frame);
 /* A name is looked up, also if no frame can be sent. Takes the core lock. */
 void net_timers_resolve(void);
+
+/*
+ * The retransmission timer of a connection, as it was started or started anew,
+ * is up in so many ms: net_rtx_run() is called then.
+ */
+void net_timers_rtx(uint32_t ms);
+/* By recovery.c: does what is due; returns in how many ms to call it again, or
+ * SYS_TIMEOUTS_SLEEPTIME_INFINITE. */
+uint32_t net_rtx_run(void);
 
 /* DHCP was started or a link came back. */
 void net_timers_dhcp(void);

@@ -397,8 +397,13 @@ static err_t card_init(struct netif *netif)
 
 void net_stack_pass(unsigned int ms)
 {
-    for (unsigned int t = 0; t < ms; t += NET_STACK_TICK_MS) {
-        now_ms += NET_STACK_TICK_MS;
+    while (ms) {
+        uint32_t step = sys_timeouts_sleeptime();
+
+        if (step > ms)
+            step = ms;
+        now_ms += step;
+        ms -= step;
         sys_check_timeouts();
     }
 }

@@ -138,6 +138,7 @@ void net_packet_error(const char *what);
 #define TCP_WND_UPDATE_THRESHOLD (16 * 1024)
 #define TCP_QUEUE_OOSEQ          1
 #define LWIP_TCP_SACK_OUT        1
+#define TCP_SYNMAXRTX            5 /* the last after 31 s */
 #define TCP_MSL                  5000
 /* The sanity checks assume segments under 16 KiB and static pools. */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS  1
