@@ -658,6 +658,112 @@ static void test_time_wait(void **state)
     assert_serves();
 }
 
+/* A connection that the guest closes first, and that is over. */
+static void to_time_wait(struct net_peer *p)
+{
+    struct frame_tcp t;
+
+    lwip_close(connected(p, mss1460, 4));
+    while (peer_receive(p, &t))
+        continue;
+    peer_segment(p, FRAME_FIN | FRAME_ACK, 0, NULL, 0);
+    p->seq++;
+    while (peer_receive(p, &t))
+        continue;
+    assert_non_null(tcp_tw_pcbs);
+}
+
+/* The first answer to a SYN with this number. */
+static struct frame_tcp answer_to_syn(struct net_peer *p, uint32_t seq)
+{
+    struct frame_tcp t;
+
+    p->seq = seq;
+    peer_segment(p, FRAME_SYN, 0, NULL, 0);
+    assert_true(peer_receive(p, &t));
+    return t;
+}
+
+/* RFC 1122, 4.2.2.13: the same port again, with higher numbers. */
+static void test_time_wait_again(void **state)
+{
+    static const uint32_t ahead[] = { 1, 1000, 300000, 1u << 30 };
+    struct net_peer p;
+    struct frame_tcp t;
+    uint32_t sent;
+    int s;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        p = new_peer(65535);
+        to_time_wait(&p);
+        sent = p.ack;
+        t = answer_to_syn(&p, p.seq + ahead[i]);
+        assert_int_equal(t.flags, FRAME_SYN | FRAME_ACK);
+        assert_in_range(t.seq - sent, 1, INT32_MAX);
+        assert_null(tcp_tw_pcbs);
+        p.seq++;
+        p.ack = t.seq + 1;
+        peer_ack(&p);
+        s = accepted();
+        assert_true(s >= 0);
+        peer_data(&p, "again", 5);
+        assert_int_equal(lwip_recv(s, buf, 100, 0), 5);
+        lwip_close(s);
+        net_stack_forget();
+    }
+}
+
+/* But not an old one, nor one for which nobody listens; it stays as it is. */
+static void test_time_wait_stays(void **state)
+{
+    static const uint32_t behind[] = { 0, 1, 1000, 1u << 30 };
+    struct net_peer p = new_peer(65535);
+    struct frame_tcp t;
+    uint32_t seq;
+
+    (void)state;
+    to_time_wait(&p);
+    seq = p.seq;
+    for (int i = 0; i < 4; i++) {
+        t = answer_to_syn(&p, seq - behind[i]);
+        assert_int_equal(t.flags & FRAME_SYN, 0);
+        assert_non_null(tcp_tw_pcbs);
+    }
+    p.seq = seq + 1000;
+    peer_segment(&p, FRAME_SYN | FRAME_ACK, 0, NULL, 0);
+    peer_segment(&p, FRAME_SYN | FRAME_RST, 0, NULL, 0);
+    assert_non_null(tcp_tw_pcbs);
+    lwip_close(listener);
+    answer_to_syn(&p, seq + 1000);
+    assert_non_null(tcp_tw_pcbs);
+}
+
+/*
+ * The program has closed one direction only, and still has the socket: it
+ * hears that its connection is over.
+ */
+static void test_time_wait_of_socket(void **state)
+{
+    struct net_peer p = new_peer(65535);
+    int s = connected(&p, mss1460, 4);
+    struct frame_tcp t;
+
+    (void)state;
+    assert_int_equal(lwip_shutdown(s, SHUT_WR), 0);
+    while (peer_receive(&p, &t))
+        continue;
+    peer_segment(&p, FRAME_FIN | FRAME_ACK, 0, NULL, 0);
+    p.seq++;
+    assert_non_null(tcp_tw_pcbs);
+    net_stack_forget();
+    t = answer_to_syn(&p, p.seq + 1000);
+    assert_int_equal(t.flags, FRAME_SYN | FRAME_ACK);
+    assert_int_equal(lwip_recv(s, buf, 1, 0), 0);
+    assert_int_equal(lwip_close(s), 0);
+    assert_serves();
+}
+
 /* ---- IP ---- */
 
 static void send_fragment(uint32_t src, uint16_t id, unsigned int offset,
@@ -884,6 +990,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_unacknowledged),
     cmocka_unit_test(test_orphans),
     cmocka_unit_test(test_time_wait),
+    cmocka_unit_test(test_time_wait_again),
+    cmocka_unit_test(test_time_wait_stays),
+    cmocka_unit_test(test_time_wait_of_socket),
     cmocka_unit_test(test_reassembly),
     cmocka_unit_test(test_arp_table),
     cmocka_unit_test(test_unreachable),
