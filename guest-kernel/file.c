@@ -31,6 +31,7 @@ int file_open(const struct file_ops *ops, void *priv, int flags)
     f->priv = priv;
     f->flags = flags;
     f->refs = 1;
+    f->descriptors = 1;
     files[fd] = f;
     return fd;
 }
@@ -55,10 +56,12 @@ int file_dup(int fd)
 
     if (!f)
         return -EBADF;
-    if (copy < 0)
+    if (copy < 0) {
         file_put(f);
-    else
-        files[copy] = f;
+        return copy;
+    }
+    files[copy] = f;
+    f->descriptors++;
     return copy;
 }
 
@@ -79,6 +82,8 @@ int file_close(int fd)
         return -EBADF;
     f = files[fd];
     files[fd] = NULL;
+    if (!--f->descriptors && f->refs > 1 && f->ops->hangup)
+        f->ops->hangup(f);
     file_put(f);
     return 0;
 }

@@ -29,6 +29,9 @@ struct file_ops {
     /* One directory entry per call: 1, 0 at the end, or -errno. */
     int (*readdir)(struct file *f, char *name, size_t size,
                    unsigned char *type);
+    /* Its last descriptor was closed while threads are inside ops: wake them.
+     * May be NULL. */
+    void (*hangup)(struct file *f);
     int (*close)(struct file *f);
     bool is_tty;
 };
@@ -38,7 +41,7 @@ struct file {
     void *priv; /* the owner's */
     off_t pos;  /* the owner's */
     int flags;  /* O_... as opened, changed by fcntl(F_SETFL) */
-    unsigned int refs;
+    unsigned int refs, descriptors;
 };
 
 #define FILE_MAX 256 /* descriptors */

@@ -26,9 +26,11 @@ static ssize_t socket_read(struct file *f, void *buf, size_t n)
     return result(lwip_read(socket_of(f), buf, n));
 }
 
+static ssize_t sent(int s, ssize_t ret);
+
 static ssize_t socket_write(struct file *f, const void *buf, size_t n)
 {
-    return result(lwip_write(socket_of(f), buf, n));
+    return result(sent(socket_of(f), lwip_send(socket_of(f), buf, n, 0)));
 }
 
 static int socket_fstat(struct file *f, struct stat *st)
@@ -45,9 +47,18 @@ static int socket_fcntl(struct file *f, int cmd, long arg)
     return (int)result(lwip_fcntl(socket_of(f), cmd, (int)arg));
 }
 
+static void socket_hangup(struct file *f)
+{
+    lwip_shutdown(socket_of(f), SHUT_RDWR);
+}
+
+/* Maybe at the end of another call, whose errno it leaves. */
 static int socket_close(struct file *f)
 {
-    return (int)result(lwip_close(socket_of(f)));
+    int err = errno, ret = (int)result(lwip_close(socket_of(f)));
+
+    errno = err;
+    return ret;
 }
 
 const struct file_ops socket_ops = {
@@ -56,6 +67,7 @@ const struct file_ops socket_ops = {
     .write = socket_write,
     .fstat = socket_fstat,
     .fcntl = socket_fcntl,
+    .hangup = socket_hangup,
     .close = socket_close,
 };
 
@@ -74,14 +86,23 @@ static int new_descriptor(int s)
     return -1;
 }
 
+static int fail(int err)
+{
+    errno = err;
+    return -1;
+}
+
 /* The file of a socket's descriptor, or NULL with errno. */
 static struct file *take(int fd)
 {
-    struct file *f = file_get(fd, &socket_ops);
+    struct file *f = file_get(fd, NULL);
 
-    if (!f)
-        errno = ENOTSOCK;
-    return f;
+    if (f && f->ops == &socket_ops)
+        return f;
+    errno = f ? ENOTSOCK : EBADF;
+    if (f)
+        file_put(f);
+    return NULL;
 }
 
 /* Returns `call`, in which s is lwIP's socket, made while holding the file. */
@@ -99,15 +120,49 @@ static struct file *take(int fd)
         return ret_;                    \
     } while (0)
 
+/* ---- arguments that lwIP takes for something else ---- */
+
+/* For lwIP every family is IPv4, and every protocol the type's own. */
+static int check_kind(int domain, int type, int protocol)
+{
+    int own = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+
+    if (domain != AF_INET)
+        return EAFNOSUPPORT;
+    if (type != SOCK_STREAM && type != SOCK_DGRAM)
+        return ESOCKTNOSUPPORT;
+    return protocol && protocol != own ? EPROTONOSUPPORT : 0;
+}
+
+static int check_name(const struct sockaddr *name, socklen_t len)
+{
+    if (!name)
+        return EFAULT;
+    if (len < sizeof(struct sockaddr_in))
+        return EINVAL;
+    return name->sa_family == AF_INET ? 0 : EAFNOSUPPORT;
+}
+
+static bool is_stream(int s)
+{
+    socklen_t len = sizeof(int);
+    int type = 0;
+
+    return !lwip_getsockopt(s, SOL_SOCKET, SO_TYPE, &type, &len) &&
+           type == SOCK_STREAM;
+}
+
 /* ---- POSIX names ---- */
 
 int socket(int domain, int type, int protocol)
 {
     IN_KERNEL();
-    if (net_want()) {
-        errno = ENOMEM;
-        return -1;
-    }
+    int err = check_kind(domain, type, protocol);
+
+    if (err)
+        return fail(err);
+    if (net_want())
+        return fail(ENOMEM);
     return new_descriptor(lwip_socket(domain, type, protocol));
 }
 
@@ -126,17 +181,19 @@ int accept(int fd, struct sockaddr *addr, socklen_t *len)
 
 int bind(int fd, const struct sockaddr *name, socklen_t len)
 {
-    ON_SOCKET(fd, lwip_bind(s, name, len));
+    int err = check_name(name, len);
+
+    ON_SOCKET(fd, err ? fail(err) : lwip_bind(s, name, len));
 }
 
-/* lwIP tells of a reset, also of one that answers the first segment. */
+/* A datagram socket is disconnected by AF_UNSPEC. */
 static int connect_socket(int s, const struct sockaddr *name, socklen_t len)
 {
-    int ret = lwip_connect(s, name, len);
+    int err = check_name(name, len);
 
-    if (ret < 0 && errno == ECONNRESET)
-        errno = ECONNREFUSED;
-    return ret;
+    if (err == EAFNOSUPPORT && name->sa_family == AF_UNSPEC && !is_stream(s))
+        err = 0;
+    return err ? fail(err) : lwip_connect(s, name, len);
 }
 
 int connect(int fd, const struct sockaddr *name, socklen_t len)
@@ -174,36 +231,102 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
     ON_SOCKET(fd, lwip_getsockopt(s, level, name, value, len));
 }
 
+/* ---- receiving and sending ---- */
+
+#define RECEIVE_FLAGS (MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL)
+#define SEND_FLAGS    (MSG_DONTWAIT | MSG_MORE | MSG_NOSIGNAL)
+
+/* Until all n bytes are there, or an end or an error. */
+static ssize_t receive_all(int s, char *buf, size_t n)
+{
+    size_t got = 0;
+    ssize_t ret;
+
+    do {
+        ret = lwip_recv(s, buf + got, n - got, 0);
+        got += ret > 0 ? (size_t)ret : 0;
+    } while (ret > 0 && got < n);
+    return got ? (ssize_t)got : ret;
+}
+
+static ssize_t receive(int s, void *buf, size_t n, int flags,
+                       struct sockaddr *from, socklen_t *len)
+{
+    if (flags & ~RECEIVE_FLAGS)
+        return fail(EOPNOTSUPP);
+    if (flags & MSG_WAITALL && !(flags & (MSG_PEEK | MSG_DONTWAIT)) && !from &&
+        is_stream(s))
+        return receive_all(s, buf, n);
+    flags &= ~(MSG_WAITALL | MSG_NOSIGNAL);
+    return lwip_recvfrom(s, buf, n, flags, from, len);
+}
+
+/* What can be sent no more, or not yet: EPIPE. There are no signals. */
+static ssize_t sent(int s, ssize_t ret)
+{
+    if (ret < 0 && errno == ENOTCONN && is_stream(s))
+        errno = EPIPE;
+    return ret;
+}
+
+static ssize_t send_to(int s, const void *buf, size_t n, int flags,
+                       const struct sockaddr *to, socklen_t len)
+{
+    int err = to ? check_name(to, len) : 0;
+
+    if (flags & ~SEND_FLAGS)
+        err = EOPNOTSUPP;
+    if (err)
+        return fail(err);
+    flags &= ~MSG_NOSIGNAL;
+    return sent(s, to ? lwip_sendto(s, buf, n, flags, to, len)
+                      : lwip_send(s, buf, n, flags));
+}
+
+static ssize_t send_message(int s, const struct msghdr *msg, int flags)
+{
+    if (flags & ~SEND_FLAGS)
+        return fail(EOPNOTSUPP);
+    return sent(s, lwip_sendmsg(s, msg, flags & ~MSG_NOSIGNAL));
+}
+
+static ssize_t receive_message(int s, struct msghdr *msg, int flags)
+{
+    if (flags & ~(RECEIVE_FLAGS & ~MSG_WAITALL))
+        return fail(EOPNOTSUPP);
+    return lwip_recvmsg(s, msg, flags & ~MSG_NOSIGNAL);
+}
+
 ssize_t recv(int fd, void *buf, size_t n, int flags)
 {
-    ON_SOCKET(fd, lwip_recv(s, buf, n, flags));
+    ON_SOCKET(fd, receive(s, buf, n, flags, NULL, NULL));
 }
 
 ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *from,
                  socklen_t *len)
 {
-    ON_SOCKET(fd, lwip_recvfrom(s, buf, n, flags, from, len));
+    ON_SOCKET(fd, receive(s, buf, n, flags, from, len));
 }
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-    ON_SOCKET(fd, lwip_recvmsg(s, msg, flags));
+    ON_SOCKET(fd, receive_message(s, msg, flags));
 }
 
 ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
-    ON_SOCKET(fd, lwip_send(s, buf, n, flags));
+    ON_SOCKET(fd, send_to(s, buf, n, flags, NULL, 0));
 }
 
 ssize_t sendto(int fd, const void *buf, size_t n, int flags,
                const struct sockaddr *to, socklen_t len)
 {
-    ON_SOCKET(fd, lwip_sendto(s, buf, n, flags, to, len));
+    ON_SOCKET(fd, send_to(s, buf, n, flags, to, len));
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-    ON_SOCKET(fd, lwip_sendmsg(s, msg, flags));
+    ON_SOCKET(fd, send_message(s, msg, flags));
 }
 
 int ioctlsocket(int fd, long cmd, void *arg)

@@ -2,10 +2,13 @@
  * poll() and select() over sockets and files; files are always ready.
  */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/select.h>
 
+#include "guest-kernel/clock.h"
 #include "guest-kernel/net/socket_file.h"
+#include "guest-kernel/thread.h"
 #include "guest-kernel/vcpu.h"
 
 /* One call of poll(), in lwIP's terms. */
@@ -13,6 +16,7 @@ struct polling {
     struct pollfd own[FILE_MAX]; /* fd: lwIP's number, -1: not for lwIP */
     struct file *file[FILE_MAX];
     short ready[FILE_MAX]; /* of what is not for lwIP */
+    bool sockets;          /* some are: then lwIP has been started */
 };
 
 /* Takes the files; true if something is ready without asking lwIP. */
@@ -20,10 +24,12 @@ static bool poll_begin(struct polling *p, const struct pollfd *fds, nfds_t n)
 {
     bool any = false;
 
+    p->sockets = false;
     for (nfds_t i = 0; i < n; i++) {
         p->own[i] = (struct pollfd){ .fd = -1, .events = fds[i].events };
         p->file[i] = fds[i].fd < 0 ? NULL : file_get(fds[i].fd, NULL);
         p->ready[i] = 0;
+        p->sockets |= p->file[i] && p->file[i]->ops == &socket_ops;
         if (p->file[i] && p->file[i]->ops == &socket_ops)
             p->own[i].fd = socket_of(p->file[i]);
         else if (p->file[i])
@@ -48,6 +54,16 @@ static int poll_end(struct polling *p, struct pollfd *fds, nfds_t n)
     return count;
 }
 
+/* Without sockets time is all that can pass. */
+static int poll_files(int timeout)
+{
+    if (timeout < 0)
+        thread_sleep_until(NEVER);
+    else if (timeout > 0)
+        thread_sleep_until(clock_deadline_ms((uint32_t)timeout));
+    return 0;
+}
+
 int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
     IN_KERNEL();
@@ -60,7 +76,7 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
     }
     if (poll_begin(&p, fds, n))
         timeout = 0;
-    ret = lwip_poll(n ? p.own : NULL, n, timeout);
+    ret = p.sockets ? lwip_poll(p.own, n, timeout) : poll_files(timeout);
     count = poll_end(&p, fds, n);
     return ret < 0 ? ret : count;
 }
@@ -88,13 +104,25 @@ static int keep(int fd, fd_set *set, bool ready)
     return ready;
 }
 
+/* -EINVAL; -1 for ever. What poll() cannot be told is three weeks. */
+static int milliseconds(const struct timeval *t)
+{
+    if (!t)
+        return -1;
+    if (t->tv_sec < 0 || t->tv_usec < 0)
+        return -EINVAL;
+    if (t->tv_sec + t->tv_usec / 1000000 >= INT_MAX / 1000)
+        return INT_MAX;
+    return (int)(t->tv_sec * 1000 + (t->tv_usec + 999) / 1000);
+}
+
 int select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
 {
     IN_KERNEL();
     struct pollfd fds[FD_SETSIZE];
-    int ms = -1, used = 0, count = 0;
+    int ms = milliseconds(timeout), used = 0, count = 0;
 
-    if (n < 0 || n > FD_SETSIZE) {
+    if (n < 0 || n > FD_SETSIZE || ms < -1) {
         errno = EINVAL;
         return -1;
     }
@@ -104,8 +132,6 @@ int select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
         if (events)
             fds[used++] = (struct pollfd){ .fd = fd, .events = events };
     }
-    if (timeout)
-        ms = (int)(timeout->tv_sec * 1000 + (timeout->tv_usec + 999) / 1000);
     if (poll(fds, (nfds_t)used, ms) < 0)
         return -1;
     for (int i = 0; i < used; i++) {

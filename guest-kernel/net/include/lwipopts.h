@@ -53,7 +53,6 @@
 #define DEFAULT_ACCEPTMBOX_SIZE     64
 #define DEFAULT_TCP_RECVMBOX_SIZE   512
 #define DEFAULT_UDP_RECVMBOX_SIZE   128
-#define DEFAULT_RAW_RECVMBOX_SIZE   32
 
 /*
  * Threads of a program share sockets: each waits on a semaphore of its own, so
@@ -115,7 +114,7 @@ unsigned int net_pbuf_held(const struct pbuf *p);
 #define TCP_OOSEQ_ALL_BYTES_LIMIT() (net_memory_limit() / 2)
 #define IP_REASS_MAX_PBUFS          128
 #define IP_REASS_BYTES_LIMIT()      (net_memory_limit() / 8)
-#define RECV_BUFSIZE_DEFAULT        (256 * 1024) /* UDP and raw sockets */
+#define RECV_BUFSIZE_DEFAULT        (256 * 1024) /* UDP */
 
 /* A connection or frame is dropped for what lwIP would else assert. */
 #define LWIP_PACKET_ERROR(what) net_packet_error(what)

@@ -4,12 +4,18 @@
 #ifndef RINGSIDE_ARCH_CC_H
 #define RINGSIDE_ARCH_CC_H
 
+#include <errno.h>
 #include <fcntl.h> /* O_NONBLOCK and F_GETFL as everybody else has them */
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
+
+/* newlib has its number, but the name only with other extensions. */
+#ifndef ESOCKTNOSUPPORT
+#define ESOCKTNOSUPPORT 124
+#endif
 
 /* Unset, lwIP would make ssize_t an int. */
 #ifndef SSIZE_MAX
