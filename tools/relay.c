@@ -240,7 +240,7 @@ static size_t quote(char *to, const char *from, size_t n)
     return len;
 }
 
-/* A file or a pipe: every byte is data, and the end is the end. */
+/* The guest's own file or pipe: every byte is data, and the end is the end. */
 static ssize_t read_data(struct relay *r)
 {
     char buf[sizeof(r->buf) / 2];
@@ -251,7 +251,7 @@ static ssize_t read_data(struct relay *r)
 
 static void move_input(struct relay *r)
 {
-    bool typed = isatty(STDIN_FILENO);
+    bool typed = !r->ends || isatty(STDIN_FILENO);
     ssize_t n =
         typed ? read(STDIN_FILENO, r->buf, sizeof(r->buf)) : read_data(r);
     char *escape;
@@ -267,7 +267,7 @@ static void move_input(struct relay *r)
     }
     r->at = 0;
     r->n = (size_t)n;
-    escape = r->escape && typed ? memchr(r->buf, RELAY_ESCAPE, r->n) : NULL;
+    escape = r->escape ? memchr(r->buf, RELAY_ESCAPE, r->n) : NULL;
     if (escape != NULL) {
         r->n = (size_t)(escape - r->buf);
         r->left = true;

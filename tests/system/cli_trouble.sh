@@ -142,7 +142,8 @@ chmod +x "$bin/ringside-driverd"
 for verb in run create; do
     in_bin $verb
     is "$verb with an idle driver domain: status" $? 1
-    is "$verb with an idle driver domain: one line" "$(wc -l <"$tmp/out")" 1
+    is "$verb with an idle driver domain: one complaint" \
+        "$(grep -c "^ringside: " "$tmp/out")" 1
     ok "$verb with an idle driver domain: the log is there" \
         grep -q 'I serve nobody' "$(named_log "$tmp/out")"
 done
