@@ -5,18 +5,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/fs.h>
 
 #include "image.h"
 #include "say.h"
+
+/* A disk's file that does not answer: told of, and given up. */
+#define TELL_MS    1000
+#define GIVE_UP_MS 9000
 
 /* ---- the kernel ---- */
 
@@ -93,33 +100,114 @@ static int check_cmdline(const struct guest_config *c)
 
 /* ---- disks ---- */
 
+/* What is to be learnt of a disk's file by opening it. */
+struct look {
+    int err; /* -errno: it cannot be opened */
+    mode_t mode;
+    uint64_t bytes;
+    int writes_fail; /* a block device that is only to be read */
+};
+
+static struct look look_at(const struct disk_config *d)
+{
+    struct look l = { 0 };
+    struct stat st;
+    int fd = open(d->path,
+                  (d->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0) {
+        l.err = -errno;
+        return l;
+    }
+    if (fstat(fd, &st) == 0) {
+        l.mode = st.st_mode;
+        l.bytes = (uint64_t)st.st_size;
+    }
+    if (S_ISBLK(l.mode) && ioctl(fd, BLKGETSIZE64, &l.bytes) != 0)
+        l.bytes = 0;
+    if (S_ISBLK(l.mode) && !d->read_only)
+        ioctl(fd, BLKROGET, &l.writes_fail);
+    close(fd);
+    return l;
+}
+
+/* In a process that nobody waits for, with nothing open that others read. */
+static void look_and_tell(const struct disk_config *d, int to)
+{
+    struct look l;
+
+    if (to != STDIN_FILENO)
+        dup2(to, STDIN_FILENO);
+    close_range(STDERR_FILENO - 1, ~0U, 0);
+    l = look_at(d);
+    if (write(STDIN_FILENO, &l, sizeof(l)) != sizeof(l))
+        _exit(1);
+    _exit(0);
+}
+
+/* Until what comes from the process that looks. -ETIMEDOUT. */
+static int await_look(const struct disk_config *d, int from, struct look *l)
+{
+    struct pollfd p = { .fd = from, .events = POLLIN };
+
+    if (poll(&p, 1, TELL_MS) == 0) {
+        note("waiting for %s, disk %s", d->path, d->vdev);
+        if (poll(&p, 1, GIVE_UP_MS) == 0)
+            return -ETIMEDOUT;
+    }
+    return read(from, l, sizeof(*l)) == sizeof(*l) ? 0 : -EIO;
+}
+
+/*
+ * The server of a file system may hang, and who asks it then cannot even be
+ * killed: so another process asks.
+ */
+static int look_patiently(const struct disk_config *d, struct look *l)
+{
+    int ends[2], err;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -errno;
+    pid = fork();
+    if (pid == 0)
+        look_and_tell(d, ends[1]);
+    err = pid < 0 ? -errno : 0;
+    close(ends[1]);
+    if (pid > 0)
+        err = await_look(d, ends[0], l);
+    close(ends[0]);
+    if (pid > 0 && err == -ETIMEDOUT)
+        kill(pid, SIGKILL);
+    else if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return err;
+}
+
 static int check_disk(struct disk_config *d)
 {
-    struct stat st;
-    int fd, writes_fail = 0;
+    struct look l;
+    int err = look_patiently(d, &l);
 
-    fd = open(d->path,
-              (d->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
+    if (err == -ETIMEDOUT)
+        return complain("%s for disk %s does not answer; is the server of its "
+                        "file system there?",
+                        d->path, d->vdev);
+    if (err == 0)
+        err = l.err;
+    if (err != 0)
         return complain("cannot open %s for disk %s: %s%s", d->path, d->vdev,
-                        strerror(errno),
-                        errno == EACCES && !d->read_only &&
+                        strerror(-err),
+                        err == -EACCES && !d->read_only &&
                                 access(d->path, R_OK) == 0
                             ? "; access r would need no right to write"
                             : "");
-    if (fstat(fd, &st) != 0)
-        st.st_mode = 0;
-    d->block_device = S_ISBLK(st.st_mode);
-    d->bytes = (uint64_t)st.st_size;
-    if (d->block_device && ioctl(fd, BLKGETSIZE64, &d->bytes) != 0)
-        d->bytes = 0;
-    if (d->block_device && !d->read_only)
-        ioctl(fd, BLKROGET, &writes_fail);
-    close(fd);
-    if (!d->block_device && !S_ISREG(st.st_mode))
+    d->block_device = S_ISBLK(l.mode);
+    d->bytes = l.bytes;
+    if (!d->block_device && !S_ISREG(l.mode))
         return complain("%s for disk %s is neither a file nor a block device",
                         d->path, d->vdev);
-    if (writes_fail)
+    if (l.writes_fail)
         return complain("%s for disk %s may only be read; access r would do",
                         d->path, d->vdev);
     if (d->bytes < 512)

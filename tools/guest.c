@@ -177,7 +177,8 @@ static int complain_backends(const struct guest *g)
 static int wait_backends(struct guest *g)
 {
     const struct timespec quick = { .tv_nsec = QUICK_NS };
-    uint64_t until = now_ms() + BACKENDS_READY_MS;
+    uint64_t begun = now_ms();
+    bool told = false;
     int look = 0;
 
     for (;;) {
@@ -188,8 +189,14 @@ static int wait_backends(struct guest *g)
         if (ret == 0 &&
             layout_console(g->host->store, g->d.domid, g->tty, sizeof(g->tty)))
             return 0;
-        if (now_ms() >= until)
+        if (now_ms() - begun >= BACKENDS_READY_MS) {
+            g->given_up = true;
             return complain_backends(g);
+        }
+        if (!told && now_ms() - begun > PATIENCE_MS) {
+            note("the driver domain has not made the devices ready yet");
+            told = true;
+        }
         if (look++ < QUICK_LOOKS)
             nanosleep(&quick, NULL);
         else if (guest_watch(g) != 0)
@@ -430,7 +437,7 @@ static void close_backends(struct guest *g, void (*pump)(void *arg), void *arg)
 
     layout_close_backends(g->host->store, g->d.domid);
     while (!layout_backends_closed(g->host->store, g->d.domid) &&
-           now_ms() - begun < BACKENDS_CLOSE_MS) {
+           !g->given_up && now_ms() - begun < BACKENDS_CLOSE_MS) {
         if (!told && now_ms() - begun > PATIENCE_MS)
             note("the driver domain has not closed the devices yet");
         told |= now_ms() - begun > PATIENCE_MS;

@@ -23,7 +23,8 @@ struct guest {
     struct hypercall_created d;
     char tty[64]; /* its console */
     struct log_mark log_start;
-    bool watched;                /* guest_watch() */
+    bool watched;  /* guest_watch() */
+    bool given_up; /* the driver domain does nothing: no use to wait for it */
     int locks[CONFIG_MAX_DISKS]; /* that hold the locks of its disks */
     unsigned int nr_locks;
 };

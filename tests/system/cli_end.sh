@@ -57,4 +57,15 @@ ok "shutdown -w returns" timeout 30 "$ringside" shutdown -w one
 like "and it is there" "$("$ringside" list one)" "one "
 ok "until it is destroyed" "$ringside" destroy one
 ok "which leaves all to the next" create
+
+# A driver domain that does nothing at all.
+stopped=$(driver_pid)
+kill -STOP "$stopped"
+said=$("$ringside" create --kernel "$kernel" --name two --memory 8 -- wait \
+    2>&1 </dev/null)
+is "create gives up" $? 1
+kill -CONT "$stopped"
+like "it says what it waits for" "$said" "has not made the devices ready yet"
+like "and for how long it did" "$said" "did not make the devices ready in 5 s"
+is "and leaves no guest" "$("$ringside" list | grep -c '^two ')" 0
 finish
