@@ -1,9 +1,10 @@
 /*
  * Hostile contents of the store against the handshake: nodes of devices and of
  * their frontends appear, change and vanish in any order, with values that are
- * numbers or not, while connects fail, rings break and disconnects take their
- * time. Each device's functions must be called in the order that
- * xenbus_backend.h promises, and at the end nothing may be left.
+ * numbers or not, while connects fail, rings break, disconnects take their time
+ * and what a device leads to goes and comes. Each device's functions must be
+ * called in the order that xenbus_backend.h promises, and at the end nothing
+ * may be left.
  *
  * Input: steps of a byte and its arguments (step()).
  */
@@ -234,6 +235,17 @@ static void finish_one(unsigned int n)
     xenbus_backend_disconnected(m->dev);
 }
 
+/* A device that is not ending goes down or comes up. */
+static void move_one(unsigned int n)
+{
+    struct model *m = pick(n, n & 1, false);
+
+    if (m && m->dev->down)
+        dev_up(m->dev);
+    else if (m)
+        dev_down(m->dev, "%u", n);
+}
+
 static void run_loop(void)
 {
     for (int i = 0; i < 8; i++)
@@ -279,6 +291,8 @@ static void step(void)
         run_loop();
         break;
     }
+    if ((op & 96) == 96)
+        move_one(arg);
     if (op & 128)
         run_loop();
 }
