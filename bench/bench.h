@@ -48,12 +48,19 @@ void bench_begin(const struct bench_options *o);
 
 /*
  * Prints one figure: a line of a table, or one JSON object with name, median,
- * unit, baseline, ratio, runs. `what` says what the baseline is; baseline NULL:
- * there is none (null in JSON).
+ * unit, baseline, ratio, runs, baseline_name. `what` says what the baseline is;
+ * baseline NULL: there is none (null in JSON). A figure that cannot be right,
+ * below 0 or no number, or whose baseline is, is not printed but complained of.
  */
 void bench_report(const struct bench_options *o, const char *name,
                   const struct bench_series *s, const char *unit,
                   const struct bench_series *baseline, const char *what);
+
+/* Complains of one, for who knows more of it. */
+void bench_impossible(const char *name, double value, const char *unit);
+
+/* -EINVAL if there was such a figure since the last call, else 0. */
+int bench_report_failed(void);
 
 /* The groups; each returns 0, or -EINVAL after a complaint. */
 int bench_boot(const struct bench_options *o);
@@ -80,11 +87,20 @@ void native_pin(int cpu);
  */
 double native_socket_stream(uint64_t bytes, int cpu);
 
-/* pread() of random 4 KiB blocks of an open file, per second. */
+/*
+ * Reads of random 4 KiB blocks of an open file, per second: by pread(), or with
+ * `depth` of them under way at a time (io_submit()); -1: it failed.
+ */
 double native_random_read(int fd, uint64_t bytes);
+double native_random_read_deep(int fd, uint64_t bytes, unsigned int depth);
 
-/* One TCP stream over loopback between two processes, Gbit/s. */
-double native_tcp(uint64_t bytes);
+/* One TCP stream over loopback from a child on `cpu` (-1: where we are),
+ * Gbit/s; -1: it failed. */
+double native_tcp(uint64_t bytes, int cpu);
+
+/* How far a processor is from ours: a word there and back that both watch, in
+ * ns; 0: it cannot be told. */
+double native_distance_ns(int cpu);
 
 /* fork() of a child that ends at once, until it was waited for, in µs. */
 double native_fork(void);

@@ -347,6 +347,8 @@ static void print_json(const struct figure *f)
     printf(", \"what\": \"%s\"", f->what);
     if (f->baseline)
         printf(", \"baseline_name\": \"%s\"", f->baseline);
+    else
+        printf(", \"baseline_name\": null");
     if (*target_of(f, buf, sizeof(buf)))
         printf(", \"target\": \"%s\"", buf);
     printf("}\n");

@@ -75,8 +75,10 @@ void programs_end(struct programs *p);
 
 /* ---- plot.c ---- */
 
-/* Can it be drawn into that file? 0, or -EINVAL after a complaint. */
-int plot_check(const char *file);
+/* Can `option` draw into that file? 0, or -EINVAL after a complaint. */
+int plot_check(const char *option, const char *file);
+/* Is that the name of a chart? */
+bool plot_is_svg(const char *file);
 int plot_draw(const char *file);
 
 #endif

@@ -24,5 +24,6 @@ system_tests += tests/system/bench.sh tests/system/scale.sh \
 
 unit_tests += tests/unit/test_bench_figures
 tests_unit_test_bench_figures_SOURCES = tests/unit/test_bench_figures.c \
-	%D%/figures.c %D%/report.c
-tests_unit_test_bench_figures_LDADD = $(CMOCKA_LIBS)
+	%D%/figures.c %D%/report.c %D%/plot.c
+tests_unit_test_bench_figures_LDADD = tools/libtools.a $(XLU_LIBS) \
+	$(CMOCKA_LIBS)

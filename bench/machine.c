@@ -2,6 +2,7 @@
 #include "machine.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -91,6 +92,19 @@ static double measure_tsc(void)
     return (double)(tsc_now() - start) / (to - from) * 1e3;
 }
 
+static double measure_distance(void)
+{
+    cpu_set_t before;
+    double ns;
+
+    if (session_cpu(1) < 0 || sched_getaffinity(0, sizeof(before), &before))
+        return 0;
+    native_pin(session_cpu(0));
+    ns = native_distance_ns(session_cpu(1));
+    sched_setaffinity(0, sizeof(before), &before);
+    return ns;
+}
+
 const struct machine *machine(void)
 {
     static struct machine m;
@@ -101,10 +115,12 @@ const struct machine *machine(void)
     read_kernel(&m);
     read_mitigations(&m);
     m.tsc_mhz = measure_tsc();
+    m.distance_ns = measure_distance();
     m.version = PACKAGE_VERSION;
     m.engine = "sandbox"; /* the default of ringsided(8) */
     m.placement = session_cpu(1) >= 0
-                      ? "pinned: all on one processor, far ends on another"
+                      ? "pinned: all on one processor, far ends on another "
+                        "(hostile: free)"
                       : "pinned: all on the one processor that may be used";
     return &m;
 }
@@ -121,6 +137,11 @@ void machine_print_lines(FILE *f, const char *prefix)
         fprintf(f, "%svulnerable %s\n", prefix, m->vulnerable);
     fprintf(f, "%sringside   %s, engine %s; %s\n", prefix, m->version,
             m->engine, m->placement);
+    if (m->distance_ns > 0)
+        fprintf(f,
+                "%sdistance   %.0f ns from one to the other and back, of a "
+                "word that both watch\n",
+                prefix, m->distance_ns);
 }
 
 static void print_member(const char *name, const char *value)
@@ -135,6 +156,10 @@ static void print_json(void)
 
     printf("{\"machine\": {\"processors\": %u, \"tsc_mhz\": %.1f", m->cpus,
            m->tsc_mhz);
+    if (m->distance_ns > 0)
+        printf(", \"distance_ns\": %.1f", m->distance_ns);
+    else
+        printf(", \"distance_ns\": null");
     print_member("cpu", m->cpu);
     print_member("kernel", m->kernel);
     print_member("mitigated", m->mitigated);

@@ -12,6 +12,9 @@ struct machine {
     char cpu[96];
     unsigned int cpus; /* online */
     double tsc_mhz;    /* measured */
+    /* A word from the first processor we may use to the second and back, which
+     * polled figures consist of; 0: there is one only. */
+    double distance_ns;
     char kernel[200];
     char mitigated[320];  /* names of vulnerabilities, "" if none */
     char vulnerable[160]; /* of those nothing is done about */

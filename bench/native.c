@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/aio_abi.h>
 
 #include "bench.h"
 
@@ -35,21 +38,80 @@ void native_pin(int cpu)
     sched_setaffinity(0, sizeof(one), &one);
 }
 
+/* A block's place in so many bytes; the next number of the sequence x. */
+static off_t random_block(uint64_t *x, uint64_t bytes)
+{
+    *x ^= *x << 13;
+    *x ^= *x >> 7;
+    *x ^= *x << 17;
+    return (off_t)(*x % (bytes / BLOCK) * BLOCK);
+}
+
+#define SEED 88172645463325252u
+
 double native_random_read(int fd, uint64_t bytes)
 {
     static char buf[BLOCK];
-    uint64_t start, x = 88172645463325252u;
+    uint64_t start = bench_now(), x = SEED;
 
-    start = bench_now();
-    for (int i = 0; i < READS; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        if (pread(fd, buf, BLOCK, (off_t)(x % (bytes / BLOCK) * BLOCK)) !=
-            BLOCK)
+    for (int i = 0; i < READS; i++)
+        if (pread(fd, buf, BLOCK, random_block(&x, bytes)) != BLOCK)
             return -1;
-    }
     return READS / ((double)(bench_now() - start) / 1e9);
+}
+
+#define DEPTH_MAX 64
+
+/* Reads until READS are done; each that ends makes way for another. */
+static int read_deep(aio_context_t ctx, int fd, uint64_t bytes, long depth)
+{
+    static char buf[DEPTH_MAX][BLOCK];
+    static struct iocb cb[DEPTH_MAX];
+    struct io_event done[DEPTH_MAX];
+    struct iocb *list[DEPTH_MAX];
+    long n = depth, left = READS;
+    uint64_t x = SEED;
+
+    for (long i = 0; i < depth; i++)
+        done[i].data = (uint64_t)i;
+    while (left > 0) {
+        for (long i = 0; i < n; i++) {
+            uint64_t k = done[i].data;
+
+            cb[k] = (struct iocb){ .aio_data = k,
+                                   .aio_lio_opcode = IOCB_CMD_PREAD,
+                                   .aio_fildes = (uint32_t)fd,
+                                   .aio_buf = (uintptr_t)buf[k],
+                                   .aio_nbytes = BLOCK,
+                                   .aio_offset = random_block(&x, bytes) };
+            list[i] = &cb[k];
+        }
+        if (syscall(SYS_io_submit, ctx, n, list) != n)
+            return -1;
+        n = syscall(SYS_io_getevents, ctx, 1L, depth, done, NULL);
+        for (long i = 0; i < n; i++)
+            if (done[i].res != BLOCK)
+                return -1;
+        if (n < 1)
+            return -1;
+        left -= n;
+    }
+    return 0;
+}
+
+double native_random_read_deep(int fd, uint64_t bytes, unsigned int depth)
+{
+    aio_context_t ctx = 0;
+    uint64_t start;
+    int err;
+
+    if (depth > DEPTH_MAX || syscall(SYS_io_setup, depth, &ctx))
+        return -1;
+    start = bench_now();
+    err = read_deep(ctx, fd, bytes, depth);
+    start = bench_now() - start;
+    syscall(SYS_io_destroy, ctx);
+    return err ? -1 : READS / ((double)start / 1e9);
 }
 
 double native_fork(void)
@@ -105,7 +167,7 @@ static uint64_t receive_all(int fd)
     return got;
 }
 
-double native_tcp(uint64_t bytes)
+double native_tcp(uint64_t bytes, int cpu)
 {
     struct sockaddr_in at = { .sin_family = AF_INET,
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -119,8 +181,10 @@ double native_tcp(uint64_t bytes)
         goto out;
     start = bench_now();
     pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        native_pin(cpu);
         connect_and_send(at.sin_port, bytes);
+    }
     if (pid > 0)
         got = receive_all(accept(fd, NULL, NULL));
     start = bench_now() - start;

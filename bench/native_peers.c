@@ -131,7 +131,8 @@ static void word_round_trip(void *arg)
         ;
 }
 
-static int measure_word(int cpu)
+/* A child on the other processor that gives each word back; -1: none. */
+static pid_t start_words(int cpu, struct words **words)
 {
     struct words *w = mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -141,16 +142,56 @@ static int measure_word(int cpu)
         native_pin(cpu);
         watch_word(w);
     }
+    *words = w;
     if (pid < 0)
-        return complain("no memory for a word that two processes watch");
+        return pid;
     __atomic_store_n(&w->there, 1, __ATOMIC_RELEASE);
     while (__atomic_load_n(&w->back, __ATOMIC_ACQUIRE) != 1)
         usleep(100); /* it may need our processor to get to its own */
-    samples_take(&samples, word_round_trip, w, 100);
-    figure_add_samples("native.word_pingpong", &samples);
-    end_child(pid);
-    munmap(w, sizeof(*w));
-    return 0;
+    return pid;
+}
+
+static void end_words(pid_t pid, struct words *w)
+{
+    if (pid > 0)
+        end_child(pid);
+    if (w != MAP_FAILED)
+        munmap(w, sizeof(*w));
+}
+
+static int measure_word(int cpu)
+{
+    struct words *w;
+    pid_t pid = start_words(cpu, &w);
+
+    if (pid > 0) {
+        samples_take(&samples, word_round_trip, w, 100);
+        figure_add_samples("native.word_pingpong", &samples);
+    }
+    end_words(pid, w);
+    return pid > 0 ? 0
+                   : complain("no memory for a word that two processes watch");
+}
+
+#define TRIPS 10000
+
+double native_distance_ns(int cpu)
+{
+    struct words *w;
+    double ns = 0;
+    uint64_t start;
+    pid_t pid;
+
+    if (cpu < 0)
+        return 0;
+    pid = start_words(cpu, &w);
+    start = bench_now();
+    for (unsigned int i = 0; i < TRIPS && pid > 0; i++)
+        word_round_trip(w);
+    if (pid > 0)
+        ns = (double)(bench_now() - start) / TRIPS;
+    end_words(pid, w);
+    return ns;
 }
 
 /* ---- all ---- */

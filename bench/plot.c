@@ -18,6 +18,9 @@
 
 #define SHORTEST_NS 0.2
 #define LONGEST_NS  200000.0
+#define BELOW       "◀" /* this way it goes on */
+#define BEYOND      "▶"
+#define LEAST_NS    40.0 /* of many at a time, mostly */
 #define ROW_PX      19
 #define CAPTION_PX  92
 #define BELOW_PX    400
@@ -73,8 +76,9 @@ static bool has_bars(unsigned int heading)
 }
 
 /*
- * "ROW MEDIAN P99 COLOUR NAME TEXT", and "ROW COLOUR HEADING" in a block of
- * its own; rows go down from 0. Returns how many there are.
+ * "ROW MEDIAN P99 COLOUR NAME TEXT BELOW BEYOND", and "ROW COLOUR HEADING" in a
+ * block of its own; rows go down from 0. Returns how many there are. What lies
+ * outside of the axis has a mark at its end.
  */
 static unsigned int put_bars(FILE *f, FILE *headings)
 {
@@ -92,9 +96,12 @@ static unsigned int put_bars(FILE *f, FILE *headings)
             fprintf(headings, "%d %u \"%s\"\n", -(int)++rows, colour,
                     fig->what);
         } else if (fig->name && is_bar(fig)) {
-            fprintf(f, "%d %.6g %.6g %u \"%s\" \"%s\"\n", -(int)++rows,
-                    figure_value(fig), figure_p99(fig), colour, fig->name,
-                    format_time(figure_value(fig), text, sizeof(text)));
+            fprintf(f, "%d %.6g %.6g %u \"%s\" \"%s\" \"%s\" \"%s\"\n",
+                    -(int)++rows, figure_value(fig), figure_p99(fig), colour,
+                    fig->name,
+                    format_time(figure_value(fig), text, sizeof(text)),
+                    figure_value(fig) < SHORTEST_NS ? BELOW : "",
+                    figure_p99(fig) > LONGEST_NS ? BEYOND : "");
         }
     }
     fprintf(f, "END\n");
@@ -148,7 +155,8 @@ static void put_caption(FILE *f)
         m->cpu, m->cpus, m->tsc_mhz, m->kernel);
     fprintf(f,
             "set label 3 \"Ringside %s, engine %s; %s; bar: median of %u "
-            "rounds, whisker: 99th percentile\" left noenhanced\n",
+            "rounds, whisker: 99th percentile, " BELOW BEYOND
+            ": beyond the axis\" left noenhanced\n",
             m->version, m->engine, m->placement,
             figure_measured(figure_find("hypercall.native_syscall"))->median.n);
 }
@@ -178,9 +186,25 @@ static void put_bar_picture(FILE *f, unsigned int rows, double height)
             "pt 0 lw 1.3 lc rgb '#20262c' notitle"
             ", '' using (longest):1:6 with labels right offset 8,0 "
             "tc rgb '#20262c' notitle"
+            ", '' using (%g):1:7 with labels left tc rgb '#20262c' notitle"
+            ", '' using (longest):1:8 with labels center "
+            "tc rgb '#20262c' notitle"
             ", $headings using (%g):1:3:2 with labels left offset 0.4,-0.1 "
             "noenhanced tc rgb variable notitle\n",
-            LONGEST_NS, SHORTEST_NS, SHORTEST_NS);
+            LONGEST_NS, SHORTEST_NS, SHORTEST_NS, SHORTEST_NS);
+}
+
+/* Where the axis of the lower picture begins, so that nothing is below it. */
+static double least_of_batches(void)
+{
+    const struct figure *fig;
+    double least = LEAST_NS;
+
+    for (unsigned int i = 0; (fig = figure_at(i)); i++)
+        if (fig->name && is_batch(fig) && figure_measured(fig)->median.n &&
+            figure_value(fig) * 0.8 < least)
+            least = figure_value(fig) * 0.8;
+    return least;
 }
 
 static void put_batch_picture(FILE *f, double height)
@@ -188,10 +212,10 @@ static void put_batch_picture(FILE *f, double height)
     fprintf(f, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n",
             (BELOW_PX - 90) / height, 62 / height);
     fprintf(f,
-            "set logscale xy\nset xrange [0.9:290]\nset yrange [*:*]\n"
+            "set logscale xy\nset xrange [0.9:290]\n"
             "set title '{/:Bold=13 Many at a time: what each costs}' "
             "offset 0,0.3\n"
-            "set yrange [40:*]\n"
+            "set yrange [%.6g:*]\n"
             "set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256) nomirror "
             "tc rgb '#5a6470'\n"
             "set xlabel 'calls in a multicall, pages in a hypercall' "
@@ -199,6 +223,7 @@ static void put_batch_picture(FILE *f, double height)
             "set ytics (%s) nomirror tc rgb '#5a6470'\n"
             "set grid xtics ytics lc rgb '#e3e7eb' lt 1\n"
             "set key center right\n",
+            least_of_batches(),
             "'100 ns' 100, '200' 200, '500' 500, '1 µs' 1000, '2' 2000, "
             "'5' 5000, '10 µs' 10000, '20' 20000, '50' 50000");
     fprintf(f, "plot $calls using 1:2 with linespoints pt 7 ps 0.7 lw 2.2 "
@@ -263,7 +288,14 @@ static bool ended_well(pid_t pid)
            WEXITSTATUS(status) == 0;
 }
 
-int plot_check(const char *file)
+bool plot_is_svg(const char *file)
+{
+    size_t n = strlen(file);
+
+    return n > 4 && !strcmp(file + n - 4, ".svg");
+}
+
+int plot_check(const char *option, const char *file)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     bool there = ended_well(start_gnuplot("--version", null, null));
@@ -271,11 +303,12 @@ int plot_check(const char *file)
 
     close(null);
     if (!there)
-        return complain("--plot needs gnuplot, which is not installed "
-                        "(package gnuplot-nox)");
+        return complain("%s needs gnuplot, which is not installed "
+                        "(package gnuplot-nox)",
+                        option);
     fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
-        return complain("--plot %s: %s", file, strerror(errno));
+        return complain("%s %s: %s", option, file, strerror(errno));
     close(fd);
     return 0;
 }

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "session.h"
 #include "tools/say.h"
 #include "weigh.h"
@@ -417,17 +418,10 @@ static void write_plot(FILE *f, const struct scale *sc)
                "'create to main()'\n");
 }
 
-static bool is_svg(const char *path)
-{
-    size_t n = strlen(path);
-
-    return n > 4 && !strcmp(path + n - 4, ".svg");
-}
-
 static int keep_growth(const struct scale *sc)
 {
     const char *path = sc->o->growth;
-    bool svg = is_svg(path);
+    bool svg = plot_is_svg(path);
     FILE *f = svg ? popen("gnuplot", "w") : fopen(path, "w");
 
     if (!f)
@@ -437,8 +431,7 @@ static int keep_growth(const struct scale *sc)
     else
         write_csv(f, sc);
     if (svg ? pclose(f) : fclose(f))
-        return complain("%s could not be %s", path,
-                        svg ? "drawn; is gnuplot installed?" : "written");
+        return complain("%s could not be %s", path, svg ? "drawn" : "written");
     return 0;
 }
 

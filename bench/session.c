@@ -67,6 +67,7 @@ int session_open(struct bench_session *s, enum bench_placement placement)
 void session_close(struct bench_session *s)
 {
     host_close(&s->host);
+    place(BENCH_FREE); /* the next group looks where it may run */
 }
 
 static int configure(const struct bench_session *s,

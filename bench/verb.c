@@ -113,15 +113,20 @@ static const struct group *find_group(const char *name)
     return NULL;
 }
 
-static int run_group(const struct group *g, const struct bench_options *o)
+/* A figure that cannot be right fails its group, not those after it. */
+static int run_group(const struct group *g, const struct bench_options *o,
+                     bool *wrong)
 {
     struct bench_options own = *o;
+    int err;
 
     if (!own.runs)
         own.runs = g->runs;
     if (g->kind == WHOLE || g->kind == BY_NAME)
         bench_begin(&own);
-    return g->run(&own);
+    err = g->run(&own);
+    *wrong |= bench_report_failed() != 0;
+    return err;
 }
 
 /* What can be told to be wrong before anything is measured. */
@@ -138,13 +143,20 @@ static int check(char **names, int n, const struct bench_options *o)
     }
     if (o->plot && !has_table)
         return complain("--plot draws the figures of the bench 'hypercall'");
-    return o->plot ? plot_check(o->plot) : 0;
+    if (o->growth && plot_is_svg(o->growth)) {
+        int err = plot_check("--growth", o->growth);
+
+        if (err)
+            return err;
+    }
+    return o->plot ? plot_check("--plot", o->plot) : 0;
 }
 
 /* Those named, or all. */
 static int run_groups(char **names, int n, const struct bench_options *o)
 {
     int err = check(names, n, o);
+    bool wrong = false;
 
     if (err)
         return err;
@@ -152,11 +164,11 @@ static int run_groups(char **names, int n, const struct bench_options *o)
     if (o->form == BENCH_CSV)
         printf(CSV_COLUMNS);
     for (int i = 0; i < n && !err; i++)
-        err = run_group(find_group(names[i]), o);
+        err = run_group(find_group(names[i]), o, &wrong);
     for (size_t i = 0; n == 0 && i < NR_GROUPS && !err; i++)
         if (groups[i].kind != PART && groups[i].kind != BY_NAME)
-            err = run_group(&groups[i], o);
-    return err;
+            err = run_group(&groups[i], o, &wrong);
+    return wrong ? -EINVAL : err;
 }
 
 int verb_bench(int argc, char **argv)

@@ -2,6 +2,7 @@
  * What `ringside bench` makes of samples: medians, percentiles, ratios, and
  * the table's own order. The machine is one whose ticks are nanoseconds.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,16 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "bench/figures.h"
 #include "bench/machine.h"
+#include "tools/say.h"
 
 const struct machine *machine(void)
 {
-    static const struct machine m = { .tsc_mhz = 1000 };
+    static const struct machine m = {
+        .tsc_mhz = 1000, .version = "1", .engine = "e", .placement = "p"
+    };
 
     return &m;
 }
@@ -44,6 +49,143 @@ static const char *printed(enum bench_form form, const char *prefix)
     text[n] = '\0';
     fclose(f);
     return text;
+}
+
+/* The other figures of a report, and what is said of those that are none. */
+static const char *reported(enum bench_form form, const struct bench_series *s,
+                            const struct bench_series *baseline)
+{
+    static char text[1024];
+    const struct bench_options o = { .form = form };
+    FILE *f = tmpfile();
+    int out = dup(STDOUT_FILENO);
+    size_t n;
+
+    assert_non_null(f);
+    fflush(stdout);
+    dup2(fileno(f), STDOUT_FILENO);
+    bench_report(&o, "boot.x", s, "KiB", baseline, "nothing \"much\"");
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    close(out);
+    rewind(f);
+    n = fread(text, 1, sizeof(text) - 1, f);
+    text[n] = '\0';
+    fclose(f);
+    return text;
+}
+
+static void reports(void **state)
+{
+    struct bench_series s = { .n = 0 }, base = { .n = 0 };
+
+    (void)state;
+    bench_add(&s, 3);
+    assert_string_equal(reported(BENCH_JSON, &s, NULL),
+                        "{\"name\": \"boot.x\", \"median\": 3, \"unit\": "
+                        "\"KiB\", \"baseline\": null, \"ratio\": null, "
+                        "\"runs\": 1, \"baseline_name\": null}\n");
+    bench_add(&base, 2);
+    assert_string_equal(reported(BENCH_JSON, &s, &base),
+                        "{\"name\": \"boot.x\", \"median\": 3, \"unit\": "
+                        "\"KiB\", \"baseline\": 2, \"ratio\": 1.5, "
+                        "\"runs\": 1, \"baseline_name\": "
+                        "\"nothing \\\"much\\\"\"}\n");
+    base.value[0] = 0; /* no ratio, and no "inf" */
+    assert_non_null(strstr(reported(BENCH_JSON, &s, &base),
+                           "\"baseline\": 0, \"ratio\": null, "));
+    assert_non_null(strstr(reported(BENCH_CSV, &s, &base), "boot.x,3,KiB,,,"));
+    s.value[0] = 0;
+    assert_non_null(strstr(reported(BENCH_CSV, &s, NULL), "boot.x,0,KiB,"));
+    assert_int_equal(bench_report_failed(), 0);
+}
+
+/* What cannot be right is no figure. */
+static void impossible(void **state)
+{
+    static const double wrong[] = { -287.7, -1e-9, NAN, INFINITY };
+    struct bench_series s = { .n = 0 }, good = { .n = 0 };
+
+    (void)state;
+    bench_add(&good, 1);
+    complain_silently(true);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        s.n = 0;
+        bench_add(&s, wrong[i]);
+        for (int form = BENCH_TEXT; form <= BENCH_CSV; form++) {
+            assert_string_equal(reported((enum bench_form)form, &s, &good), "");
+            assert_non_null(strstr(complaint(), "boot.x came out as "));
+            assert_int_not_equal(bench_report_failed(), 0);
+            assert_int_equal(bench_report_failed(), 0);
+        }
+        assert_string_equal(reported(BENCH_JSON, &good, &s), "");
+        assert_non_null(strstr(complaint(), "the baseline of boot.x (noth"));
+        assert_int_not_equal(bench_report_failed(), 0);
+    }
+    s.n = 0;
+    assert_string_equal(reported(BENCH_TEXT, &s, NULL), "");
+    assert_int_not_equal(bench_report_failed(), 0);
+    complain_silently(false);
+}
+
+/* What gnuplot is told, by one that repeats it. */
+static const char *drawn(void)
+{
+    static char text[64 * 1024];
+    char dir[] = "/tmp/ringside-test-XXXXXX", program[64], file[64];
+    const char *path = getenv("PATH");
+    char *saved = strdup(path != NULL ? path : ""), *all;
+    size_t n;
+    FILE *f;
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(program, sizeof(program), "%s/gnuplot", dir);
+    snprintf(file, sizeof(file), "%s/chart", dir);
+    f = fopen(program, "we");
+    assert_non_null(f);
+    fputs("#!/bin/sh\nexec cat\n", f);
+    fclose(f);
+    assert_int_equal(chmod(program, 0700), 0);
+    assert_true(asprintf(&all, "%s:%s", dir, saved) > 0);
+    setenv("PATH", all, 1);
+    assert_int_equal(plot_draw(file), 0);
+    setenv("PATH", saved, 1);
+    f = fopen(file, "re");
+    assert_non_null(f);
+    n = fread(text, 1, sizeof(text) - 1, f);
+    text[n] = '\0';
+    fclose(f);
+    unlink(file);
+    unlink(program);
+    rmdir(dir);
+    free(all);
+    free(saved);
+    return text;
+}
+
+static void chart(void **state)
+{
+    const char *text;
+
+    (void)state;
+    figures_begin();
+    figure_add("native.call", 0.1, 0.5, 1);
+    figure_add("hypercall.native_syscall", 100, 150, 1);
+    figure_add("hypercall.trap", 4000, 250000, 1);
+    figure_add("native.mmap_page", 300000, 400000, 1);
+    figure_add("hypercall.multicall256", 10, 12, 1);
+    figure_add("grant.map_unmap16", 900, 950, 1);
+    text = drawn();
+    assert_non_null(strstr(text, "\"native.call\" \"0.1 ns\" \"◀\" \"\"\n"));
+    assert_non_null(
+        strstr(text, "\"hypercall.native_syscall\" \"100 ns\" \"\" \"\"\n"));
+    assert_non_null(
+        strstr(text, "\"hypercall.trap\" \"4.00 µs\" \"\" \"▶\"\n"));
+    assert_non_null(
+        strstr(text, "\"native.mmap_page\" \"300.0 µs\" \"\" \"▶\"\n"));
+    assert_non_null(strstr(text, "◀▶: beyond the axis"));
+    assert_non_null(strstr(text, "set yrange [8:*]\n"));
+    figures_begin();
 }
 
 static void medians(void **state)
@@ -196,10 +338,12 @@ static void begins_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(medians),  cmocka_unit_test(percentiles),
-        cmocka_unit_test(samples),  cmocka_unit_test(table_is_sound),
-        cmocka_unit_test(ratios),   cmocka_unit_test(rates),
-        cmocka_unit_test(left_out), cmocka_unit_test(begins_anew),
+        cmocka_unit_test(reports),        cmocka_unit_test(impossible),
+        cmocka_unit_test(chart),          cmocka_unit_test(medians),
+        cmocka_unit_test(percentiles),    cmocka_unit_test(samples),
+        cmocka_unit_test(table_is_sound), cmocka_unit_test(ratios),
+        cmocka_unit_test(rates),          cmocka_unit_test(left_out),
+        cmocka_unit_test(begins_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
