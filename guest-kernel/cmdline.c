@@ -93,6 +93,14 @@ static void take_option(const char *word, const struct cmdline_option *options,
     console_report("\n");
 }
 
+/* "ip=" of the first network card, "ip1=" of the next one. */
+static bool is_address(const char *word)
+{
+    if (strncmp(word, "ip", 2) != 0)
+        return false;
+    return word[2 + strspn(word + 2, "0123456789")] == '=';
+}
+
 int cmdline_take_options(char **argv, const struct cmdline_option *options,
                          size_t n)
 {
@@ -102,7 +110,7 @@ int cmdline_take_options(char **argv, const struct cmdline_option *options,
     for (int i = 0; argv[i]; i++) {
         if (strncmp(argv[i], CMDLINE_OURS, prefix) == 0)
             take_option(argv[i] + prefix, options, n);
-        else if (strncmp(argv[i], "ip=", strlen("ip=")) != 0)
+        else if (!is_address(argv[i]))
             argv[kept++] = argv[i];
     }
     argv[kept] = NULL;

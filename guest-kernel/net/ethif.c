@@ -10,6 +10,7 @@
  * it; small frames, and all while the card is short of pages, are copied whole.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lwip/etharp.h"
@@ -33,12 +34,17 @@
 /* A received page as a buffer. */
 struct rx_page {
     struct pbuf_custom pbuf;
-    struct netfront *nf;
+    struct card *card;
 };
 
-static struct rx_page rx_pages[NETFRONT_PAGES];
-static struct tcpip_callback_msg *poll_msg;
-static bool poll_posted;
+/* The state of an interface. */
+struct card {
+    struct netif *netif;
+    struct netfront *nf;
+    struct tcpip_callback_msg *poll_msg;
+    bool poll_posted;
+    struct rx_page pages[NETFRONT_PAGES];
+};
 
 /* ---- receiving ---- */
 
@@ -46,7 +52,7 @@ static void rx_free(struct pbuf *p)
 {
     struct rx_page *b = (struct rx_page *)p;
 
-    netfront_release(b->nf, (unsigned int)(b - rx_pages));
+    netfront_release(b->card->nf, (unsigned int)(b - b->card->pages));
 }
 
 /* What is left of a frame: pieces, of the first one without `skip` bytes. */
@@ -80,18 +86,18 @@ static void rx_take(struct netfront *nf, struct rx_rest *rest, char *to,
 }
 
 /* The rest as it lies in the card's pages; NULL if there is none. */
-static struct pbuf *rx_wrap(struct netfront *nf, const struct rx_rest *rest)
+static struct pbuf *rx_wrap(struct card *card, const struct rx_rest *rest)
 {
     struct pbuf *head = NULL;
 
     for (unsigned int i = rest->n; i-- > 0;) {
         const struct netfront_piece *piece = &rest->piece[i];
         size_t skip = i ? 0 : rest->skip;
-        struct rx_page *b = &rx_pages[piece->page];
+        struct rx_page *b = &card->pages[piece->page];
         u16_t len = (u16_t)(piece->len - skip);
         struct pbuf *p;
 
-        b->nf = nf;
+        b->card = card;
         b->pbuf.custom_free_function = rx_free;
         p = pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &b->pbuf,
                                 (char *)piece->data + skip, len);
@@ -114,9 +120,10 @@ static bool is_tcp(const char *frame)
 }
 
 /* Makes a buffer of a frame; its pages go back, now or with the buffer. */
-static struct pbuf *rx_buffer(struct netfront *nf, struct rx_rest rest,
+static struct pbuf *rx_buffer(struct card *card, struct rx_rest rest,
                               size_t len)
 {
+    struct netfront *nf = card->nf;
     char head[HEAD_MAX];
     size_t n = len < HEAD_MAX ? len : HEAD_MAX;
     struct pbuf *p = NULL;
@@ -129,7 +136,7 @@ static struct pbuf *rx_buffer(struct netfront *nf, struct rx_rest rest,
     if (p)
         memcpy(p->payload, head, n);
     if (p && wrap)
-        pbuf_cat(p, rx_wrap(nf, &rest));
+        pbuf_cat(p, rx_wrap(card, &rest));
     else
         rx_take(nf, &rest, p ? (char *)p->payload + n : NULL, len - n);
     return p;
@@ -138,9 +145,9 @@ static struct pbuf *rx_buffer(struct netfront *nf, struct rx_rest rest,
 static void rx_receive(void *arg, const struct netfront_piece *pieces,
                        unsigned int n, size_t len, bool checked)
 {
-    struct netif *netif = arg;
-    struct netfront *nf = netif->state;
-    struct pbuf *p = rx_buffer(nf, (struct rx_rest){ pieces, n, 0 }, len);
+    struct card *card = arg;
+    struct netif *netif = card->netif;
+    struct pbuf *p = rx_buffer(card, (struct rx_rest){ pieces, n, 0 }, len);
 
     if (!p)
         return;
@@ -158,24 +165,25 @@ static void rx_receive(void *arg, const struct netfront_piece *pieces,
 /* In the network's thread, with the core lock. */
 static void rx_poll(void *arg)
 {
-    struct netif *netif = arg;
+    struct card *card = arg;
 
-    poll_posted = false;
-    netfront_poll(netif->state);
+    card->poll_posted = false;
+    netfront_poll(card->nf);
 }
 
 static void rx_wake(void *arg)
 {
-    (void)arg;
-    if (!poll_posted)
-        poll_posted = net_post(poll_msg);
+    struct card *card = arg;
+
+    if (!card->poll_posted)
+        card->poll_posted = net_post(card->poll_msg);
 }
 
 /* ---- sending ---- */
 
 static err_t tx_output(struct netif *netif, struct pbuf *p)
 {
-    struct netfront *nf = netif->state;
+    struct netfront *nf = ((struct card *)netif->state)->nf;
 
     net_timers_sends(p);
     switch (netfront_send_begin(nf, p->tot_len)) {
@@ -196,11 +204,12 @@ static err_t tx_output(struct netif *netif, struct pbuf *p)
 
 static void link_changed(void *arg, bool up)
 {
-    struct netif *netif = arg;
+    struct card *card = arg;
+    struct netif *netif = card->netif;
 
     LOCK_TCPIP_CORE();
     if (up) {
-        netif->mtu = (u16_t)netfront_mtu(netif->state);
+        netif->mtu = (u16_t)netfront_mtu(card->nf);
         netif_set_link_up(netif);
         net_timers_dhcp();
     } else {
@@ -211,7 +220,9 @@ static void link_changed(void *arg, bool up)
 
 static err_t ethif_init(struct netif *netif)
 {
-    netfront_mac(netif->state, netif->hwaddr);
+    struct card *card = netif->state;
+
+    netfront_mac(card->nf, netif->hwaddr);
     netif->hwaddr_len = ETH_HWADDR_LEN;
     netif->name[0] = 'e';
     netif->name[1] = 'n';
@@ -223,32 +234,39 @@ static err_t ethif_init(struct netif *netif)
     return ERR_OK;
 }
 
-int ethif_add(struct netif *netif)
+int ethif_add(struct netif *netif, unsigned int devid)
 {
+    struct card *card = calloc(1, sizeof(*card));
     struct netfront_user user = {
         .wake = rx_wake,
         .receive = rx_receive,
         .link = link_changed,
-        .arg = netif,
+        .arg = card,
     };
-    struct netfront *nf;
-    int err;
+    int err = -ENOMEM;
 
-    if (!poll_msg) /* not left of an attempt that failed */
-        poll_msg = tcpip_callbackmsg_new(rx_poll, netif);
-    if (!poll_msg)
+    if (!card)
         return -ENOMEM;
+    card->netif = netif;
+    card->poll_msg = tcpip_callbackmsg_new(rx_poll, card);
     /* Cannot run before we unlock: link_changed() takes the lock first. */
     LOCK_TCPIP_CORE();
-    err = netfront_start(0, &user, &nf);
+    if (card->poll_msg)
+        err = netfront_start(devid, &user, &card->nf);
     if (!err) {
-        netif_add(netif, NULL, NULL, NULL, nf, ethif_init, tcpip_input);
-        netif_set_default(netif);
+        netif_add(netif, NULL, NULL, NULL, card, ethif_init, tcpip_input);
+        if (!netif_default)
+            netif_set_default(netif);
         netif_set_up(netif);
         NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_ENABLE_ALL &
                                            ~NETIF_CHECKSUM_GEN_TCP &
                                            ~NETIF_CHECKSUM_GEN_UDP);
     }
     UNLOCK_TCPIP_CORE();
+    if (err) {
+        if (card->poll_msg)
+            tcpip_callbackmsg_delete(card->poll_msg);
+        free(card);
+    }
     return err;
 }

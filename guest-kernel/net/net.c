@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <ringside/net.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,15 +25,14 @@
 
 #define WANT_PATIENCE (10 * NS_PER_S)
 
-/* What "ip=" says. */
+/* What "ip=", or of further cards "ip1=" and so on, says. */
 struct address_plan {
     bool dhcp;
     ip4_addr_t address, netmask, gateway, dns;
 };
 
-static struct netif card;
-static bool have_card, started;
-static int start_result;
+static struct netif cards[RS_NET_CARDS_MAX];
+static unsigned int card_count;
 static struct tcpip_callback_msg *wake_msg;
 static bool wake_posted;
 static struct wait_queue card_queue = WAIT_QUEUE_INIT(card_queue);
@@ -62,20 +62,21 @@ void net_thread_wake(void)
 
 /* ---- the command line ---- */
 
-/* The value of the last "ip=" word on the command line, in buf, or NULL. */
-static const char *find_option(char *buf, size_t n)
+/* The value of the last such word on the command line, in buf, or NULL. */
+static const char *find_option(const char *word, char *buf, size_t n)
 {
     const char *line = (const char *)start_info->cmd_line, *found = NULL;
-    size_t len, i = 0;
+    size_t len, i = 0, head = strlen(word);
 
     for (;; i += len) {
         i += strspn(line + i, " \t\n");
         len = strcspn(line + i, " \t\n");
         if (!len)
             return found;
-        if (len > 3 && len - 3 < n && strncmp(line + i, "ip=", 3) == 0) {
-            memcpy(buf, line + i + 3, len - 3);
-            buf[len - 3] = '\0';
+        if (len > head && len - head < n &&
+            strncmp(line + i, word, head) == 0) {
+            memcpy(buf, line + i + head, len - head);
+            buf[len - head] = '\0';
             found = buf;
         }
     }
@@ -106,12 +107,14 @@ static int parse_static(char *text, struct address_plan *plan)
     return text ? -EINVAL : 0;
 }
 
-static int make_plan(struct address_plan *plan)
+static int make_plan(unsigned int card, struct address_plan *plan)
 {
-    char text[80];
+    char word[16] = "ip=", text[80];
 
+    if (card)
+        snprintf(word, sizeof(word), "ip%u=", card);
     memset(plan, 0, sizeof(*plan));
-    if (!find_option(text, sizeof(text)) || strcmp(text, "dhcp") == 0) {
+    if (!find_option(word, text, sizeof(text)) || strcmp(text, "dhcp") == 0) {
         plan->dhcp = true;
         return 0;
     }
@@ -126,18 +129,18 @@ static void card_changed(struct netif *netif)
     wait_queue_wake_all(&card_queue);
 }
 
-static void follow_plan(const struct address_plan *plan)
+static void follow_plan(struct netif *card, const struct address_plan *plan)
 {
     ip_addr_t dns;
 
     LOCK_TCPIP_CORE();
-    netif_set_status_callback(&card, card_changed);
-    netif_set_link_callback(&card, card_changed);
+    netif_set_status_callback(card, card_changed);
+    netif_set_link_callback(card, card_changed);
     if (plan->dhcp) {
-        dhcp_start(&card);
+        dhcp_start(card);
         net_timers_dhcp();
     } else {
-        netif_set_addr(&card, &plan->address, &plan->netmask, &plan->gateway);
+        netif_set_addr(card, &plan->address, &plan->netmask, &plan->gateway);
         ip_addr_copy_from_ip4(dns, plan->dns);
         if (!ip4_addr_isany_val(plan->dns))
             dns_setserver(0, &dns);
@@ -160,44 +163,55 @@ static int start_stack(void)
     return wake_msg && net_thread_start() ? 0 : -ENOMEM;
 }
 
-static int start_card(void)
+static int start_card(unsigned int i)
 {
     struct address_plan plan;
-    int err;
+    int err = make_plan(i, &plan);
 
-    err = make_plan(&plan);
     if (!err)
-        err = ethif_add(&card);
-    if (err)
-        return err;
-    have_card = true;
-    follow_plan(&plan);
-    return 0;
+        err = ethif_add(&cards[i], i);
+    if (!err)
+        follow_plan(&cards[i], &plan);
+    return err;
+}
+
+/* Cards have numbers from 0 on: the first that is not there ends them. */
+static int start_cards(void)
+{
+    int err = 0;
+
+    while (!err && card_count < RS_NET_CARDS_MAX) {
+        err = start_card(card_count);
+        if (!err)
+            card_count++;
+    }
+    return err;
 }
 
 int net_start(void)
 {
     static struct mutex lock = MUTEX_INIT(lock);
+    static bool started; /* all that there is */
+    static int result;
 
     mutex_lock(&lock);
     if (!started)
-        start_result = start_stack();
-    if (!started && !start_result) {
-        start_result = start_card();
+        result = start_stack();
+    if (!started && !result) {
+        result = start_cards();
         /* Memory and grants may be there when it is called next. */
-        started = start_result != -ENOMEM && start_result != -ENOSPC;
+        started = result != -ENOMEM && result != -ENOSPC;
     }
     mutex_unlock(&lock);
-    return start_result;
+    return card_count ? 0 : result;
 }
 
-static bool has_address(void)
+static bool has_address(const struct netif *card)
 {
-    return !ip4_addr_isany_val(*netif_ip4_addr(&card)) &&
-           netif_is_link_up(&card);
+    return !ip4_addr_isany_val(*netif_ip4_addr(card)) && netif_is_link_up(card);
 }
 
-int rs_net_up(uint64_t timeout)
+int rs_net_card_up(unsigned int card, uint64_t timeout)
 {
     IN_KERNEL();
     uint64_t now = clock_now();
@@ -205,8 +219,15 @@ int rs_net_up(uint64_t timeout)
 
     if (err)
         return err;
-    return wait_event(&card_queue, has_address(),
+    if (card >= card_count)
+        return -ENODEV;
+    return wait_event(&card_queue, has_address(&cards[card]),
                       timeout < NEVER - now ? now + timeout : NEVER);
+}
+
+int rs_net_up(uint64_t timeout)
+{
+    return rs_net_card_up(0, timeout);
 }
 
 int net_want(void)
@@ -226,19 +247,25 @@ int net_want(void)
     return 0;
 }
 
-int rs_net_info(struct rs_net_info *out)
+int rs_net_card_info(unsigned int i, struct rs_net_info *out)
 {
     IN_KERNEL();
-    if (!have_card)
+    const struct netif *card = &cards[i];
+
+    if (i >= card_count)
         return -ENODEV;
     memset(out, 0, sizeof(*out));
     LOCK_TCPIP_CORE();
-    ip4addr_ntoa_r(netif_ip4_addr(&card), out->address, sizeof(out->address));
-    ip4addr_ntoa_r(netif_ip4_netmask(&card), out->netmask,
-                   sizeof(out->netmask));
-    ip4addr_ntoa_r(netif_ip4_gw(&card), out->gateway, sizeof(out->gateway));
-    memcpy(out->mac, card.hwaddr, sizeof(out->mac));
-    out->mtu = card.mtu;
+    ip4addr_ntoa_r(netif_ip4_addr(card), out->address, sizeof(out->address));
+    ip4addr_ntoa_r(netif_ip4_netmask(card), out->netmask, sizeof(out->netmask));
+    ip4addr_ntoa_r(netif_ip4_gw(card), out->gateway, sizeof(out->gateway));
+    memcpy(out->mac, card->hwaddr, sizeof(out->mac));
+    out->mtu = card->mtu;
     UNLOCK_TCPIP_CORE();
     return 0;
+}
+
+int rs_net_info(struct rs_net_info *out)
+{
+    return rs_net_card_info(0, out);
 }

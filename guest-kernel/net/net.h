@@ -11,8 +11,9 @@ struct netif;
 struct tcpip_callback_msg;
 
 /*
- * Starts lwIP with its loopback interface, once; then the card, if there is
- * one. The card's address comes later. 0 or -errno; the loopback works anyway.
+ * Starts lwIP with its loopback interface, once; then the cards, and again
+ * those that could not be started before. Their addresses come later. 0 if the
+ * first one is there, or -errno; the loopback works anyway.
  */
 int net_start(void);
 
@@ -26,8 +27,9 @@ int net_want(void);
 
 /* ---- ethif.c: the card as an interface of lwIP ---- */
 
-/* Finds the card and adds it. 0 or -errno. */
-int ethif_add(struct netif *netif);
+/* Finds the card device/vif/<devid> and adds it; the first becomes the default
+ * route. 0 or -errno: it can be tried again. */
+int ethif_add(struct netif *netif, unsigned int devid);
 
 /*
  * Has a message's function called in the network's thread. Any context. False:

@@ -9,7 +9,8 @@
  *
  * The command line says how addresses are found: "ip=dhcp" (the default), or
  * "ip=10.0.0.2/24,10.0.0.1,10.0.0.3": address, gateway and name server, of
- * which the last two may be missing. 127.0.0.1 is always there.
+ * which the last two may be missing; of further cards "ip1=", "ip2=" and so
+ * on. The first card is the default route. 127.0.0.1 is always there.
  */
 #ifndef RINGSIDE_NET_H
 #define RINGSIDE_NET_H
@@ -20,12 +21,17 @@
 extern "C" {
 #endif
 
+#define RS_NET_CARDS_MAX 8
+
 /*
- * Brings up the first network card and waits, at most `timeout` ns, until it
- * has an address. 0; -ENODEV: the domain has no card; -ETIMEDOUT: no backend,
- * or nobody answered (calling again waits again); -EINVAL: bad "ip=".
+ * Brings up the network cards and waits, at most `timeout` ns, until the first
+ * one has an address. 0; -ENODEV: the domain has no card; -ETIMEDOUT: no
+ * backend, or nobody answered (calling again waits again); -EINVAL: bad "ip=";
+ * -ENOMEM, -ENOSPC: no memory or grants (calling again tries again).
  */
 int rs_net_up(uint64_t timeout);
+/* The same, waiting for card number `card`, from 0 on. */
+int rs_net_card_up(unsigned int card, uint64_t timeout);
 
 struct rs_net_info {
     char address[16], netmask[16], gateway[16]; /* "10.0.2.15", "0.0.0.0" */
@@ -33,8 +39,9 @@ struct rs_net_info {
     uint32_t mtu;
 };
 
-/* What the card has now; -ENODEV as above. */
+/* What the first card has now; -ENODEV as above. */
 int rs_net_info(struct rs_net_info *out);
+int rs_net_card_info(unsigned int card, struct rs_net_info *out);
 
 #ifdef __cplusplus
 }

@@ -120,6 +120,8 @@ static void test_options(void **state)
     assert_string_equal(told, "");
     assert_string_equal(take("ring ringsidea=1 ip xip=1"),
                         "ring|ringsidea=1|ip|xip=1|");
+    assert_string_equal(take("ip1=dhcp ip12=x ip1 ipx=1 i=1 ip1x=2"),
+                        "ip1|ipx=1|i=1|ip1x=2|");
     assert_string_equal(told, "");
 }
 
