@@ -597,6 +597,38 @@ static void test_unread_datagrams(void **state)
     assert_serves();
 }
 
+/* A datagram with an 802.1Q tag; `tag` is the priority and the number. */
+static void give_tagged(uint16_t port, uint16_t tag)
+{
+    unsigned char frame[1600];
+    size_t n = frame_make_udp(PEER, 9, NET_GUEST_IP, port, pattern, 100, frame);
+
+    memmove(frame + 16, frame + 12, n - 12);
+    frame[12] = 0x81;
+    frame[13] = 0;
+    frame[14] = (unsigned char)(tag >> 8);
+    frame[15] = (unsigned char)tag;
+    net_stack_receive(frame, n + 4);
+}
+
+/* Number 0 is a priority only; other numbers are other networks. */
+static void test_tags(void **state)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(777) };
+    int s = lwip_socket(AF_INET, SOCK_DGRAM, 0);
+
+    (void)state;
+    nonblocking(s);
+    assert_int_equal(lwip_bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+    give_tagged(777, 0);
+    assert_int_equal(lwip_recv(s, buf, sizeof(buf), 0), 100);
+    give_tagged(777, 0xa000);
+    assert_int_equal(lwip_recv(s, buf, sizeof(buf), 0), 100);
+    give_tagged(777, 1);
+    give_tagged(777, 0xafff);
+    assert_int_equal(lwip_recv(s, buf, sizeof(buf), 0), -1);
+}
+
 static void test_unacknowledged(void **state)
 {
     (void)state;
@@ -987,6 +1019,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_gaps_of_many),
     cmocka_unit_test(test_unread),
     cmocka_unit_test(test_unread_datagrams),
+    cmocka_unit_test(test_tags),
     cmocka_unit_test(test_unacknowledged),
     cmocka_unit_test(test_orphans),
     cmocka_unit_test(test_time_wait),

@@ -74,8 +74,12 @@
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_NETIF_LINK_CALLBACK   1
 #define ARP_QUEUEING               1
+#define ETHARP_SUPPORT_VLAN        1
 #define ARP_TABLE_SIZE             32
 #define LWIP_STATS                 0
+
+/* A tag without a number (a priority) is none; others are not for us. */
+#define LWIP_HOOK_VLAN_CHECK(netif, eth, vlan) (VLAN_ID(vlan) == 0)
 
 /*
  * Memory comes from the C library's heap, counted by guest-kernel/net/memory.c.
