@@ -10,7 +10,6 @@
  */
 #include <arpa/inet.h>
 #include <assert.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,7 +301,6 @@ static bool begin(void)
     if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur > FILES)
         r.rlim_cur = FILES;
     setrlimit(RLIMIT_NOFILE, &r);
-    signal(SIGPIPE, SIG_IGN); /* as the driver domain has it */
     tcp_listener = host_socket(false, 64, &tcp_port);
     udp_socket = host_socket(true, 0, &udp_port);
     asker = host_socket(true, 0, &asker_port);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,7 @@ const char *netns_enter(void)
 {
     if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
         return "no network namespaces here";
+    signal(SIGPIPE, SIG_IGN); /* as the driver domain has it, for libslirp */
     device_ioctl(SIOCSIFFLAGS, "lo", 0);
     netns_add_address(HOST_ADDRESS);
     return NULL;

@@ -43,7 +43,8 @@ struct nat_guest {
 
 /*
  * Makes a network namespace with the loopback device and nothing else, for this
- * process. NULL, or why it cannot be made.
+ * process, which has the driver domain's signals. NULL, or why it cannot be
+ * made.
  */
 const char *netns_enter(void);
 
