@@ -111,6 +111,11 @@ static void numbers(void)
     SAYS("1.18973149535723176502e+4932", "%.20Le", LDBL_MAX);
     SAYS("-0 -0.0 inf nan", "%g %.1f %g %g", -0.0, -0.04, INFINITY, NAN);
     SAYS("0 2 2 4 1e+06", "%.0f %.0f %.0f %.0f %g", 0.5, 1.5, 2.5, 3.5, 1e6);
+    SAYS("0x1p-1 0x1.999999999999ap-4 -0x1.8p+1", "%a %a %a", 0.5, 0.1, -3.0);
+    SAYS("0x1.5555555555555556p-2", "%La", 1 / 3.0L);
+    SAYS("0x1.fffffffffffffffep+16383", "%La", LDBL_MAX);
+    SAYS("0x1p-16445 0x0p+0", "%La %La", LDBL_MIN * LDBL_EPSILON, 0.0L);
+    SAYS_WIDE(L"0x1.fffffffffffffffep+16383", L"%La", LDBL_MAX);
     for (int i = 0; i < NUMBERS; i++) {
         double d = any_double();
         long double l = d + (long double)d / 3 * 1e-16L;
@@ -126,7 +131,7 @@ static void numbers(void)
 
 int main(void)
 {
-    plan(26);
+    plan(31);
     by_position();
     wide();
     numbers();
