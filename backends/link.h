@@ -37,6 +37,7 @@ struct link_config {
     unsigned int mtu;   /* LINK_MTU_MIN to LINK_MTU_MAX */
     char device[32];    /* tap: the device's name */
     char bridge[32];    /* tap: the bridge to attach it to, or "" */
+    bool again;         /* tap: it was there before, and may come again */
     bool host_loopback; /* nat: the guest reaches the host's 127.0.0.1 */
     uint8_t mac[6];     /* nat: of the card; zero: of the first frame */
     unsigned int n_forwards;
@@ -60,8 +61,8 @@ struct link_user {
     void (*receive)(void *arg, const void *frame, size_t len);
     /*
      * What the link leads to went away, `why` says how, and frames are lost;
-     * or (NULL) it is there again. From the loop; never from a link whose
-     * other end cannot go.
+     * or (NULL) it is there again. From the loop, or from an open() that is
+     * told to wait for it; never from a link whose other end cannot go.
      */
     void (*carrier)(void *arg, const char *why);
     void *arg;

@@ -107,6 +107,7 @@ static void tap_unplug(struct tap *tap)
     tap->fd = -1;
 }
 
+/* Waits for a device of that name. */
 static void tap_lost(struct tap *tap, int err)
 {
     const struct timeval pause = { .tv_usec = RETRY_MS * 1000 };
@@ -162,6 +163,12 @@ static int tap_plug(struct tap *tap, char *why, size_t n)
     return err;
 }
 
+/* One that we may attach to; what is made for a bridge we make. */
+static bool tap_is_there(const struct tap *tap)
+{
+    return tap->bridge[0] || if_nametoindex(tap->device);
+}
+
 static void tap_retry(evutil_socket_t fd, short what, void *arg)
 {
     const struct timeval pause = { .tv_usec = RETRY_MS * 1000 };
@@ -170,8 +177,7 @@ static void tap_retry(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if ((tap->bridge[0] || if_nametoindex(tap->device)) &&
-        !tap_plug(tap, why, sizeof(why)))
+    if (tap_is_there(tap) && !tap_plug(tap, why, sizeof(why)))
         tap->link.user.carrier(tap->link.user.arg, NULL);
     else
         event_add(tap->retry, &pause);
@@ -209,7 +215,13 @@ static int tap_open(struct event_base *base, const struct link_config *config,
     memcpy(tap->device, config->device, strlen(config->device));
     memcpy(tap->bridge, config->bridge, strlen(config->bridge));
     tap->retry = evtimer_new(base, tap_retry, tap);
-    err = tap->retry ? tap_plug(tap, why, n) : -ENOMEM;
+    err = -ENOMEM;
+    if (tap->retry && config->again && !tap_is_there(tap)) {
+        tap_lost(tap, ENODEV);
+        err = 0;
+    } else if (tap->retry) {
+        err = tap_plug(tap, why, n);
+    }
     if (err)
         tap_close(&tap->link);
     else

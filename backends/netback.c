@@ -195,6 +195,17 @@ static int vif_read_filter(struct vif *vif)
     return 0;
 }
 
+/* Was the device served before, by a driver domain that died? Then what its
+ * link leads to may be away for a while, and is no mistake of the user's. */
+static bool vif_was_served(struct xenbus_device *dev)
+{
+    uint64_t state = XenbusStateInitialising;
+
+    store_read_u64(dev->driver->store, dev->path, "state",
+                   XenbusStateReconfigured, &state);
+    return state > XenbusStateInitialising;
+}
+
 /* Reads the configuration and opens the link. */
 static int vif_open_link(struct vif *vif)
 {
@@ -220,6 +231,7 @@ static int vif_open_link(struct vif *vif)
         return -EINVAL;
     }
     vif->mtu = config.mtu = (unsigned int)mtu;
+    config.again = vif_was_served(dev);
     config.host_loopback = store_read_flag(store, dev->path, "host-loopback");
     err = vif_read_filter(vif);
     if (err)

@@ -335,6 +335,8 @@ static int greet(struct xenbus_device *dev)
                    XenbusStateReconfigured, &found);
     if (!is_online(dev))
         close_for_good(dev);
+    else if (dev->down)
+        set_state(dev, XenbusStateClosed);
     else if (found > XenbusStateInitialising &&
              (theirs == XenbusStateInitialised ||
               theirs == XenbusStateConnected))

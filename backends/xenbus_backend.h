@@ -160,7 +160,8 @@ void dev_fail(struct xenbus_device *dev, const char *fmt, ...)
 /*
  * The device cannot serve for now, through no fault of its frontend: logs and
  * publishes the reason, and disconnects from the loop; it stays Closed, and the
- * frontend knows that its device is down, until dev_up() offers it anew.
+ * frontend knows that its device is down, until dev_up() offers it anew. Also
+ * in create(): it is made, and down.
  */
 void dev_down(struct xenbus_device *dev, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

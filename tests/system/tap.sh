@@ -42,6 +42,18 @@ ok "a new one of that name" new_tap
 ok "is found" until_true 10 driver_says "vif.*is up again"
 ok "and the guest is reached again" until_true 2 again
 
+# Once more, and meanwhile the driver domain dies.
+driver_pid() { pgrep -P "$(cat "$RINGSIDE_RUNDIR/ringsided.pid")" \
+    -f ringside-driverd; }
+new_driver() { [ -n "$(driver_pid)" ] && [ "$(driver_pid)" != "$old" ]; }
+old=$(driver_pid)
+ip link del tap7
+until_true 10 driver_says "went away" && kill -9 "$old"
+ok "the driver domain is killed while the device is away" \
+    until_true 10 new_driver
+ok "the device comes back" new_tap
+ok "and the guest is reached again" until_true 2 again
+
 if ip link add br7 type bridge 2>/dev/null; then
     ip addr add 10.8.0.1/24 dev br7
     ip link set br7 up

@@ -26,6 +26,7 @@ static struct xenbus_device *last;
 static char calls[64]; /* c create, + connect, - disconnect, d destroy */
 static int create_error, connect_error, disconnect_answer;
 static bool closed_meanwhile; /* by a tool, during create() */
+static bool made_down;        /* by create() */
 
 static void note(char what)
 {
@@ -41,6 +42,8 @@ static int test_create(struct xenbus_device *dev)
     last = dev;
     if (create_error)
         dev_fail(dev, "no such disk");
+    if (made_down)
+        dev_down(dev, "no wire yet");
     if (closed_meanwhile) {
         fake_store_set(driver.store, BACK "/online", "0");
         fake_store_set(driver.store, BACK "/state", "5");
@@ -141,7 +144,7 @@ static int setup(void **state)
     fake_host_reset();
     memset(calls, 0, sizeof(calls));
     create_error = connect_error = disconnect_answer = 0;
-    closed_meanwhile = false;
+    closed_meanwhile = made_down = false;
     last = NULL;
     driver.base = event_base_new();
     driver.store = fake_store_new(driver.base);
@@ -561,6 +564,24 @@ static void test_down_often(void **state)
     expect_state("4");
 }
 
+/* A driver domain that starts again while the wire is cut. */
+static void test_made_down(void **state)
+{
+    (void)state;
+    made_down = true;
+    make_device("4", "4");
+    start_room();
+    expect_state("6");
+    set_and_settle(FRONT "/state", "1");
+    expect_state("6");
+    dev_up(last);
+    settle();
+    expect_state("2");
+    set_and_settle(FRONT "/state", "3");
+    expect_state("4");
+    assert_string_equal(calls, "c+");
+}
+
 static void test_closed_while_down(void **state)
 {
     (void)state;
@@ -632,6 +653,7 @@ int main(void)
         TEST(test_fails_while_connected),
         TEST(test_down_and_up),
         TEST(test_down_often),
+        TEST(test_made_down),
         TEST(test_closed_while_down),
         TEST(test_console),
     };
