@@ -5,28 +5,64 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-static struct file *files[FILE_MAX];
+#define FIRST_SIZE 64
 
+static struct file *first_files[FIRST_SIZE];
+static struct file **files = first_files;
+static int size = FIRST_SIZE;
+static int none_below; /* all descriptors below are open */
+
+/* Twice as many. Asking for memory can let other threads run. */
+static int grow(void)
+{
+    struct file **more, **old;
+    int was = size;
+
+    if (size >= FILE_MAX)
+        return -EMFILE;
+    more = calloc((size_t)was * 2, sizeof(*more));
+    if (!more)
+        return -EMFILE;
+    if (size != was) {
+        free(more);
+        return 0;
+    }
+    memcpy(more, files, (size_t)size * sizeof(*more));
+    old = files;
+    files = more;
+    size *= 2;
+    if (old != first_files)
+        free(old);
+    return 0;
+}
+
+/* To be used before memory is asked for. */
 static int lowest_free(void)
 {
-    int fd = 0;
-
-    while (fd < FILE_MAX && files[fd])
-        fd++;
-    return fd < FILE_MAX ? fd : -EMFILE;
+    for (;;) {
+        while (none_below < size && files[none_below])
+            none_below++;
+        if (none_below < size)
+            return none_below;
+        if (grow())
+            return -EMFILE;
+    }
 }
 
 int file_open(const struct file_ops *ops, void *priv, int flags)
 {
-    int fd = lowest_free();
-    struct file *f;
+    struct file *f = calloc(1, sizeof(*f));
+    int fd;
 
-    if (fd < 0)
-        return fd;
-    f = calloc(1, sizeof(*f));
     if (!f)
         return -ENOMEM;
+    fd = lowest_free();
+    if (fd < 0) {
+        free(f);
+        return fd;
+    }
     f->ops = ops;
     f->priv = priv;
     f->flags = flags;
@@ -40,7 +76,7 @@ struct file *file_get(int fd, const struct file_ops *ops)
 {
     struct file *f;
 
-    if (fd < 0 || fd >= FILE_MAX || !files[fd])
+    if (fd < 0 || fd >= size || !files[fd])
         return NULL;
     f = files[fd];
     if (ops && f->ops != ops)
@@ -78,10 +114,12 @@ int file_close(int fd)
 {
     struct file *f;
 
-    if (fd < 0 || fd >= FILE_MAX || !files[fd])
+    if (fd < 0 || fd >= size || !files[fd])
         return -EBADF;
     f = files[fd];
     files[fd] = NULL;
+    if (fd < none_below)
+        none_below = fd;
     if (!--f->descriptors && f->refs > 1 && f->ops->hangup)
         f->ops->hangup(f);
     file_put(f);

@@ -44,7 +44,7 @@ struct file {
     unsigned int refs, descriptors;
 };
 
-#define FILE_MAX 256 /* descriptors */
+#define FILE_MAX 16384 /* descriptors; memory ends before, mostly */
 
 /* A new descriptor (the lowest free) for a new file. -EMFILE, -ENOMEM. */
 int file_open(const struct file_ops *ops, void *priv, int flags);

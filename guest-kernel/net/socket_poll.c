@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
 
@@ -13,11 +14,15 @@
 
 /* One call of poll(), in lwIP's terms. */
 struct polling {
-    struct pollfd own[FILE_MAX]; /* fd: lwIP's number, -1: not for lwIP */
-    struct file *file[FILE_MAX];
-    short ready[FILE_MAX]; /* of what is not for lwIP */
-    bool sockets;          /* some are: then lwIP has been started */
+    struct pollfd *own; /* fd: lwIP's number, -1: not for lwIP */
+    struct file **file;
+    short *ready; /* of what is not for lwIP */
+    bool sockets; /* some are: then lwIP has been started */
 };
+
+#define POLL_EACH \
+    (sizeof(struct pollfd) + sizeof(struct file *) + sizeof(short))
+#define POLL_FEW 64 /* have room on the stack */
 
 /* Takes the files; true if something is ready without asking lwIP. */
 static bool poll_begin(struct polling *p, const struct pollfd *fds, nfds_t n)
@@ -64,9 +69,19 @@ static int poll_files(int timeout)
     return 0;
 }
 
+/* Takes what each of n descriptors needs from room. */
+static void poll_place(struct polling *p, void *room, nfds_t n)
+{
+    p->file = room;
+    p->own = (struct pollfd *)(p->file + n);
+    p->ready = (short *)(p->own + n);
+}
+
 int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
     IN_KERNEL();
+    _Alignas(16) char few[POLL_FEW * POLL_EACH];
+    void *room = n <= POLL_FEW ? few : NULL;
     struct polling p;
     int ret, count;
 
@@ -74,10 +89,17 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
         errno = EINVAL;
         return -1;
     }
+    if (!room && !(room = malloc(n * POLL_EACH))) {
+        errno = ENOMEM;
+        return -1;
+    }
+    poll_place(&p, room, n);
     if (poll_begin(&p, fds, n))
         timeout = 0;
     ret = p.sockets ? lwip_poll(p.own, n, timeout) : poll_files(timeout);
     count = poll_end(&p, fds, n);
+    if (room != few)
+        free(room);
     return ret < 0 ? ret : count;
 }
 

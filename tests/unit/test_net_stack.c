@@ -70,7 +70,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    for (int s = LWIP_SOCKET_OFFSET; s < 240; s++) {
+    for (int s = LWIP_SOCKET_OFFSET; s < 1000; s++) {
         struct linger now = { .l_onoff = 1 };
 
         lwip_setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof(now));

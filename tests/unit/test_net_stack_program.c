@@ -63,7 +63,7 @@ static int teardown(void **state)
 {
     (void)state;
     net_stack_meanwhile = NULL;
-    for (int s = LWIP_SOCKET_OFFSET; s < MEMP_NUM_NETCONN; s++) {
+    for (int s = LWIP_SOCKET_OFFSET; s < 1000; s++) {
         struct linger now = { .l_onoff = 1 };
 
         lwip_setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof(now));

@@ -49,7 +49,8 @@
 #define LWIP_FIONREAD_LINUXMODE     1
 #define TCP_LISTEN_BACKLOG          1
 #define TCP_DEFAULT_LISTEN_BACKLOG  64
-#define MEMP_NUM_NETCONN            240
+#define MEMP_NUM_NETCONN            240   /* of them select() takes */
+#define NUM_SOCKETS                 16384 /* memory ends before, mostly */
 #define DEFAULT_ACCEPTMBOX_SIZE     64
 #define DEFAULT_TCP_RECVMBOX_SIZE   512
 #define DEFAULT_UDP_RECVMBOX_SIZE   128
@@ -111,7 +112,7 @@ unsigned int net_pbuf_held(const struct pbuf *p);
  * frame of a full window needs nearly three windows.
  */
 #define TCP_MAX_HALF_OPEN           128
-#define TCP_MAX_PCBS                1024
+#define TCP_MAX_PCBS                (LWIP_MAX(1024, net_memory_limit() / 8192))
 #define TCP_MAX_ORPHANS             256
 #define TCP_OOSEQ_MAX_PBUFS         256
 #define TCP_OOSEQ_MAX_BYTES         (3 * TCP_WND)
