@@ -15,6 +15,7 @@
 #include "lwip/tcpip.h"
 
 #include "guest-kernel/clock.h"
+#include "guest-kernel/console.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/net/memory.h"
 #include "guest-kernel/net/net.h"
@@ -73,12 +74,11 @@ static const char *find_option(const char *word, char *buf, size_t n)
         len = strcspn(line + i, " \t\n");
         if (!len)
             return found;
-        if (len > head && len - head < n &&
-            strncmp(line + i, word, head) == 0) {
-            memcpy(buf, line + i + head, len - head);
-            buf[len - head] = '\0';
-            found = buf;
-        }
+        if (len < head || strncmp(line + i, word, head) != 0)
+            continue;
+        /* What is cut off here is too long to be right. */
+        snprintf(buf, n, "%.*s", (int)(len - head), line + i + head);
+        found = buf;
     }
 }
 
@@ -109,16 +109,26 @@ static int parse_static(char *text, struct address_plan *plan)
 
 static int make_plan(unsigned int card, struct address_plan *plan)
 {
-    char word[16] = "ip=", text[80];
+    char word[16] = "ip=", value[80], text[80];
+    int err;
 
     if (card)
         snprintf(word, sizeof(word), "ip%u=", card);
     memset(plan, 0, sizeof(*plan));
-    if (!find_option(word, text, sizeof(text)) || strcmp(text, "dhcp") == 0) {
+    if (!find_option(word, value, sizeof(value)) ||
+        strcmp(value, "dhcp") == 0) {
         plan->dhcp = true;
         return 0;
     }
-    return parse_static(text, plan);
+    strcpy(text, value);
+    err = text[0] ? parse_static(text, plan) : -EINVAL;
+    if (err)
+        console_report("%s%s is wrong, so that card is not started: %sdhcp or "
+                       "an address with the bits of its network, gateway and "
+                       "name server are wanted, as in "
+                       "%s10.0.0.2/24,10.0.0.1,10.0.0.3\n",
+                       word, value, word, word);
+    return err;
 }
 
 /* ---- start ---- */

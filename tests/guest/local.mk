@@ -7,7 +7,7 @@ guest_tests += \
 	%D%/fault_run_data.elf %D%/fault_stack.elf \
 	%D%/fault_stack_thread.elf %D%/fault_ud2.elf \
 	%D%/fault_write_text.elf %D%/granted.elf %D%/grants.elf %D%/halts.elf %D%/heap.elf \
-	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf %D%/memory.elf %D%/options.elf \
+	%D%/hypercalls.elf %D%/interrupted.elf %D%/leaks.elf %D%/memory.elf %D%/options.elf %D%/options_ip.elf \
 	%D%/panic_blocking.elf %D%/poll.elf %D%/printf.elf %D%/registers.elf %D%/resolve.elf %D%/runstate.elf %D%/stdio.elf \
 	%D%/store.elf %D%/threads.elf %D%/time.elf \
 	%D%/smp.elf %D%/smp_crash.elf %D%/smp_exit.elf %D%/smp_time.elf %D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
@@ -24,7 +24,7 @@ guest_tests += %D%/abort.native.elf %D%/argv.native.elf \
 	%D%/fault_stack_thread.native.elf %D%/fault_ud2.native.elf \
 	%D%/fault_write_text.native.elf %D%/grants.native.elf %D%/halts.native.elf \
 	%D%/heap.native.elf %D%/hypercalls.native.elf %D%/interrupted.native.elf \
-	%D%/leaks.native.elf %D%/memory.native.elf %D%/options.native.elf %D%/panic_blocking.native.elf %D%/poll.native.elf %D%/printf.native.elf \
+	%D%/leaks.native.elf %D%/memory.native.elf %D%/options.native.elf %D%/options_ip.native.elf %D%/panic_blocking.native.elf %D%/poll.native.elf %D%/printf.native.elf \
 	%D%/registers.native.elf %D%/resolve.native.elf %D%/runstate.native.elf %D%/stdio.native.elf \
 	%D%/store.native.elf %D%/threads.native.elf %D%/time.native.elf \
 	%D%/vchan.native.elf %D%/watchdog.native.elf
