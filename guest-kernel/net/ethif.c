@@ -46,6 +46,11 @@ struct card {
     struct rx_page pages[NETFRONT_PAGES];
 };
 
+struct netfront *ethif_netfront(const struct netif *netif)
+{
+    return ((const struct card *)netif->state)->nf;
+}
+
 /* ---- receiving ---- */
 
 static void rx_free(struct pbuf *p)
@@ -183,7 +188,7 @@ static void rx_wake(void *arg)
 
 static err_t tx_output(struct netif *netif, struct pbuf *p)
 {
-    struct netfront *nf = ((struct card *)netif->state)->nf;
+    struct netfront *nf = ethif_netfront(netif);
 
     net_timers_sends(p);
     switch (netfront_send_begin(nf, p->tot_len)) {

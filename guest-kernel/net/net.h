@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct netfront;
 struct netif;
 struct tcpip_callback_msg;
 
@@ -30,6 +31,9 @@ int net_want(void);
 /* Finds the card device/vif/<devid> and adds it; the first becomes the default
  * route. 0 or -errno: it can be tried again. */
 int ethif_add(struct netif *netif, unsigned int devid);
+
+/* What is under such an interface. */
+struct netfront *ethif_netfront(const struct netif *netif);
 
 /*
  * Has a message's function called in the network's thread. Any context. False:

@@ -14,6 +14,7 @@
 #include "frontends/blkfront.h"
 #include "frontends/netfront_ring.h"
 #include "guest-kernel/kernel.h"
+#include "guest-kernel/net/net.h"
 #include "lwip/netif.h"
 #include "tests/guest/tap.h"
 
@@ -62,7 +63,7 @@ static void break_card(void)
 
     if (!point(rs_net_up(30 * SECOND) == 0, "the card has an address"))
         return;
-    nf = netif_default->state;
+    nf = ethif_netfront(netif_default);
     connection = nf->connection;
     WRITE_ONCE(nf->rx.sring->rsp_prod, nf->rx.rsp_cons + 1000);
     point(COMES(nf->connection != connection), "the card is down");
