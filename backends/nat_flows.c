@@ -62,7 +62,8 @@ struct nat_flow *nat_flow_add(struct nat_flows *t, const struct nat_flow *key)
     f->remote_port = key->remote_port;
     f->used = key->used;
     f->fd = -1;
-    list_add_tail(bucket_of(t, f->guest_port, f->remote, f->remote_port),
+    /* Before one of the same addresses and ports that libslirp still has. */
+    list_add_head(bucket_of(t, f->guest_port, f->remote, f->remote_port),
                   &f->bucket);
     list_add_tail(&t->order[f->kind], &f->order);
     t->n[f->kind]++;

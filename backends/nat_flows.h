@@ -57,6 +57,8 @@ struct nat_flows {
 void nat_flows_init(struct nat_flows *t);
 void nat_flows_clear(struct nat_flows *t);
 
+/* The newest one: a client may come again from the same port while libslirp
+ * keeps what it ended before, which needs nothing of the guest any more. */
 struct nat_flow *nat_flow_find(struct nat_flows *t, uint32_t guest,
                                uint16_t guest_port, uint32_t remote,
                                uint16_t remote_port);

@@ -711,6 +711,74 @@ static void test_forwarded(void **state)
     close(s);
 }
 
+/* A client of 127.0.0.1 with the port `from`, while it connects to `to`. */
+static int client_from(uint16_t from, uint16_t to)
+{
+    const struct linger reset = { .l_onoff = 1 };
+    struct sockaddr_in a = { .sin_family = AF_INET };
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), yes = 1;
+
+    /* Its end leaves nothing in TIME_WAIT that the next one would meet. */
+    setsockopt(s, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    a.sin_port = htons(from);
+    assert_int_equal(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+    a.sin_port = htons(to);
+    (void)!connect(s, (struct sockaddr *)&a, sizeof(a));
+    return s;
+}
+
+/*
+ * A client that ends its connection leaves it in libslirp for a while; from the
+ * same port it may come again at once.
+ */
+static void test_client_comes_again(void **state)
+{
+    struct link_config config = { .mtu = LINK_MTU_MAX, .n_forwards = 1 };
+    struct nat_transport t;
+    uint16_t port, from;
+    char buf[8];
+
+    (void)state;
+    nat_guest_stop(&g);
+    close(host_socket(false, 1, &port));
+    close(host_socket(false, 1, &from));
+    config.forwards[0].host_port = port;
+    config.forwards[0].guest_port = 80;
+    nat_guest_start(&g, &config);
+    nat_guest_ping(&g, NAT_GATEWAY); /* the guest is there */
+    g.port = 80;
+    for (uint32_t i = 1; i < 6; i++) {
+        unsigned int before = g.segments;
+        int s = client_from(from, port);
+
+        assert_true(nat_guest_wait(&g, &g.segments, before));
+        assert_int_equal(g.got.flags, NAT_SYN);
+        t = (struct nat_transport){ .sport = 80,
+                                    .dport = g.got.sport,
+                                    .seq = i * 1000000,
+                                    .ack = g.got.seq + 1,
+                                    .flags = NAT_SYN | NAT_ACK,
+                                    .window = 60000 };
+        nat_guest_tcp(&g, NAT_GATEWAY, &t, 0, NULL, 0);
+        t.seq++;
+        t.flags = NAT_ACK;
+        nat_guest_tcp(&g, NAT_GATEWAY, &t, 0, "hello", 5);
+        nat_guest_settle(&g);
+        assert_int_equal(recv(s, buf, sizeof(buf), 0), 5);
+        shutdown(s, SHUT_WR);
+        while (!(g.got.flags & NAT_FIN))
+            assert_true(nat_guest_wait(&g, &g.segments, g.segments));
+        close(s);
+        t.seq += 5;
+        t.ack++;
+        t.flags = NAT_FIN | NAT_ACK;
+        nat_guest_tcp(&g, NAT_GATEWAY, &t, 0, NULL, 0);
+        nat_guest_settle(&g);
+    }
+}
+
 /* ---- forwarded UDP ports ---- */
 
 /* A guest that has port 53 forwarded, or another, on any address of the host.
@@ -997,6 +1065,7 @@ int main(int argc, char **argv)
         TEST(test_forwarded_udp_dhcp),
         cmocka_unit_test(test_forwarded_udp_bounds),
         TEST(test_same_ports_again),
+        TEST(test_client_comes_again),
         TEST(test_strange_frames),
     };
     const char *why = netns_enter();
