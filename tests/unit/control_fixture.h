@@ -28,6 +28,7 @@
 struct fixture {
     struct rs_host *host;
     char dir[32], path[64]; /* of the socket */
+    unsigned int live;      /* clients that were started and not finished */
 };
 
 /* cmocka set-up and tear-down; *state is a struct fixture. The latter fails
