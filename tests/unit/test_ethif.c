@@ -262,6 +262,15 @@ static int setup(void **state)
     return ethif_add(&netif, 0);
 }
 
+/* A guest keeps its cards. */
+static int teardown(void **state)
+{
+    (void)state;
+    free(netif.state);
+    netif.state = NULL;
+    return 0;
+}
+
 static bool in_pool(const void *p)
 {
     return (const char *)p >= pool[0] &&
@@ -407,7 +416,7 @@ static void test_too_long(void **state)
     assert_int_equal(n_released, 17);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, setup)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
