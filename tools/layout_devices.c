@@ -14,6 +14,7 @@
 
 #define STATE_CLOSING "5" /* XenbusStateClosing */
 #define STATE_CLOSED  6
+#define CLOSE_TRIES   16 /* while others change the same nodes */
 
 bool layout_read(struct xs_pipeline *store, const char *dir, const char *node,
                  char *value, size_t n)
@@ -99,22 +100,64 @@ int layout_each_backend(struct xs_pipeline *store, unsigned int domid,
     return ret;
 }
 
+/* What a node says in transaction t; `missing` if it is not there. */
+static unsigned long number_in(struct xs_pipeline *store, uint32_t t,
+                               const char *path, unsigned long missing)
+{
+    int at = xs_pipeline_add(store, XS_READ, t, path, NULL, 0);
+    const char *answer = NULL;
+    size_t len;
+
+    if (at >= 0 && xs_pipeline_run(store) == 0)
+        answer = xs_pipeline_answer(store, (unsigned int)at, &len);
+    return answer != NULL ? strtoul(answer, NULL, 10) : missing;
+}
+
+/*
+ * Is there a backend that is to be closed? One that is gone must not get a new
+ * directory, in which nobody would ever write Closed. And one that says Closed
+ * of itself may still have what it was given.
+ */
+static bool wants_closing(struct xs_pipeline *store, uint32_t t,
+                          const char *state, const char *online)
+{
+    unsigned long now = number_in(store, t, state, 0);
+
+    return now != 0 &&
+           (now != STATE_CLOSED || number_in(store, t, online, 1) != 0);
+}
+
+/* -EAGAIN: somebody else changed it meanwhile. */
+static int try_to_close(struct xs_pipeline *store, const char *dir)
+{
+    const char *id = xs_pipeline_ask(store, XS_TRANSACTION_START, "", NULL, 0);
+    char state[200], online[200];
+    bool wanted;
+    uint32_t t;
+
+    if (id == NULL)
+        return -errno;
+    t = (uint32_t)strtoul(id, NULL, 10);
+    snprintf(state, sizeof(state), "%s/state", dir);
+    snprintf(online, sizeof(online), "%s/online", dir);
+    wanted = wants_closing(store, t, state, online);
+    if (wanted) {
+        xs_pipeline_add(store, XS_WRITE, t, online, "0", 1);
+        xs_pipeline_add(store, XS_WRITE, t, state, STATE_CLOSING,
+                        strlen(STATE_CLOSING));
+    }
+    xs_pipeline_add(store, XS_TRANSACTION_END, t, wanted ? "T" : "F", NULL, 0);
+    return xs_pipeline_run(store);
+}
+
 static int close_one(void *arg, const char *dir, const char *type,
                      unsigned int devid)
 {
-    struct xs_pipeline *store = arg;
-    char path[200];
-
     (void)type;
     (void)devid;
-    /* One that says Closed of itself may still have what it was given. */
-    if (layout_state(store, dir) == STATE_CLOSED &&
-        layout_number(store, dir, "online", 1) == 0)
-        return 0;
-    snprintf(path, sizeof(path), "%s/online", dir);
-    layout_write(store, path, "0");
-    snprintf(path, sizeof(path), "%s/state", dir);
-    layout_write(store, path, STATE_CLOSING);
+    for (int i = 0; i < CLOSE_TRIES; i++)
+        if (try_to_close(arg, dir) != -EAGAIN)
+            break;
     return 0;
 }
 

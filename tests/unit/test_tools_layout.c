@@ -250,6 +250,21 @@ static void closing(void **state)
     fake_xs_free(xs);
 }
 
+/* Two tools take a guest away: what one has removed the other makes not anew.
+ */
+static void closing_what_is_gone(void **state)
+{
+    struct xs_pipeline *xs = fake_xs_new();
+
+    (void)state;
+    fake_xs_write(xs, BACKEND "vbd/7/51712", "");
+    layout_close_backends(xs, 7);
+    assert_null(fake_xs_value(xs, BACKEND "vbd/7/51712/state"));
+    assert_null(fake_xs_value(xs, BACKEND "vbd/7/51712/online"));
+    assert_true(layout_backends_closed(xs, 7));
+    fake_xs_free(xs);
+}
+
 static void where_the_log_begins(void **state)
 {
     struct xs_pipeline *xs = fake_xs_new();
@@ -298,6 +313,7 @@ int main(void)
         cmocka_unit_test(failures_undo),
         cmocka_unit_test(refused_introduction),
         cmocka_unit_test(closing),
+        cmocka_unit_test(closing_what_is_gone),
         cmocka_unit_test(strange_values),
         cmocka_unit_test(where_the_log_begins),
     };
