@@ -171,13 +171,19 @@ static void stop_loop(evutil_socket_t fd, short what, void *arg)
     event_base_loopbreak(arg);
 }
 
-/* Runs the driver's loop for a few milliseconds: longer than any poll. */
+/* Runs the driver's loop for a few milliseconds, longer than any poll, and
+ * again on a machine that did something else meanwhile. */
 static void run_loop(void)
 {
     struct timeval soon = { .tv_usec = 5000 };
 
-    event_base_once(driver.base, -1, EV_TIMEOUT, stop_loop, driver.base, &soon);
-    poll_room_run(driver.poll);
+    for (int i = 0; i < 20; i++) {
+        event_base_once(driver.base, -1, EV_TIMEOUT, stop_loop, driver.base,
+                        &soon);
+        poll_room_run(driver.poll);
+        if (!ring || !ring->poll.active)
+            break;
+    }
 }
 
 static void connect_ring(void)
