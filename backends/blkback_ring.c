@@ -271,7 +271,7 @@ static bool job_unmap(struct blk_job *job, int *left)
 {
     struct blk_ring *r = job->ring;
 
-    do {
+    while (job->n_pages) {
         unsigned int some = slice_of(job->n_pages);
         unsigned int before = grant_pool_mapped(r->grants);
 
@@ -279,7 +279,9 @@ static bool job_unmap(struct blk_job *job, int *left)
         r->pages -= some;
         grant_pool_put(r->grants, job->page + job->n_pages, some);
         *left -= (int)(before - grant_pool_mapped(r->grants));
-    } while (job->n_pages && *left > 0);
+        if (*left <= 0)
+            break;
+    }
     return !job->n_pages;
 }
 
