@@ -122,12 +122,12 @@ void time_publish(struct domain *d)
     publish_wall(d);
 }
 
-static int arm(int fd, uint64_t ns)
+int time_arm(const struct watch *w, uint64_t ns)
 {
     struct itimerspec its = { .it_value = { .tv_sec = (time_t)(ns / NS),
                                             .tv_nsec = (long)(ns % NS) } };
 
-    return timerfd_settime(fd, 0, &its, NULL);
+    return timerfd_settime(w->fd, 0, &its, NULL) ? -errno : 0;
 }
 
 #define RECALIBRATE_MAX (60 * NS)
@@ -150,7 +150,7 @@ static void recalibrate(void *data, uint32_t events)
         if (!d->is_process && !d->dying && d->memory.base)
             time_publish(d);
     }
-    arm(h->recalibrate.fd, h->clock->next_ns);
+    time_arm(&h->recalibrate, h->clock->next_ns);
 }
 
 /* ---- vCPU timers, for engines that bring them here ---- */
@@ -173,9 +173,9 @@ static void arm_first(struct rs_host *h)
     h->armed_at = at;
     now = time_system(h);
     if (!t)
-        arm(h->timer.fd, 0);
+        time_arm(&h->timer, 0);
     else
-        arm(h->timer.fd, at > now ? at - now : 1);
+        time_arm(&h->timer, at > now ? at - now : 1);
 }
 
 static void insert(struct rs_host *h, struct timer *t)
@@ -234,8 +234,8 @@ void time_set_timer(struct timer *t, uint64_t ns, uint64_t period)
 
 /* ---- life ---- */
 
-static int open_timer(struct rs_host *h, struct watch *w,
-                      void (*ready)(void *, uint32_t))
+int time_open_watch(struct rs_host *h, struct watch *w,
+                    void (*ready)(void *, uint32_t))
 {
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
@@ -259,11 +259,11 @@ int time_open(struct rs_host *h)
     tsc_begin(&c->tsc, start, now_on_both());
     h->turn_ticks = time_to_ticks(h, HYPERCALL_TURN_NS);
     c->next_ns = 20000000;
-    err = open_timer(h, &h->timer, expired);
+    err = time_open_watch(h, &h->timer, expired);
     if (!err)
-        err = open_timer(h, &h->recalibrate, recalibrate);
+        err = time_open_watch(h, &h->recalibrate, recalibrate);
     if (!err)
-        arm(h->recalibrate.fd, c->next_ns);
+        time_arm(&h->recalibrate, c->next_ns);
     return err;
 }
 

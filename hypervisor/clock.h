@@ -15,6 +15,7 @@
 struct domain;
 struct rs_host;
 struct vcpu;
+struct watch;
 
 /* One of a vCPU's timers, or of its domain's. */
 struct timer {
@@ -26,6 +27,13 @@ struct timer {
 
 int time_open(struct rs_host *h);
 void time_close(struct rs_host *h);
+
+/* Opens a timerfd that the host's loop watches; `ready` reads it. The owner
+ * closes it. 0, or a negative errno with rs_error() set. */
+int time_open_watch(struct rs_host *h, struct watch *w,
+                    void (*ready)(void *, uint32_t));
+/* It is due in ns, once; 0: not at all. 0 or a negative errno. */
+int time_arm(const struct watch *w, uint64_t ns);
 
 /* System time in ns, now. */
 uint64_t time_system(const struct rs_host *h);

@@ -309,27 +309,33 @@ bool domain_end_slice(struct domain *d)
     return false;
 }
 
-/* One after the other: what comes first is over soonest. */
+/* A slice of the ends that are under way, one after the other: what comes
+ * first is over soonest. */
 void domain_ends_ready(void *host, uint32_t events)
 {
     struct rs_host *h = host;
-    uint64_t n;
+    uint64_t start = host_now(), n;
 
     (void)events;
+    if (read(h->ends.fd, &n, sizeof(n)) < 0)
+        return; /* it was armed anew meanwhile */
+    while (!list_empty(&h->ending) &&
+           !domain_end_slice(
+               container_of(h->ending.next, struct domain, ending)) &&
+           host_now() - start < h->slice_ns)
+        ;
     if (!list_empty(&h->ending))
-        domain_end_slice(container_of(h->ending.next, struct domain, ending));
-    if (list_empty(&h->ending) && read(h->ends.fd, &n, sizeof(n)) < 0)
-        return; /* another thread did the last slice, and it was not raised */
+        time_arm(&h->ends, h->slice_rest_ns);
 }
 
 void domain_killed(struct domain *d)
 {
-    uint64_t one = 1;
+    bool first = list_empty(&d->host->ending);
 
     d->end = END_GRANTS;
     list_add_tail(&d->host->ending, &d->ending);
-    if (write(d->host->ends.fd, &one, sizeof(one)) < 0)
-        return; /* it is raised already */
+    if (first)
+        time_arm(&d->host->ends, 1);
 }
 
 void domain_end(struct domain *d)

@@ -218,7 +218,7 @@ static int host_init(struct rs_host *h, const struct rs_host_config *c)
         return host_error(h, -errno, "epoll: %s", strerror(errno));
     err = open_eventfd(h, &h->wake, woken);
     if (!err)
-        err = open_eventfd(h, &h->ends, domain_ends_ready);
+        err = time_open_watch(h, &h->ends, domain_ends_ready);
     if (!err)
         err = time_open(h);
     if (err)
@@ -244,6 +244,7 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
     list_init(&h->timers);
     list_init(&h->ending);
     h->slice_ns = HOST_SLICE_NS;
+    h->slice_rest_ns = HOST_SLICE_REST_NS;
     h->epfd = h->wake.fd = h->ends.fd = h->timer.fd = -1;
     h->next_domid = RS_DOMID_FIRST_GUEST;
     h->budget_pages = kib / (PAGE_SIZE / 1024);
