@@ -9,7 +9,7 @@
 #include <x86intrin.h>
 
 #include "domain.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "tsc.h"
 
 #define NS 1000000000ull

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "domain.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "printable.h"
 
 #define LINE_MAX_BYTES 256u

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "builder.h"
-#include "control.h"
+#include "build/builder.h"
+#include "control/control.h"
 #include "domain.h"
 #include "clock.h"
 

@@ -1,7 +1,6 @@
-# hypervisor: libringside (the core and its engines) and ringsided.
+# hypervisor: libringside, the core and what stands around it, a folder each.
 #
-# The core's rooms include each other by name, so they get their own -I; the
-# stub (sandbox/stub) is linked apart, as the program that stands in every
+# They include each other by name from here, so they get their own -I; the stub (sandbox/stub) is linked apart, as the program that stands in every
 # guest's process, and enters the library as a blob.
 
 lib_LIBRARIES += %D%/libringside.a
@@ -13,35 +12,37 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 %C%_libringside_a_CFLAGS = $(HOST_CFLAGS) $(SECCOMP_CFLAGS)
 %C%_libringside_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
 %C%_libringside_a_SOURCES = \
-	%D%/builder.c %D%/builder.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/console.c %D%/console.h \
-	%D%/control.c %D%/control.h %D%/control_call.c \
-	%D%/control_console.c %D%/control_domain.c %D%/control_internal.h \
-	%D%/control_peer.c \
 	%D%/domain.c %D%/domain.h \
+	%D%/engine.h \
+	%D%/evtchn.c %D%/evtchn.h \
+	%D%/grant.c %D%/grant.h \
+	%D%/guest_access.c %D%/guest_access.h \
+	%D%/host.c %D%/host.h \
+	%D%/log.c $(printable) \
+	%D%/memory.c %D%/memory.h \
+	%D%/stats.c %D%/stats.h \
+	%D%/tsc.c %D%/tsc.h \
+	%D%/vcpu.c %D%/vcpu.h \
+	%D%/build/builder.c %D%/build/builder.h \
+	%D%/build/image.c %D%/build/image.h \
+	%D%/control/call.c %D%/control/console_sink.c \
+	%D%/control/control.c %D%/control/control.h \
+	%D%/control/internal.h %D%/control/peer.c %D%/control/toolstack.c \
+	%D%/control/view.c %D%/control/view.h \
+	%D%/control/window.c %D%/control/window.h \
 	%D%/emulate/decode.c %D%/emulate/devices.c %D%/emulate/emulate.h \
 	%D%/emulate/exit.c %D%/emulate/instructions.c \
 	%D%/emulate/interrupts.c %D%/emulate/machine.h %D%/emulate/paging.c \
-	%D%/engine.h \
-	%D%/evtchn.c %D%/evtchn.h %D%/evtchn_op.c \
-	%D%/grant.c %D%/grant.h %D%/grant_op.c \
-	%D%/guest_access.c %D%/guest_access.h \
-	%D%/host.c %D%/host.h \
-	%D%/hypercall.c %D%/hypercall.h \
-	%D%/image.c %D%/image.h \
-	%D%/log.c $(printable) \
-	%D%/memory.c %D%/memory.h %D%/memory_op.c \
-	%D%/sched.c %D%/stats.c %D%/stats.h %D%/toolstack_op.c \
-	%D%/tsc.c %D%/tsc.h \
-	%D%/vcpu.c %D%/vcpu.h \
-	%D%/version.c \
-	%D%/view.c %D%/view.h \
-	%D%/window.c %D%/window.h \
+	%D%/hypercalls/evtchn_op.c %D%/hypercalls/grant_op.c \
+	%D%/hypercalls/hypercall.c %D%/hypercalls/hypercall.h \
+	%D%/hypercalls/memory_op.c %D%/hypercalls/sched.c \
+	%D%/hypercalls/toolstack_op.c %D%/hypercalls/version.c \
 	%D%/sandbox/changes.c %D%/sandbox/filter.c %D%/sandbox/layout.h \
 	%D%/sandbox/mailbox.c %D%/sandbox/mailbox.h %D%/sandbox/notify.c \
-	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h %D%/sandbox/zygote.c \
-	%D%/sandbox/stub_blob.S %D%/sandbox/vcpu_thread.c \
+	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h \
+	%D%/sandbox/stub_blob.S %D%/sandbox/vcpu_thread.c %D%/sandbox/zygote.c \
 	%D%/test/engine_test.c %D%/test/engine_test.h
 
 # The stub: freestanding, position independent, no relocations, no vector
@@ -73,15 +74,8 @@ CLEANFILES += %D%/sandbox/stub/stub
 
 %D%/sandbox/libringside_a-stub_blob.$(OBJEXT): %D%/sandbox/stub/stub
 
-sbin_PROGRAMS += ringsided
-ringsided_CPPFLAGS = $(%C%_cppflags) -DRINGSIDE_SBINDIR='"$(sbindir)"'
-ringsided_SOURCES = %D%/ringsided.c %D%/options.c %D%/options.h \
-	%D%/rundir.c %D%/rundir.h $(log_file) $(rundir_check) \
-	%D%/supervise.c %D%/supervise.h
-ringsided_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
-
 # Tests of the control socket: clients as processes, the host of engine test.
-control_test_CPPFLAGS = $(HOST_CPPFLAGS) $(HYPERCALL_HOST_CPPFLAGS)
+control_test_CPPFLAGS = $(%C%_cppflags) $(HYPERCALL_HOST_CPPFLAGS)
 control_test_fixture = tests/unit/control_fixture.c \
 	tests/unit/control_fixture.h
 control_test_LDADD = %D%/libringside.a libhypercall/libhypercall-host.a \
@@ -113,12 +107,14 @@ tests_unit_test_control_hostile_LDADD = $(control_test_LDADD)
 
 fuzz_tests += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(fuzz_main)
+tests_fuzz_fuzz_control_CPPFLAGS = $(%C%_cppflags)
 tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_control_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
 
 fuzz_tests += tests/fuzz/fuzz_window
 tests_fuzz_fuzz_window_SOURCES = tests/fuzz/fuzz_window.c $(fuzz_main)
+tests_fuzz_fuzz_window_CPPFLAGS = $(%C%_cppflags)
 tests_fuzz_fuzz_window_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_window_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
 
-system_tests += tests/system/host.sh
+include hypervisor/ringsided/local.mk

@@ -5,7 +5,7 @@
 
 #include "clock.h"
 #include "domain.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 /* ---- counting ---- */
 

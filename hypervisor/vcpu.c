@@ -8,7 +8,7 @@
 
 #include "domain.h"
 #include "emulate/emulate.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 #define PERIOD_MIN_NS 1000000u /* as in Xen */
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "machine.h"
 
 #define CR0_AT_START  0x80050033ull

@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "machine.h"
 
 #define PRESENT  1ull

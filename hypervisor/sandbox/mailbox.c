@@ -20,7 +20,7 @@
 
 #include <sched.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "sandbox.h"
 
 #define BOUND_FIRST_NS 20000  /* of a domain that has begun to call often */

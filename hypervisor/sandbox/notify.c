@@ -18,7 +18,7 @@
 #include <x86intrin.h>
 
 #include "emulate/emulate.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "sandbox.h"
 
 /* Newer than Debian 12's headers (Linux 6.6). */

@@ -15,7 +15,7 @@
 
 #include "domain.h"
 #include "evtchn_bits.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 struct test_domain {
     int epfd[DOMAIN_MAX_VCPUS];

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 /* ---- life ---- */
 

@@ -21,7 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "hypervisor/control_internal.h"
+#include "hypervisor/control/internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "test/engine_test.h"
 #include "unit/core.h"
 

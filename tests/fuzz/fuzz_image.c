@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "domain.h"
-#include "image.h"
+#include "build/image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

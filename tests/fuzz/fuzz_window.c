@@ -27,7 +27,7 @@
 #include "hypervisor/host.h"
 #include "hypervisor/memory.h"
 #include "hypervisor/test/engine_test.h"
-#include "hypervisor/window.h"
+#include "hypervisor/control/window.h"
 #include "tests/fuzz/input.h"
 
 #ifndef UFFD_USER_MODE_ONLY

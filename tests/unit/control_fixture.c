@@ -6,7 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "hypervisor/control_internal.h"
+#include "hypervisor/control/internal.h"
 
 #define CLIENT_LIFE_NS 20000000000ull
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "test/engine_test.h"
 
 struct rs_host *core_host(const char *engine)

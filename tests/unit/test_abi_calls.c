@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 #define NOBODY 4711
 

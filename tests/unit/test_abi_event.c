@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "evtchn_bits.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 #define A      RS_DOMID_FIRST_GUEST
 #define B      (RS_DOMID_FIRST_GUEST + 1)

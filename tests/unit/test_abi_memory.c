@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 #define GFN   (CORE_RAM >> 12) /* free RAM from here on */
 #define END   ((uint64_t)CORE_PAGES)

@@ -19,7 +19,7 @@
 
 #include <linux/userfaultfd.h>
 
-#include "hypervisor/control_internal.h"
+#include "hypervisor/control/internal.h"
 #include "libhypercall/host.h"
 
 /* ---- speaking without the library ---- */

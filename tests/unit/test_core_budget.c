@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "clock.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "test/engine_test.h"
 
 #define VCPUS   4u

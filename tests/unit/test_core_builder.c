@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "image.h"
+#include "build/image.h"
 #include "test/engine_test.h"
 
 static struct {

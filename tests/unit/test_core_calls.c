@@ -10,7 +10,7 @@
 
 #include "clock.h"
 #include "console.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 static struct {
     struct rs_host *h;

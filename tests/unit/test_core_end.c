@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "test/engine_test.h"
 
 #define KIB    16384u

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 #define LIMIT 400u
 #define HOGS  4

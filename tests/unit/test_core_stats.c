@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 static struct rs_host *h;
 static uint16_t d;

@@ -12,7 +12,7 @@
 #include "console.h"
 #include "emulate/emulate.h"
 #include "emulate/machine.h"
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 #include "test/engine_test.h"
 
 #define CODE   (CORE_RAM)

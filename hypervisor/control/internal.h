@@ -3,11 +3,11 @@
  * of request. See docs/control.md for the protocol and control_wire.h for its
  * structs.
  *
- *   control.c          the socket: who comes, messages in and out, who goes
- *   control_peer.c     HELLO, RENEW; the process behind a client; its end
- *   control_call.c     hypercalls and grant windows of process domains
- *   control_domain.c   what the toolstack asks
- *   control_console.c  a domain's emergency console, to a tool's descriptor
+ *   control.c       the socket: who comes, messages in and out, who goes
+ *   peer.c          HELLO, RENEW; the process behind a client; its end
+ *   call.c          hypercalls and grant windows of process domains
+ *   toolstack.c     what the toolstack asks
+ *   console_sink.c  a domain's emergency console, to a tool's descriptor
  */
 #ifndef RINGSIDE_CONTROL_INTERNAL_H
 #define RINGSIDE_CONTROL_INTERNAL_H
@@ -96,7 +96,7 @@ control_fn control_hello, control_renew, control_hypercall, control_window_file,
     control_create, control_list, control_info, control_pause, control_unpause,
     control_destroy, control_vcpus, control_vcpu_pin, control_stats;
 
-/* ---- control_peer.c ---- */
+/* ---- peer.c ---- */
 
 /* Learns who the process is; -EPERM if it may not connect. */
 int peer_identify(struct client *c, int fd);
@@ -121,11 +121,11 @@ void control_reap(struct client *c);
 /* The reply of a request that returned CONTROL_LATER: a result, no payload. */
 void control_reply_later(struct client *c, long result);
 
-/* ---- control_call.c ---- */
+/* ---- call.c ---- */
 
 extern const struct engine_ops process_ops;
 
-/* ---- control_console.c ---- */
+/* ---- console_sink.c ---- */
 
 struct control_sink;
 

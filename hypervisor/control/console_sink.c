@@ -7,7 +7,7 @@
  * and keep it, so it gets so much of one domain and no more: it is the user's,
  * who may have redirected standard error to it, and not ours to shorten.
  */
-#include "control_internal.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * of it sees a granted page any more (it dropped them, or it is dead), then its
  * mappings are unpinned and its ports closed.
  */
-#include "control_internal.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <poll.h>

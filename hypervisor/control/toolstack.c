@@ -1,7 +1,7 @@
 /*
  * What the toolstack asks: domains created, listed, stopped, ended.
  */
-#include "control_internal.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "builder.h"
+#include "build/builder.h"
 #include "console.h"
 
 /* ---- the host ---- */

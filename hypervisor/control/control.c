@@ -4,7 +4,7 @@
  * Nothing here waits for a client. Each has at most one request in work and
  * one reply under way; while its reply is not taken it is not read.
  */
-#include "control_internal.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

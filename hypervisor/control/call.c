@@ -2,12 +2,12 @@
  * Process domains: their hypercalls, which come as bytes, and their engine,
  * which has nothing to run.
  */
-#include "control_internal.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "hypercall.h"
+#include "hypercalls/hypercall.h"
 
 /* ---- the engine of processes ---- */
 

@@ -21,7 +21,7 @@ struct options {
  * been said in one line. */
 bool options_parse(struct options *o, int argc, char **argv);
 
-/* One line to standard error, after the program's name (ringsided.c). */
+/* One line to standard error, after the program's name (main.c). */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
