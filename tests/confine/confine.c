@@ -254,15 +254,38 @@ const char *confine_proc(int pid, const char *name)
     return text;
 }
 
+/* A process that has ended stays a child until the zygote has time for it. */
+static bool runs(int pid)
+{
+    char path[64], state = 'Z';
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    f = fopen(path, "r");
+    if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'Z';
+    if (f)
+        fclose(f);
+    return state != 'Z' && state != 'X';
+}
+
 unsigned int confine_count_processes(struct confined *c)
 {
     int zygote = ((struct sandbox_host *)c->h->engine_host)->zygote_pid;
     unsigned int n = 0;
-    char name[64];
+    char name[64], *end;
+    const char *at;
 
     snprintf(name, sizeof(name), "task/%d/children", zygote);
-    for (const char *s = confine_proc(zygote, name); *s; s++)
-        n += *s == ' ';
+    for (at = confine_proc(zygote, name); *at && *at != '\n'; at = end + 1) {
+        long pid = strtol(at, &end, 10);
+
+        if (end == at)
+            break;
+        n += runs((int)pid);
+        if (!*end)
+            break;
+    }
     return n;
 }
 
