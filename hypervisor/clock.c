@@ -9,7 +9,7 @@
 #include <x86intrin.h>
 
 #include "domain.h"
-#include "hypercalls/hypercall.h"
+#include "preempt.h"
 #include "tsc.h"
 
 #define NS 1000000000ull
@@ -257,7 +257,7 @@ int time_open(struct rs_host *h)
     while (host_now() - start.ns < 2000000)
         ;
     tsc_begin(&c->tsc, start, now_on_both());
-    h->turn_ticks = time_to_ticks(h, HYPERCALL_TURN_NS);
+    h->budget_ticks = time_to_ticks(h, PREEMPT_BUDGET_NS);
     c->next_ns = 20000000;
     err = time_open_watch(h, &h->timer, expired);
     if (!err)

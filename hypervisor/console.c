@@ -1,7 +1,6 @@
 #include "console.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,13 +8,9 @@
 #include <string.h>
 
 #include "domain.h"
-#include "hypercalls/hypercall.h"
 #include "printable.h"
 
 #define LINE_MAX_BYTES 256u
-/* One call copies at most this much; the caller comes again for the rest. */
-#define WRITE_MAX  4096u
-#define WRITE_COST (4 * HYPERCALL_SYSCALL) /* and it is shown byte by byte */
 /* What a guest may show: at once, and per second. */
 #define BURST 65536u
 #define RATE  16384u
@@ -254,35 +249,4 @@ void console_free(struct domain *d)
         c->out.free(c->out.data);
     free(c);
     d->console = NULL;
-}
-
-/*
- * HYPERVISOR_console_io(cmd, count, buffer). A write is bounded per call,
- * whatever the count says; like Xen, we take all of a valid buffer and answer
- * 0. A long one is done in turns.
- */
-long do_console_io(struct vcpu *v, const uint64_t args[6])
-{
-    unsigned int cmd = (unsigned int)args[0];
-    unsigned int count = (unsigned int)args[1];
-    char buf[WRITE_MAX];
-
-    if (cmd != CONSOLEIO_write && !domain_is_privileged(v->domain))
-        return -EPERM;
-    if (cmd == CONSOLEIO_read)
-        return count > INT_MAX ? -E2BIG : 0; /* there is no input */
-    if (cmd != CONSOLEIO_write)
-        return -ENOSYS;
-    if (count > WRITE_MAX * 16)
-        return -E2BIG;
-    for (unsigned int at = 0; at < count; at += WRITE_MAX) {
-        unsigned int n = count - at < WRITE_MAX ? count - at : WRITE_MAX;
-
-        if (hypercall_turn_over(v, WRITE_COST) && at)
-            return hypercall_continue(v, cmd, count - at, args[2] + at);
-        if (copy_from_guest(v, buf, guest_addr(args[2] + at), n))
-            return -EFAULT;
-        console_write(v->domain, buf, n);
-    }
-    return 0;
 }

@@ -230,7 +230,8 @@ static void domain_free(struct domain *d)
     if (d->engine)
         d->ops->domain_free(d);
     host_uncharge_files(h, d->files);
-    emulate_close(&d->vcpu[0]);
+    if (d->vcpu[0].emulated)
+        h->emulate->close(&d->vcpu[0]);
     memory_destroy(d);
     grant_destroy(d);
     console_free(d);

@@ -148,9 +148,10 @@ bool domain_end_slice(struct domain *d);
 /* Frees a dying domain whose last foreign pin went. */
 void domain_put_if_done(struct domain *d);
 
-/* (sched.c) SCHEDOP_watchdog's timers. */
+/* SCHEDOP_watchdog's timers (watchdog.c). An armed one ends the domain. */
 void watchdogs_init(struct domain *d);
 void watchdogs_stop(struct domain *d);
+void watchdog_arm(struct watchdog *w, uint32_t seconds);
 
 /* An engine's cpu_ns() where the domain is the process d->pid. */
 uint64_t domain_process_cpu_ns(struct domain *d);
@@ -159,6 +160,20 @@ void domain_fill_info(struct domain *d, struct rs_domain_info *info);
 
 /* DOMID_SELF or an id to a live domain; NULL. */
 struct domain *domain_lookup(struct domain *self, domid_t domid);
+
+/* vCPU `id` of d, NULL if there is none. */
+static inline struct vcpu *vcpu_of(struct domain *d, uint64_t id)
+{
+    return id < d->nr_vcpus ? &d->vcpu[id] : NULL;
+}
+
+/* What the guest reads and writes for v. Only of guests. */
+static inline struct vcpu_info *vcpu_info_of(struct vcpu *v)
+{
+    struct shared_info *si = memory_own_page(v->domain, MEMORY_OWN_SHARED_INFO);
+
+    return v->info ? v->info : &si->vcpu_info[v->id];
+}
 
 /* May `d` act on others as the toolstack may? */
 static inline bool domain_is_privileged(const struct domain *d)

@@ -91,7 +91,7 @@ struct engine_ops {
     /*
      * Shows `pages` pages of `file` from `offset` (bytes) at frame gfn of the
      * calling vCPU's domain, or removes what is there (file -1). At least
-     * HYPERCALL_TURN / HYPERCALL_CHANGE times a turn; complete only when
+     * PREEMPT_BUDGET / PREEMPT_COST_MAP times a run; complete only when
      * `done(v, arg)` is called, which may be before the return or at the
      * vCPU's next call: until then the page may still be reachable. `done` may
      * be NULL.

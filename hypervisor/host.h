@@ -26,6 +26,7 @@
 #define HOST_SLICE_REST_NS 50000u
 
 struct domain;
+struct emulate_ops;
 struct engine_ops;
 struct control;
 
@@ -39,9 +40,10 @@ struct watch {
 struct rs_host {
     pthread_mutex_t lock;
     const struct engine_ops *engine;
-    void *engine_host;       /* of the engine */
-    struct control *control; /* control socket, NULL if none */
-    unsigned int flags;      /* RS_HOST_... */
+    void *engine_host;                 /* of the engine */
+    const struct emulate_ops *emulate; /* NULL: built without */
+    struct control *control;           /* control socket, NULL if none */
+    unsigned int flags;                /* RS_HOST_... */
     int epfd;
     bool polling;         /* atomic: the engine has something to poll() */
     bool may_poll;        /* the dispatch under way was to wait */
@@ -67,7 +69,7 @@ struct rs_host {
     bool told_memlock; /* that they could not be */
     uint64_t boot_ns;  /* CLOCK_MONOTONIC: system time 0 */
     struct clock_scale *clock; /* clock.c */
-    uint64_t turn_ticks;       /* of the TSC: a turn of a hypercall */
+    uint64_t budget_ticks;     /* of the TSC: PREEMPT_BUDGET_NS */
     struct watch timer;        /* timerfd of sched timers, clock.c */
     struct list timers;        /* armed vCPUs, by deadline */
     uint64_t armed_at;         /* deadline of the timerfd; 0: not armed */
@@ -100,6 +102,11 @@ int host_error(struct rs_host *h, int err, const char *fmt, ...)
 void host_log(struct rs_host *h, enum rs_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The loop's own descriptors: 0 or -errno with host_error(); closing what was
+ * not opened (-1) is harmless. */
+int host_open_loop(struct rs_host *h);
+void host_close_loop(struct rs_host *h);
+
 /* CLOCK_MONOTONIC in ns. */
 uint64_t host_now(void);
 
@@ -119,12 +126,17 @@ void host_uncharge(struct rs_host *h, uint64_t pages);
 #define HOST_FILES_LEAST 32u
 #define HOST_FILES_NEW   UINT32_MAX
 
+/* Learns the limit, which somebody may have changed, and the reserve. */
+void host_count_files(struct rs_host *h);
 int host_charge_files(struct rs_host *h, uint32_t n, uint32_t held);
 void host_uncharge_files(struct rs_host *h, uint32_t n);
-/* How many clients the control socket may have. */
+/* For how many clients of the control socket the reserve is enough. */
 uint32_t host_clients_max(const struct rs_host *h);
 
 /* The domain of that id, dying or not; NULL. */
-struct domain *host_domain(struct rs_host *h, domid_t domid);
+static inline struct domain *host_domain(struct rs_host *h, domid_t domid)
+{
+    return domid < DOMID_FIRST_RESERVED ? h->domains[domid] : NULL;
+}
 
 #endif

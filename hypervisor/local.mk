@@ -12,6 +12,8 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 %C%_libringside_a_CFLAGS = $(HOST_CFLAGS) $(SECCOMP_CFLAGS)
 %C%_libringside_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
 %C%_libringside_a_SOURCES = \
+	%D%/api.c \
+	%D%/budget.c \
 	%D%/clock.c %D%/clock.h \
 	%D%/console.c %D%/console.h \
 	%D%/domain.c %D%/domain.h \
@@ -22,9 +24,12 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/host.c %D%/host.h \
 	%D%/log.c $(printable) \
 	%D%/memory.c %D%/memory.h \
+	%D%/preempt.c %D%/preempt.h \
 	%D%/stats.c %D%/stats.h \
+	%D%/trap.c %D%/trap.h \
 	%D%/tsc.c %D%/tsc.h \
 	%D%/vcpu.c %D%/vcpu.h \
+	%D%/watchdog.c \
 	%D%/build/builder.c %D%/build/builder.h \
 	%D%/build/image.c %D%/build/image.h \
 	%D%/control/call.c %D%/control/console_sink.c \
@@ -32,18 +37,30 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/control/internal.h %D%/control/peer.c %D%/control/toolstack.c \
 	%D%/control/view.c %D%/control/view.h \
 	%D%/control/window.c %D%/control/window.h \
-	%D%/emulate/decode.c %D%/emulate/devices.c %D%/emulate/emulate.h \
-	%D%/emulate/exit.c %D%/emulate/instructions.c \
-	%D%/emulate/interrupts.c %D%/emulate/machine.h %D%/emulate/paging.c \
+	%D%/emulate/emulate.h \
+	%D%/hypercalls/console_io.c \
 	%D%/hypercalls/evtchn_op.c %D%/hypercalls/grant_op.c \
+	%D%/hypercalls/hvm_op.c \
 	%D%/hypercalls/hypercall.c %D%/hypercalls/hypercall.h \
 	%D%/hypercalls/memory_op.c %D%/hypercalls/sched.c \
-	%D%/hypercalls/toolstack_op.c %D%/hypercalls/version.c \
+	%D%/hypercalls/toolstack_op.c %D%/hypercalls/vcpu_op.c \
+	%D%/hypercalls/version.c \
 	%D%/sandbox/changes.c %D%/sandbox/filter.c %D%/sandbox/layout.h \
 	%D%/sandbox/mailbox.c %D%/sandbox/mailbox.h %D%/sandbox/notify.c \
 	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h \
 	%D%/sandbox/stub_blob.S %D%/sandbox/vcpu_thread.c %D%/sandbox/zygote.c \
 	%D%/test/engine_test.c %D%/test/engine_test.h
+
+# Trap-and-emulate: reached by rs_host.emulate alone.
+emulate_sources = %D%/emulate/decode.c %D%/emulate/devices.c \
+	%D%/emulate/exit.c %D%/emulate/instructions.c \
+	%D%/emulate/interrupts.c %D%/emulate/machine.h %D%/emulate/paging.c
+if EMULATE
+%C%_libringside_a_SOURCES += $(emulate_sources)
+%C%_libringside_a_CPPFLAGS += -DENABLE_EMULATE
+else
+EXTRA_DIST += $(emulate_sources)
+endif
 
 # The stub: freestanding, position independent, no relocations, no vector
 # registers (a hypercall preserves them), none of the user's flags.

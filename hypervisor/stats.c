@@ -5,7 +5,6 @@
 
 #include "clock.h"
 #include "domain.h"
-#include "hypercalls/hypercall.h"
 
 /* ---- counting ---- */
 
@@ -38,8 +37,8 @@ unsigned int stats_sample(struct call_stats *s)
     return n;
 }
 
-void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
-                bool goes_on, long ret)
+void stats_run(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
+               bool is_continuation, long ret)
 {
     struct call_stats *s = &v->domain->stats.hypercall[slot];
     uint64_t ns = 0;
@@ -47,10 +46,10 @@ void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
     /* On a machine whose processors' TSCs differ it may go backwards. */
     if ((int64_t)ticks > 0)
         ns = time_from_ticks(v->domain->host, ticks);
-    v->call_ns = goes_on ? v->call_ns + ns : ns;
+    v->call_ns = is_continuation ? v->call_ns + ns : ns;
     s->ns += ns * v->stands_for;
-    s->calls += !goes_on;
-    if (v->again)
+    s->calls += !is_continuation;
+    if (v->continued)
         return;
     s->failed += ret < 0;
     s->histogram[bucket_of(v->call_ns)] += v->stands_for;
@@ -60,13 +59,22 @@ void stats_entry(struct vcpu *v, enum stats_slot slot, long ret)
 {
     struct call_stats *s = &v->domain->stats.hypercall[slot];
 
-    if (v->again)
-        return; /* its last turn counts */
+    if (v->continued)
+        return; /* its last run counts */
     s->batched++;
     s->failed += ret < 0;
 }
 
 /* ---- telling ---- */
+
+const char *stats_name(enum stats_slot slot)
+{
+#define STATS_NAME(id, name) name,
+    static const char *const names[] = { STATS_LIST(STATS_NAME) };
+#undef STATS_NAME
+
+    return names[slot];
+}
 
 uint64_t stats_total(const struct domain *d)
 {
@@ -88,7 +96,7 @@ unsigned int stats_fill(const struct domain *d, struct rs_hypercall_stats *out,
 
         if (!s->calls && !s->batched)
             continue;
-        o->name = hypercall_slot_name((enum stats_slot)i);
+        o->name = stats_name((enum stats_slot)i);
         o->calls = s->calls;
         o->batched = s->batched;
         o->failed = s->failed;

@@ -3,8 +3,8 @@
  * often it failed, how long the hypervisor worked for it.
  *
  * Time is what passes between the call's arrival at hypercall_dispatch() and
- * its return (by mailbox: its answer); a call in several turns is one call, and
- * its turns add up. An entry of a multicall is counted where it belongs and
+ * its return (by mailbox: its answer); a preempted call is one call, and its
+ * runs add up. An entry of a multicall is counted where it belongs and
  * timed with its batch, and of calls by mailbox some are timed, for those
  * before them: in the end one in 256, for a reading of the TSC is a good part
  * of what such a call costs. Which one is not regular, so that no regular guest
@@ -25,22 +25,23 @@
 struct domain;
 struct vcpu;
 
-/* The counters that a domain has: one per line of the hypercall table. */
+/* The counters that a domain has: one per line of the hypercall table, and one
+ * for the calls that the table lacks. */
+#define STATS_LIST(slot)                                                    \
+    slot(OTHER, "other") slot(MEMORY_OP, "memory_op")                       \
+        slot(MULTICALL, "multicall") slot(SET_TIMER_OP, "set_timer_op")     \
+            slot(XEN_VERSION, "xen_version") slot(CONSOLE_IO, "console_io") \
+                slot(GRANT_TABLE_OP, "grant_table_op")                      \
+                    slot(VCPU_OP, "vcpu_op") slot(SCHED_OP, "sched_op")     \
+                        slot(EVENT_CHANNEL_OP, "event_channel_op")          \
+                            slot(HVM_OP, "hvm_op") slot(SYSCTL, "sysctl")   \
+                                slot(DOMCTL, "domctl")
+
 enum stats_slot {
-    STATS_OTHER, /* what the table lacks */
-    STATS_MEMORY_OP,
-    STATS_MULTICALL,
-    STATS_SET_TIMER_OP,
-    STATS_XEN_VERSION,
-    STATS_CONSOLE_IO,
-    STATS_GRANT_TABLE_OP,
-    STATS_VCPU_OP,
-    STATS_SCHED_OP,
-    STATS_EVENT_CHANNEL_OP,
-    STATS_HVM_OP,
-    STATS_SYSCTL,
-    STATS_DOMCTL,
-    STATS_SLOTS
+#define STATS_ENUM(id, name) STATS_##id,
+    STATS_LIST(STATS_ENUM)
+#undef STATS_ENUM
+        STATS_SLOTS
 };
 
 struct call_stats {
@@ -64,18 +65,21 @@ static inline unsigned int stats_weight(struct call_stats *s)
 }
 
 /*
- * A turn of a call has ended: it took so many ticks of the TSC, for
+ * A run of a call has ended: it took so many ticks of the TSC, for
  * v->stands_for calls, and returned `ret`, which counts if it was the last one
- * (not v->again). goes_on: it was not the first.
+ * (not v->continued). is_continuation: it was not the first.
  */
-void stats_turn(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
-                bool goes_on, long ret);
+void stats_run(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
+               bool is_continuation, long ret);
 
-/* An entry of a multicall has ended, or its first turn. */
+/* An entry of a multicall has ended, or was preempted. */
 void stats_entry(struct vcpu *v, enum stats_slot slot, long ret);
 
 /* All hypercalls, entries of multicalls among them. */
 uint64_t stats_total(const struct domain *d);
+
+/* "event_channel_op"; STATS_OTHER: "other". */
+const char *stats_name(enum stats_slot slot);
 
 /* As rs_hypercall_stats() and rs_guest_counts() say. */
 unsigned int stats_fill(const struct domain *d, struct rs_hypercall_stats *out,

@@ -52,14 +52,14 @@ struct vcpu {
     struct emulated_cpu *emulated;
     uint64_t traps;
 
-    /* A call that is done in turns (hypercall.h). */
-    unsigned int work;      /* done in this turn */
+    /* A call that may be preempted (preempt.h). */
+    unsigned int work;      /* units of cost in this run */
     unsigned int clock_due; /* the clock is read at that much work */
-    uint64_t turn_end;      /* ticks of the TSC; 0: from the first reading */
-    bool again;             /* it goes on with the arguments again_args */
-    uint64_t again_args[3];
+    uint64_t budget_end;    /* ticks of the TSC; 0: from the first reading */
+    bool continued;         /* it is made again with these arguments: */
+    uint64_t continuation[3];
     unsigned int nr;         /* the last call's */
-    uint64_t call_ns;        /* its turns took as long */
+    uint64_t call_ns;        /* its runs took as long */
     unsigned int stands_for; /* calls for which it is timed (stats.h) */
 
     /* A process's call: its arguments' bytes; a guest address is an offset
@@ -74,16 +74,15 @@ void vcpu_init(struct domain *d, unsigned int id);
 /* The end of a domain: timers, pinned pages. May be called again. */
 void vcpu_stop(struct vcpu *v);
 
-/* vCPU `id` of d, NULL if there is none. */
-struct vcpu *vcpu_of(struct domain *d, uint64_t id);
-
-/* What the guest reads and writes for v. Only of guests. */
-struct vcpu_info *vcpu_info_of(struct vcpu *v);
-
 struct rs_vcpu_info;
 void vcpu_fill_info(struct vcpu *v, struct rs_vcpu_info *info);
 /* cpus: bits, ~0: any. -EINVAL: none of them is there. */
 int vcpu_pin(struct vcpu *v, uint64_t cpus);
+
+/* What v did with its time until now. The caller is charged if the engine has
+ * to be asked. */
+void vcpu_runstate(struct vcpu *v, struct vcpu *caller,
+                   struct vcpu_runstate_info *info);
 
 /* Writes what v did with its time to the area that the guest registered, if it
  * did. The caller is charged if the engine has to be asked. */

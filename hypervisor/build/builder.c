@@ -81,6 +81,8 @@ static int check_mode(struct rs_host *h, const struct rs_domain_config *c,
 {
     bool trap = c->flags & RS_DOMAIN_TRAP;
 
+    if (trap && !h->emulate)
+        return host_error(h, -EOPNOTSUPP, "this build has no trap-and-emulate");
     if (trap && c->vcpus > 1)
         return host_error(h, -EINVAL, "trap-and-emulate has one vCPU, not %u",
                           c->vcpus);
@@ -269,7 +271,7 @@ static int build(struct domain *d, const struct rs_domain_config *c,
         return err;
     err = console_open(d, c->console, c->data);
     if (!err && (c->flags & RS_DOMAIN_TRAP))
-        err = emulate_open(&d->vcpu[0]);
+        err = h->emulate->open(&d->vcpu[0]);
     d->decode_in_guest = c->flags & RS_DOMAIN_TRAP_STUB;
     if (!err)
         err = grant_init(d);

@@ -103,8 +103,8 @@ static long dispatch(struct vcpu *v, unsigned int nr, uint64_t args[6])
 
     do {
         ret = hypercall_dispatch(v, nr, args);
-        memcpy(args, v->again_args, sizeof(v->again_args));
-    } while (v->again);
+        memcpy(args, v->continuation, sizeof(v->continuation));
+    } while (v->continued);
     return ret;
 }
 

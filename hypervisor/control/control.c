@@ -323,6 +323,13 @@ static void client_ready(void *data, uint32_t events)
         control_reap(c);
 }
 
+static uint32_t clients_max(const struct rs_host *h)
+{
+    uint32_t n = host_clients_max(h);
+
+    return n < CONTROL_CLIENTS_MAX ? n : CONTROL_CLIENTS_MAX;
+}
+
 /* ---- coming ---- */
 
 static int client_new(struct control *ctl, int fd)
@@ -330,7 +337,7 @@ static int client_new(struct control *ctl, int fd)
     struct client *c;
     int err;
 
-    if (ctl->nr_clients >= host_clients_max(ctl->host))
+    if (ctl->nr_clients >= clients_max(ctl->host))
         return -EUSERS;
     c = calloc(1, sizeof(*c));
     if (!c)

@@ -1,6 +1,8 @@
 /*
  * What the toolstack asks: domains created, listed, stopped, ended.
  */
+#include "config.h"
+
 #include "internal.h"
 
 #include <errno.h>
@@ -32,7 +34,7 @@ long control_host_info(struct request *rq)
         .uptime_ns = host_now() - h->boot_ns,
     };
     snprintf(i->engine, sizeof(i->engine), "%s", h->engine->name);
-    snprintf(i->version, sizeof(i->version), "%s", rs_version());
+    snprintf(i->version, sizeof(i->version), "%s", PACKAGE_VERSION);
     rq->reply_size = sizeof(*i);
     return 0;
 }

@@ -31,13 +31,6 @@
 
 struct vcpu;
 
-/* Gives v such a processor, as after reset by a boot loader: 64-bit mode,
- * interrupts off. 0 or -ENOMEM. */
-int emulate_open(struct vcpu *v);
-/* What it sent to its serial port comes out; then nothing of it runs. */
-void emulate_stop(struct vcpu *v);
-void emulate_close(struct vcpu *v);
-
 enum emulate_cause {
     EMULATE_TRAP,      /* regs->entry_vector, error_code; address */
     EMULATE_INTERRUPT, /* something may have become pending */
@@ -51,22 +44,34 @@ struct emulate_next {
     uint64_t deadline; /* system time of the next timer interrupt; 0: none */
 };
 
-/*
- * Carries out one exit of v. Registers of *regs that count: the general ones,
- * rip, rsp, rflags. What the kernel did wrong ends the domain
- * (domain_crash()). An instruction that is done in turns is left at rip, to be
- * executed again.
- */
-struct emulate_next emulate_exit(struct vcpu *v, enum emulate_cause cause,
-                                 uint64_t address, struct cpu_user_regs *regs);
+/* What the rest of the hypervisor asks of it (rs_host.emulate, NULL in a build
+ * without it). Only of a vCPU that has such a processor, v->emulated. */
+struct emulate_ops {
+    /* Gives v such a processor, as after reset by a boot loader: 64-bit mode,
+     * interrupts off. 0 or -ENOMEM. */
+    int (*open)(struct vcpu *v);
+    /* What v sent to its serial port comes out; then nothing of it runs. May
+     * be called again. */
+    void (*stop)(struct vcpu *v);
+    void (*close)(struct vcpu *v);
 
-/* Holes became RAM again: all of each page shows, until the kernel looks its
- * tables up. Of a paravirtual v nothing is to be done. */
-void emulate_populated(struct vcpu *v, xen_pfn_t gfn, uint32_t pages);
+    /*
+     * Carries out one exit of v. Registers of *regs that count: the general
+     * ones, rip, rsp, rflags. What the kernel did wrong ends the domain
+     * (domain_crash()). An instruction that is preempted is left at rip, to be
+     * executed again.
+     */
+    struct emulate_next (*exit)(struct vcpu *v, enum emulate_cause cause,
+                                uint64_t address, struct cpu_user_regs *regs);
 
-/* "page fault", NULL: the vector has no name. */
-const char *trap_name(unsigned int vector);
+    /* Holes became RAM again: all of each page shows, until the kernel looks
+     * its tables up. */
+    void (*populated)(struct vcpu *v, xen_pfn_t gfn, uint32_t pages);
 
-long do_hvm_op(struct vcpu *v, const uint64_t args[6]);
+    /* The vector of its event channels; -EINVAL: an exception has it. */
+    long (*set_upcall_vector)(struct vcpu *v, unsigned int vector);
+};
+
+extern const struct emulate_ops emulate_ops;
 
 #endif

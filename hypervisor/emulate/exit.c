@@ -5,14 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "hypercalls/hypercall.h"
+#include "preempt.h"
 #include "machine.h"
 
 #define CR0_AT_START  0x80050033ull
 #define CR4_AT_START  0x20ull
 #define EFER_AT_START 0x500ull
 
-int emulate_open(struct vcpu *v)
+static int open_machine(struct vcpu *v)
 {
     struct emulated_cpu *c = calloc(1, sizeof(*c));
 
@@ -31,36 +31,11 @@ int emulate_open(struct vcpu *v)
     return 0;
 }
 
-void emulate_stop(struct vcpu *v)
+static void close_machine(struct vcpu *v)
 {
-    if (v->emulated)
-        uart_flush(v);
-}
-
-void emulate_close(struct vcpu *v)
-{
-    if (!v->emulated)
-        return;
     free(v->emulated->shown);
     free(v->emulated);
     v->emulated = NULL;
-}
-
-const char *trap_name(unsigned int vector)
-{
-    static const char *const names[] = {
-        [0] = "division by zero",
-        [1] = "debug trap",
-        [3] = "breakpoint",
-        [6] = "invalid instruction",
-        [13] = "general protection",
-        [14] = "page fault",
-        [16] = "floating point",
-        [17] = "alignment check",
-        [19] = "vector floating point",
-    };
-
-    return vector < sizeof(names) / sizeof(names[0]) ? names[vector] : NULL;
 }
 
 /*
@@ -81,13 +56,15 @@ static void on_trap(struct vcpu *v, uint64_t address,
     deliver_trap(v, regs, vector, regs->error_code);
 }
 
-struct emulate_next emulate_exit(struct vcpu *v, enum emulate_cause cause,
-                                 uint64_t address, struct cpu_user_regs *regs)
+static struct emulate_next emulate_exit(struct vcpu *v,
+                                        enum emulate_cause cause,
+                                        uint64_t address,
+                                        struct cpu_user_regs *regs)
 {
     struct emulated_cpu *c = v->emulated;
     struct emulate_next next = { .halted = false };
 
-    v->work = 0;
+    preempt_begin(v, 0);
     c->new_fs = false;
     if (cause == EMULATE_TRAP)
         on_trap(v, address, regs);
@@ -101,22 +78,19 @@ struct emulate_next emulate_exit(struct vcpu *v, enum emulate_cause cause,
     return next;
 }
 
-/*
- * HYPERVISOR_hvm_op: where a native kernel says which vector its event channels
- * shall have. A paravirtual one has the event callback instead.
- */
-long do_hvm_op(struct vcpu *v, const uint64_t args[6])
+static long set_upcall_vector(struct vcpu *v, unsigned int vector)
 {
-    struct xen_hvm_evtchn_upcall_vector op;
-
-    if (!v->emulated || args[0] != HVMOP_set_evtchn_upcall_vector)
-        return -ENOSYS;
-    if (copy_from_guest(v, &op, guest_addr(args[1]), sizeof(op)))
-        return -EFAULT;
-    if (op.vcpu != v->id)
-        return -ENOENT;
-    if (op.vector < 16)
+    if (vector < 16)
         return -EINVAL;
-    v->emulated->upcall_vector = op.vector;
+    v->emulated->upcall_vector = (uint8_t)vector;
     return 0;
 }
+
+const struct emulate_ops emulate_ops = {
+    .open = open_machine,
+    .stop = uart_flush,
+    .close = close_machine,
+    .exit = emulate_exit,
+    .populated = paging_populated,
+    .set_upcall_vector = set_upcall_vector,
+};

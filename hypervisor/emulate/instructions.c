@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hypercalls/hypercall.h"
+#include "preempt.h"
 #include "machine.h"
 
 #define CR0_PE  1ull

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "trap.h"
 
 #define GATE_BYTES     16u
 #define GATE_PRESENT   0x80u

@@ -141,6 +141,7 @@ void uart_flush(struct vcpu *v);
 /* ---- paging.c ---- */
 
 enum outcome paging_load(struct vcpu *v, uint64_t cr3);
+void paging_populated(struct vcpu *v, xen_pfn_t gfn, uint32_t pages);
 enum outcome paging_flush_page(struct vcpu *v, uint64_t address);
 
 #endif

@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "hypercalls/hypercall.h"
+#include "preempt.h"
 #include "machine.h"
 
 #define PRESENT  1ull
@@ -46,10 +46,9 @@ static bool is_image(const struct domain *d, uint64_t va)
     return false;
 }
 
-void emulate_populated(struct vcpu *v, xen_pfn_t gfn, uint32_t pages)
+void paging_populated(struct vcpu *v, xen_pfn_t gfn, uint32_t pages)
 {
-    if (v->emulated)
-        memset(v->emulated->shown + gfn, SHOWN_ALL, pages);
+    memset(v->emulated->shown + gfn, SHOWN_ALL, pages);
 }
 
 /* Has the page show what it should, if it does not yet. */
@@ -61,7 +60,7 @@ static enum outcome show(struct vcpu *v, xen_pfn_t gfn, enum shown want)
     if (*now == want || !memory_is_ram(d, gfn) ||
         is_image(d, gfn << PAGE_SHIFT))
         return DONE;
-    if (hypercall_turn_over(v, HYPERCALL_CHANGE) ||
+    if (preempt_check(v, PREEMPT_COST_MAP) ||
         d->ops->physmap_set(v, gfn, 1, want == SHOWN_NOT ? -1 : d->memory.fd,
                             gfn << PAGE_SHIFT, want == SHOWN_ALL, NULL, 0))
         return AGAIN;
@@ -172,7 +171,7 @@ static enum outcome load_next(struct vcpu *v)
     uint64_t va = v->emulated->loading << PAGE_SHIFT, entry;
     unsigned int level;
 
-    if (hypercall_turn_over(v, TABLE_COST))
+    if (preempt_check(v, TABLE_COST))
         return AGAIN;
     if (!walk(v, va, 1, &level, &entry))
         return no_table(v, va);

@@ -6,6 +6,7 @@
 
 #include "domain.h"
 #include "hypercall.h"
+#include "preempt.h"
 
 /* The domain an operation is about; others than oneself need privilege. */
 static int target(struct vcpu *v, domid_t dom, struct domain **out)
@@ -99,7 +100,7 @@ static int op_unmask(struct vcpu *v, void *arg)
     return evtchn_unmask(v, ((struct evtchn_unmask *)arg)->port);
 }
 
-/* Several turns: what was closed in one is not met in the next. */
+/* A continuation does not meet the ports that the runs before it closed. */
 static int op_reset(struct vcpu *v, void *arg)
 {
     struct domain *d;
@@ -112,7 +113,7 @@ static int op_reset(struct vcpu *v, void *arg)
     for (evtchn_port_t p = 1; p < d->evtchn.nr; p++) {
         if (!evtchn_of(d, p))
             continue;
-        if (hypercall_turn_over(v, HYPERCALL_CHANGE))
+        if (preempt_check(v, PREEMPT_COST_MAP))
             return -ERESTART;
         evtchn_close(d, p);
     }
@@ -150,10 +151,10 @@ static int op_set_priority(struct vcpu *v, void *arg)
 /* ---- the hypercall ---- */
 
 /* Costs in system calls: files are made, given to the guest, watched. */
-#define MAKE_COST  (4 * HYPERCALL_SYSCALL)
-#define CLOSE_COST (4 * HYPERCALL_SYSCALL)
-#define BIND_COST  (3 * HYPERCALL_SYSCALL)
-#define MOVE_COST  (2 * HYPERCALL_SYSCALL)
+#define MAKE_COST  (4 * PREEMPT_COST_SYSCALL)
+#define CLOSE_COST (4 * PREEMPT_COST_SYSCALL)
+#define BIND_COST  (3 * PREEMPT_COST_SYSCALL)
+#define MOVE_COST  (2 * PREEMPT_COST_SYSCALL)
 
 static const struct {
     int (*fn)(struct vcpu *v, void *arg);
@@ -174,10 +175,10 @@ static const struct {
                              MOVE_COST },
     [EVTCHNOP_close] = { op_close, sizeof(struct evtchn_close), CLOSE_COST },
     [EVTCHNOP_send] = { op_send, sizeof(struct evtchn_send),
-                        HYPERCALL_SYSCALL },
+                        PREEMPT_COST_SYSCALL },
     [EVTCHNOP_status] = { op_status, sizeof(struct evtchn_status), 1 },
     [EVTCHNOP_unmask] = { op_unmask, sizeof(struct evtchn_unmask),
-                          HYPERCALL_SYSCALL },
+                          PREEMPT_COST_SYSCALL },
     [EVTCHNOP_reset] = { op_reset, sizeof(struct evtchn_reset), 1 },
     [EVTCHNOP_init_control] = { op_init_control,
                                 sizeof(struct evtchn_init_control), 1 },
@@ -196,12 +197,12 @@ long do_event_channel_op(struct vcpu *v, const uint64_t args[6])
 
     if (cmd >= sizeof(ops) / sizeof(ops[0]) || !ops[cmd].fn)
         return -ENOSYS;
-    hypercall_charge(v, ops[cmd].cost);
+    preempt_charge(v, ops[cmd].cost);
     if (copy_from_guest(v, arg, guest_addr(args[1]), ops[cmd].size))
         return -EFAULT;
     err = ops[cmd].fn(v, arg);
     if (err == -ERESTART)
-        return hypercall_continue(v, cmd, args[1], 0);
+        return preempt_continue(v, cmd, args[1], 0);
     if (!err && copy_to_guest(v, guest_addr(args[1]), arg, ops[cmd].size))
         return -EFAULT;
     return err;

@@ -8,6 +8,7 @@
 
 #include "domain.h"
 #include "hypercall.h"
+#include "preempt.h"
 
 /* ---- map and unmap ---- */
 
@@ -202,7 +203,7 @@ static long op_setup(struct vcpu *v, void *arg)
     if (!op->status && (d->is_process || grant_grow(d, op->nr_frames)))
         op->status = GNTST_general_error;
     if (!op->status)
-        hypercall_charge(v, op->nr_frames);
+        preempt_charge(v, op->nr_frames);
     for (uint32_t i = 0; !op->status && i < op->nr_frames; i++)
         if (copy_to_guest(v,
                           guest_elem(guest_addr((uintptr_t)op->frame_list.p), i,
@@ -258,10 +259,10 @@ static const struct {
     unsigned int cost;
 } ops[] = {
     [GNTTABOP_map_grant_ref] = { op_map, sizeof(struct gnttab_map_grant_ref),
-                                 MANY, HYPERCALL_CHANGE },
+                                 MANY, PREEMPT_COST_MAP },
     [GNTTABOP_unmap_grant_ref] = { op_unmap,
                                    sizeof(struct gnttab_unmap_grant_ref), MANY,
-                                   HYPERCALL_CHANGE },
+                                   PREEMPT_COST_MAP },
     [GNTTABOP_copy] = { op_copy, sizeof(struct gnttab_copy), MANY, 2 },
     [GNTTABOP_swap_grant_ref] = { op_swap, sizeof(struct gnttab_swap_grant_ref),
                                   MANY, 1 },
@@ -292,8 +293,8 @@ long do_grant_table_op(struct vcpu *v, const uint64_t args[6])
     for (uint32_t i = 0; i < count && !ret; i++) {
         guest_addr_t at = guest_elem(guest_addr(args[1]), i, ops[cmd].size);
 
-        if (hypercall_turn_over(v, ops[cmd].cost) && i)
-            return hypercall_continue(v, cmd, at.value, count - i);
+        if (preempt_check(v, ops[cmd].cost) && i)
+            return preempt_continue(v, cmd, at.value, count - i);
         if (copy_from_guest(v, op, at, ops[cmd].size))
             return -EFAULT;
         ret = ops[cmd].fn(v, op);

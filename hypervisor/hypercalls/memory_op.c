@@ -7,8 +7,9 @@
 #include "domain.h"
 #include "emulate/emulate.h"
 #include "hypercall.h"
+#include "preempt.h"
 
-/* cmd is an operation and, in a later turn, the first extent of that turn; the
+/* cmd is an operation and, in a continuation, its first extent; the
  * numbers are Xen's, in no public header. */
 #define CMD_MASK     0x3fu
 #define EXTENT_SHIFT 6
@@ -100,7 +101,7 @@ static long op_add_to_physmap(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
     long err;
 
     (void)cmd;
-    hypercall_charge(v, HYPERCALL_CHANGE);
+    preempt_charge(v, PREEMPT_COST_MAP);
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
     if (op.space == XENMAPSPACE_gmfn_foreign)
@@ -131,7 +132,7 @@ static long op_add_to_physmap(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
 struct adjustment {
     struct vcpu *v;
     bool leaves;    /* RAM becomes holes; else the reverse */
-    bool turn_over; /* more extents may be done in the next turn */
+    bool preempted; /* a continuation does the other extents */
     uint64_t done;  /* extents */
     struct {
         uint64_t first; /* extent */
@@ -155,7 +156,8 @@ static int show_run(const struct adjustment *a)
     if (a->leaves)
         return d->ops->physmap_set(a->v, gfn, pages, -1, 0, 0, left,
                                    gfn << 32 | pages);
-    emulate_populated(a->v, gfn, pages);
+    if (a->v->emulated)
+        a->v->domain->host->emulate->populated(a->v, gfn, pages);
     return d->ops->physmap_set(a->v, gfn, pages, d->memory.fd,
                                gfn << PAGE_SHIFT, 1, NULL, 0);
 }
@@ -181,16 +183,16 @@ static bool end_run(struct adjustment *a)
     return false;
 }
 
-/* One extent more; false: it cannot be done, or not in this turn. */
+/* One extent more; false: it cannot be done, or the budget is used up. */
 static bool add_extent(struct adjustment *a, xen_pfn_t gfn, uint32_t pages)
 {
     bool adjacent = a->run.pages && gfn == a->run.gfn + a->run.pages &&
                     a->run.pages + pages <= RUN_MAX;
 
-    a->turn_over =
-        hypercall_turn_over(a->v, pages + (adjacent ? 0 : HYPERCALL_CHANGE)) &&
+    a->preempted =
+        preempt_check(a->v, pages + (adjacent ? 0 : PREEMPT_COST_MAP)) &&
         a->run.pages;
-    if (a->turn_over || (!adjacent && !end_run(a)))
+    if (a->preempted || (!adjacent && !end_run(a)))
         return false;
     if (a->leaves ? memory_leave(a->v->domain, gfn, pages)
                   : memory_populate(a->v->domain, gfn, pages))
@@ -206,7 +208,7 @@ static bool add_extent(struct adjustment *a, xen_pfn_t gfn, uint32_t pages)
 
 /*
  * The answer is the number of extents that were done, whatever was wrong with
- * the next. A call in turns carries it in the upper bits of cmd, as in Xen.
+ * the next. A continuation has it in the upper bits of cmd, as in Xen.
  */
 static long op_adjust(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
 {
@@ -232,8 +234,8 @@ static long op_adjust(struct vcpu *v, uint64_t cmd, guest_addr_t arg)
             !add_extent(&a, gfn, 1u << r.extent_order))
             break;
     }
-    if (end_run(&a) && a.turn_over)
-        return hypercall_continue(v, op | a.done << EXTENT_SHIFT, arg.value, 0);
+    if (end_run(&a) && a.preempted)
+        return preempt_continue(v, op | a.done << EXTENT_SHIFT, arg.value, 0);
     return (long)a.done;
 }
 

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "domain.h"
 #include "hypercall.h"
+#include "preempt.h"
 
 /* Xen looks at 8 bits of the reason; the next 8 are the exit status. */
 static long op_shutdown(struct vcpu *v, guest_addr_t arg)
@@ -50,7 +51,7 @@ static long op_poll(struct vcpu *v, guest_addr_t arg)
         return -EFAULT;
     if (op.nr_ports > POLL_MAX)
         return -EINVAL;
-    hypercall_charge(v, op.nr_ports);
+    preempt_charge(v, op.nr_ports);
     for (unsigned int i = 0; i < op.nr_ports; i++) {
         guest_addr_t at = guest_addr((uintptr_t)op.ports.p);
 
@@ -64,33 +65,6 @@ static long op_poll(struct vcpu *v, guest_addr_t arg)
 }
 
 /* ---- watchdogs ---- */
-
-#define NS 1000000000ull
-
-static void watchdog_fired(struct vcpu *v)
-{
-    host_log(v->domain->host, RS_LOG_WARN, "domain %u (%s): its watchdog fired",
-             v->domain->domid, v->domain->name);
-    domain_shutdown(v->domain, SHUTDOWN_watchdog, 0);
-}
-
-static void watchdog_arm(struct watchdog *w, uint32_t seconds)
-{
-    time_set_timer(&w->timer,
-                   time_system(w->timer.vcpu->domain->host) + seconds * NS, 0);
-}
-
-void watchdogs_init(struct domain *d)
-{
-    for (unsigned int i = 0; i < DOMAIN_WATCHDOGS; i++)
-        time_init_timer(&d->watchdog[i].timer, &d->vcpu[0], watchdog_fired);
-}
-
-void watchdogs_stop(struct domain *d)
-{
-    for (unsigned int i = 0; i < DOMAIN_WATCHDOGS; i++)
-        time_set_timer(&d->watchdog[i].timer, 0, 0);
-}
 
 /* A new one is armed whatever the time, one that is there is ended by 0. */
 static long new_watchdog(struct domain *d, uint32_t seconds)
@@ -109,7 +83,7 @@ static long op_watchdog(struct vcpu *v, guest_addr_t arg)
     struct sched_watchdog op;
     struct watchdog *w;
 
-    hypercall_charge(v, HYPERCALL_SYSCALL); /* of the timer */
+    preempt_charge(v, PREEMPT_COST_SYSCALL); /* of the timer */
     if (copy_from_guest(v, &op, arg, sizeof(op)))
         return -EFAULT;
     if (op.id == 0)
@@ -152,7 +126,7 @@ long do_sched_op(struct vcpu *v, const uint64_t args[6])
 
 long do_set_timer_op(struct vcpu *v, const uint64_t args[6])
 {
-    hypercall_charge(v, HYPERCALL_SYSCALL);
+    preempt_charge(v, PREEMPT_COST_SYSCALL);
     time_set_timer(&v->timer, args[0], 0);
     return 0;
 }

@@ -115,8 +115,8 @@ struct sandbox_page {
     } segment[SANDBOX_MAX_SEGMENTS];
 
     uint32_t nr_changes;
-    uint32_t again; /* the call goes on: make it with these arguments */
-    uint64_t again_args[3];
+    uint32_t continued; /* make the call again with these arguments */
+    uint64_t continuation[3];
     struct { /* of a native kernel: what is to be done behind its exit */
         uint32_t native; /* 0: it is paravirtual */
         uint32_t new_fs;

@@ -22,6 +22,7 @@
 
 #include "hypercalls/hypercall.h"
 #include "sandbox.h"
+#include "preempt.h"
 
 #define BOUND_FIRST_NS 20000  /* of a domain that has begun to call often */
 #define BOUND_MAX_NS   200000 /* a call by notification may take half of it */
@@ -204,7 +205,7 @@ static bool may_ask(const struct vcpu *v)
 
 /* False: refused, nothing was done. */
 static bool carry_out(struct vcpu *v, const struct sandbox_mailbox *m,
-                      struct hypercall_turn *t)
+                      struct hypercall_run *t)
 {
     unsigned int nr = READ_ONCE(m->request.nr);
     uint64_t args[6] = { 0 };
@@ -222,7 +223,7 @@ bool mailbox_serve(struct vcpu *v)
 {
     struct sandbox_mailbox *m = &sandbox_page_of(v)->mailbox;
     struct sandbox_vcpu *sv = v->engine;
-    struct hypercall_turn turn = { .ret = 0 };
+    struct hypercall_run turn = { .ret = 0 };
     uint32_t asked;
     bool done;
 
@@ -252,7 +253,7 @@ static unsigned int look(struct sandbox_domain *sd, uint64_t now,
 
     /* What the calls cost in all is one turn's: the next look begins behind the
      * vCPU that used it up. */
-    for (unsigned int i = 0; i < d->nr_vcpus && work <= HYPERCALL_TURN; i++) {
+    for (unsigned int i = 0; i < d->nr_vcpus && work <= PREEMPT_BUDGET; i++) {
         struct vcpu *v = &d->vcpu[sd->ring.next_vcpu];
 
         if (++sd->ring.next_vcpu == d->nr_vcpus)

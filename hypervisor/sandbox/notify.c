@@ -18,6 +18,7 @@
 #include <x86intrin.h>
 
 #include "emulate/emulate.h"
+#include "trap.h"
 #include "hypercalls/hypercall.h"
 #include "sandbox.h"
 
@@ -28,7 +29,7 @@
 #endif
 
 #define CALLS_IN_A_ROW 8 /* of a guest, while others wait; all its vCPUs */
-#define ROW_TURNS      2 /* times what a turn may take: so long a row goes on */
+#define ROW_BUDGETS    2 /* times what a turn may take: so long a row goes on */
 #define NEXT_MISSES    6
 
 #define YIELD_LONG_NS      10000ull /* twice as long as a call takes */
@@ -77,8 +78,8 @@ static int64_t emulate(struct vcpu *v, const uint64_t *args)
         return -ENOSYS;
     if (copy_from_guest(v, &regs, guest_addr(args[2]), sizeof(regs)))
         return -EFAULT;
-    next = emulate_exit(v, args[0] ? EMULATE_INTERRUPT : EMULATE_TRAP, args[1],
-                        &regs);
+    next = v->domain->host->emulate->exit(
+        v, args[0] ? EMULATE_INTERRUPT : EMULATE_TRAP, args[1], &regs);
     page->exit.new_fs = next.new_fs;
     page->exit.fs_base = next.fs_base;
     page->exit.deadline = next.deadline;
@@ -117,8 +118,8 @@ void notify_tell_rest(struct vcpu *v)
 {
     struct sandbox_page *page = sandbox_page_of(v);
 
-    page->again = v->again;
-    memcpy(page->again_args, v->again_args, sizeof(page->again_args));
+    page->continued = v->continued;
+    memcpy(page->continuation, v->continuation, sizeof(page->continuation));
 }
 
 static enum verdict handle(struct sandbox_domain *sd, int nr,
@@ -345,7 +346,7 @@ static bool another_call(struct sandbox_domain *sd)
 static void call_ready(void *data, uint32_t events)
 {
     struct sandbox_domain *sd = data;
-    uint64_t limit = ROW_TURNS * sd->domain->host->turn_ticks;
+    uint64_t limit = ROW_BUDGETS * sd->domain->host->budget_ticks;
     uint64_t start = __rdtsc();
     unsigned int n = 0;
 

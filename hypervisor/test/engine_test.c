@@ -151,9 +151,9 @@ static long call(struct vcpu *v, unsigned int nr, const uint64_t args[6])
 {
     long ret = hypercall_dispatch(v, nr, args);
 
-    while (v->again && !v->domain->shut_down) {
-        uint64_t rest[6] = { v->again_args[0], v->again_args[1],
-                             v->again_args[2] };
+    while (v->continued && !v->domain->shut_down) {
+        uint64_t rest[6] = { v->continuation[0], v->continuation[1],
+                             v->continuation[2] };
 
         ret = hypercall_dispatch(v, nr, rest);
     }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hypercalls/hypercall.h"
+#include "preempt.h"
 
 /* ---- life ---- */
 
@@ -48,7 +49,7 @@ void puppets_boot(struct puppets *p, struct confined *c, unsigned int nr)
     p->c = c;
     p->nr = nr;
     /* A batch is done in one turn, however slow the machine is. */
-    c->h->turn_ticks = HYPERCALL_UNTIMED;
+    c->h->budget_ticks = PREEMPT_UNTIMED;
     confine_vcpus = nr;
     domid = confine_create(c, PROBE_KIB, "puppets");
     confine_vcpus = 1;

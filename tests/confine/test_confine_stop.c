@@ -464,7 +464,7 @@ static void test_a_row_is_timed(void **state)
     confine_vcpus = 1;
     confine_wait_for(c, &confine_shared(c, id)->traps, 100);
     d = host_domain(c->h, id);
-    c->h->turn_ticks = 0;
+    c->h->budget_ticks = 0;
     for (int i = 0; i < 1000; i++) {
         uint64_t before = stats_total(d);
 

@@ -79,8 +79,8 @@ static void exit_once(struct rs_host *h, uint16_t id, struct input *in)
         regs.rip = number(in);
     if (how & 8)
         vcpu_info_of(v)->evtchn_upcall_pending = 1;
-    emulate_exit(v, how & 16 ? EMULATE_INTERRUPT : EMULATE_TRAP, number(in),
-                 &regs);
+    emulate_ops.exit(v, how & 16 ? EMULATE_INTERRUPT : EMULATE_TRAP, number(in),
+                     &regs);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -12,6 +12,7 @@ guest_tests += \
 	%D%/store.elf %D%/threads.elf %D%/time.elf \
 	%D%/smp.elf %D%/smp_crash.elf %D%/smp_exit.elf %D%/smp_time.elf %D%/vchan.elf %D%/vcpus.elf %D%/watchdog.elf
 
+if EMULATE
 # The same programs on the native twin of the kernel, in mode trap. (Those of
 # several vCPUs have none.)
 guest_tests += %D%/abort.native.elf %D%/argv.native.elf \
@@ -31,5 +32,7 @@ guest_tests += %D%/abort.native.elf %D%/argv.native.elf \
 # And those of the instructions themselves.
 guest_tests += %D%/halted.native.elf %D%/instructions.native.elf \
 	%D%/unknown.native.elf
+endif
+EXTRA_DIST += %D%/halted.c %D%/instructions.c %D%/unknown.c
 
 EXTRA_DIST += %D%/tap.h

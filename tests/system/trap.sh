@@ -8,6 +8,14 @@ trap_run() { timeout 60 "$ringside" run --quiet --mode=trap "$@"; }
 complaint() { "$ringside" run -q "$@" 2>&1 >/dev/null </dev/null; }
 said() { grep -q "$1" "$RINGSIDE_RUNDIR/console/ask.log" 2>/dev/null; }
 
+if grep -q -e '--disable-emulate' "$abs_top_builddir/config.log"; then
+    like 'a build without trap-and-emulate says so' \
+        "$(complaint --mode=trap "$examples/hello/hello.elf")" \
+        'this build has no trap-and-emulate'
+    finish
+    exit
+fi
+
 # X.elf means X.native.elf beside it.
 like 'hello' "$(trap_run "$examples/hello/hello.elf" -- from ring 3)" \
     'Hello from a guest'

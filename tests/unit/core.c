@@ -9,6 +9,7 @@
 
 #include "hypercalls/hypercall.h"
 #include "test/engine_test.h"
+#include "preempt.h"
 
 struct rs_host *core_host(const char *engine)
 {
@@ -18,7 +19,7 @@ struct rs_host *core_host(const char *engine)
 
     if (rs_host_new(&c, &h))
         fail_msg("no host: %s", rs_error(NULL));
-    h->turn_ticks = HYPERCALL_UNTIMED; /* turns are counted, not timed */
+    h->budget_ticks = PREEMPT_UNTIMED; /* turns are counted, not timed */
     return h;
 }
 

@@ -63,7 +63,16 @@ unit_tests += %D%/test_tsc
 %C%_test_tsc_CPPFLAGS = $(core_test_cppflags)
 %C%_test_tsc_LDADD = hypervisor/libringside.a $(CMOCKA_LIBS)
 
+if EMULATE
 unit_tests += %D%/test_emulate
+endif
+# With an api.c that does not ask for it, the linker leaves emulate/ out.
+unit_tests += %D%/test_no_emulate
+%C%_test_no_emulate_SOURCES = %D%/test_no_emulate.c hypervisor/api.c
+%C%_test_no_emulate_CPPFLAGS = $(core_test_cppflags)
+%C%_test_no_emulate_LDADD = $(core_test_ldadd)
+
+EXTRA_DIST += %D%/test_emulate.c
 %C%_test_emulate_CPPFLAGS = $(core_test_cppflags)
 %C%_test_emulate_LDADD = $(core_test_ldadd)
 
@@ -78,7 +87,9 @@ tests_fuzz_fuzz_hypercall_SOURCES = tests/fuzz/fuzz_hypercall.c $(fuzz_main)
 tests_fuzz_fuzz_hypercall_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_hypercall_LDADD = $(core_test_ldadd)
 
+if EMULATE
 fuzz_tests += tests/fuzz/fuzz_emulate
+endif
 tests_fuzz_fuzz_emulate_CPPFLAGS = $(core_test_cppflags) -I$(top_srcdir)/tests
 tests_fuzz_fuzz_emulate_SOURCES = tests/fuzz/fuzz_emulate.c $(fuzz_main)
 tests_fuzz_fuzz_emulate_LDFLAGS = $(FUZZ_LINK)

@@ -10,6 +10,7 @@
 
 #include "evtchn_bits.h"
 #include "hypercalls/hypercall.h"
+#include "preempt.h"
 
 #define A      RS_DOMID_FIRST_GUEST
 #define B      (RS_DOMID_FIRST_GUEST + 1)
@@ -452,10 +453,10 @@ static void test_reset_in_turns(void **state)
                              &a->vcpu[0], __HYPERVISOR_event_channel_op, args),
                          0);
         assert_in_range(before - a->evtchn.used, 1,
-                        HYPERCALL_TURN / HYPERCALL_CHANGE);
-        assert_int_equal(a->vcpu[0].again_args[1], CORE_ARG);
+                        PREEMPT_BUDGET / PREEMPT_COST_MAP);
+        assert_int_equal(a->vcpu[0].continuation[1], CORE_ARG);
         turns++;
-    } while (a->vcpu[0].again);
+    } while (a->vcpu[0].continued);
     assert_true(turns > 5);
     assert_int_equal(a->evtchn.used, 0);
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "hypercalls/hypercall.h"
+#include "preempt.h"
 
 #define GFN   (CORE_RAM >> 12) /* free RAM from here on */
 #define END   ((uint64_t)CORE_PAGES)
@@ -273,11 +274,11 @@ static void test_turns(void **state)
         uint32_t before = memory()->tot_pages;
 
         ret = hypercall_dispatch(v, __HYPERVISOR_memory_op, args);
-        memcpy(args, v->again_args, sizeof(v->again_args));
+        memcpy(args, v->continuation, sizeof(v->continuation));
         assert_in_range(before - memory()->tot_pages, 1,
-                        HYPERCALL_TURN / HYPERCALL_CHANGE);
+                        PREEMPT_BUDGET / PREEMPT_COST_MAP);
         turns++;
-    } while (v->again);
+    } while (v->continued);
     assert_int_equal(ret, 120);
     assert_true(turns >= 4);
 }

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "hypercalls/hypercall.h"
 #include "test/engine_test.h"
+#include "preempt.h"
 
 #define VCPUS   4u
 #define ENTRIES 500u
@@ -37,7 +38,7 @@ static void look(struct vcpu *v, struct vcpu_look *out)
 static int slow_move(struct vcpu *from, struct vcpu *to, evtchn_port_t port,
                      int rx)
 {
-    const struct timespec nap = { 0, 20 * HYPERCALL_TURN_NS };
+    const struct timespec nap = { 0, 20 * PREEMPT_BUDGET_NS };
 
     fx.moves++;
     nanosleep(&nap, NULL);
@@ -94,12 +95,12 @@ static unsigned int first_turn(void)
     struct vcpu *v = &fx.d->vcpu[0];
 
     assert_int_equal(hypercall_dispatch(v, __HYPERVISOR_multicall, args), 0);
-    if (!v->again)
+    if (!v->continued)
         return ENTRIES;
-    assert_int_equal(v->again_args[0] - BATCH,
-                     (ENTRIES - v->again_args[1]) *
+    assert_int_equal(v->continuation[0] - BATCH,
+                     (ENTRIES - v->continuation[1]) *
                          sizeof(struct multicall_entry));
-    return ENTRIES - (unsigned int)v->again_args[1];
+    return ENTRIES - (unsigned int)v->continuation[1];
 }
 
 static void put(uint64_t at, const void *p, size_t n)
@@ -112,7 +113,7 @@ static void put(uint64_t at, const void *p, size_t n)
 /* What enters Linux is charged for it: a turn has room for so many. */
 static void test_system_calls_are_charged(void **state)
 {
-    const unsigned int most = HYPERCALL_TURN / HYPERCALL_SYSCALL + 1;
+    const unsigned int most = PREEMPT_BUDGET / PREEMPT_COST_SYSCALL + 1;
     const struct vcpu_set_periodic_timer timer = { 3600000000000ull };
     const struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF,
                                                 .remote_dom = DOMID_SELF };
@@ -148,8 +149,8 @@ static void test_cheap_entries(void **state)
 {
     (void)state;
     fill(__HYPERVISOR_xen_version, XENVER_pagesize, 0, 0);
-    assert_in_range(first_turn(), HYPERCALL_TURN / 8 - 2,
-                    HYPERCALL_TURN / 8 + 1);
+    assert_in_range(first_turn(), PREEMPT_BUDGET / 8 - 2,
+                    PREEMPT_BUDGET / 8 + 1);
 }
 
 /* To raise and lower a vCPU sends signals, and publishes its runstate. */
@@ -167,7 +168,7 @@ static void test_up_and_down(void **state)
             (struct multicall_entry){ .op = __HYPERVISOR_vcpu_op,
                                       .args = { i & 1 ? VCPUOP_down : VCPUOP_up,
                                                 1 } };
-    assert_in_range(first_turn(), 1, HYPERCALL_TURN / HYPERCALL_SYSCALL + 1);
+    assert_in_range(first_turn(), 1, PREEMPT_BUDGET / PREEMPT_COST_SYSCALL + 1);
 }
 
 /* ---- runstate ---- */
@@ -241,7 +242,7 @@ static void test_time_ends_a_turn(void **state)
         entry(i)->args[1] = DATA + 64;
     assert_in_range(first_turn(), 3, ENTRIES);
     fx.moves = 0;
-    fx.h->turn_ticks = time_to_ticks(fx.h, HYPERCALL_TURN_NS);
+    fx.h->budget_ticks = time_to_ticks(fx.h, PREEMPT_BUDGET_NS);
     assert_in_range(first_turn(), 1, 2); /* the first may move nothing */
     assert_in_range(fx.moves, 0, 1);
 }
@@ -261,15 +262,15 @@ static void test_every_turn_goes_on(void **state)
     (void)state;
     for (uint64_t i = 0; i < ENTRIES; i++)
         put(BATCH + i * sizeof(copy), &copy, sizeof(copy));
-    fx.h->turn_ticks = 0; /* over as soon as somebody looks */
+    fx.h->budget_ticks = 0; /* over as soon as somebody looks */
     do {
         uint64_t before = args[2];
 
         hypercall_dispatch(v, __HYPERVISOR_grant_table_op, args);
-        memcpy(args, v->again_args, sizeof(v->again_args));
-        assert_true(!v->again || args[2] < before);
+        memcpy(args, v->continuation, sizeof(v->continuation));
+        assert_true(!v->continued || args[2] < before);
         turns++;
-    } while (v->again);
+    } while (v->continued);
     assert_in_range(turns, 2, ENTRIES);
 }
 
@@ -289,11 +290,11 @@ static void test_console_in_turns(void **state)
 
         assert_int_equal(hypercall_dispatch(v, __HYPERVISOR_console_io, args),
                          0);
-        memcpy(args, v->again_args, sizeof(v->again_args));
-        bytes += v->again ? before - args[1] : before;
-        assert_true(!v->again || args[2] == BATCH + bytes);
+        memcpy(args, v->continuation, sizeof(v->continuation));
+        bytes += v->continued ? before - args[1] : before;
+        assert_true(!v->continued || args[2] == BATCH + bytes);
         turns++;
-    } while (v->again);
+    } while (v->continued);
     assert_int_equal(bytes, 65536);
     assert_true(turns > 1);
 }

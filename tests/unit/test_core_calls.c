@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "console.h"
 #include "hypercalls/hypercall.h"
+#include "preempt.h"
 
 static struct {
     struct rs_host *h;
@@ -59,7 +60,7 @@ static int setup(void **state)
     (void)state;
     memset(&fx, 0, sizeof(fx));
     assert_int_equal(rs_host_new(&c, &fx.h), 0);
-    fx.h->turn_ticks = HYPERCALL_UNTIMED;
+    fx.h->budget_ticks = PREEMPT_UNTIMED;
     core_image(image);
     fx.d = (uint16_t)rs_domain_create(fx.h, &dc);
     assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
@@ -320,9 +321,9 @@ static void test_multicall_in_turns(void **state)
     do {
         assert_int_equal(hypercall_dispatch(v, __HYPERVISOR_multicall, args),
                          0);
-        memcpy(args, v->again_args, sizeof(v->again_args));
+        memcpy(args, v->continuation, sizeof(v->continuation));
         turns++;
-    } while (v->again);
+    } while (v->continued);
     assert_in_range(turns, 4, 20);
     for (uint64_t i = 0; i < N; i++) {
         struct multicall_entry *e = core_at(fx.h, fx.d, CORE_RAM + i * 64);

@@ -142,9 +142,9 @@ static void test_abandoned_turns(void **state)
         *(struct multicall_entry *)core_at(h, d, CORE_RAM + i * 64) =
             (struct multicall_entry){ .op = __HYPERVISOR_xen_version };
     hypercall_dispatch(v, __HYPERVISOR_multicall, args);
-    assert_true(v->again);
+    assert_true(v->continued);
     hypercall_dispatch(v, __HYPERVISOR_xen_version, none);
-    assert_false(v->again);
+    assert_false(v->continued);
     s = stats_of("multicall");
     assert_int_equal(s.calls, 1);
     assert_int_equal(in_histogram(&s), 0);
@@ -170,13 +170,13 @@ static void test_histogram(void **state)
     uint64_t total = 0;
 
     (void)state;
-    v->again = false;
+    v->continued = false;
     v->stands_for = 1;
     for (unsigned int i = 0; i < RS_HISTOGRAM + 4; i++) {
         /* The middle of the entry. */
         uint64_t ns = (RS_HISTOGRAM_MIN_NS / 4 * 3ull) << i;
 
-        stats_turn(v, STATS_SYSCTL, ticks_of(ns), false, 0);
+        stats_run(v, STATS_SYSCTL, ticks_of(ns), false, 0);
         total += ns;
     }
     s = stats_of("sysctl");
@@ -184,15 +184,15 @@ static void test_histogram(void **state)
         assert_int_equal(s.histogram[i], 1);
     assert_int_equal(s.histogram[RS_HISTOGRAM - 1], 5);
     assert_in_range(s.total_ns, total, total + total / 16);
-    stats_turn(v, STATS_SYSCTL, UINT64_MAX >> 1, false, 0);
+    stats_run(v, STATS_SYSCTL, UINT64_MAX >> 1, false, 0);
     assert_int_equal(stats_of("sysctl").histogram[RS_HISTOGRAM - 1], 6);
-    stats_turn(v, STATS_SYSCTL, -5ull, false, 0); /* it went backwards */
+    stats_run(v, STATS_SYSCTL, -5ull, false, 0); /* it went backwards */
     assert_int_equal(stats_of("sysctl").histogram[0], 2);
 }
 
 static void sampled(struct vcpu *v, unsigned int nr, const uint64_t args[6])
 {
-    struct hypercall_turn t;
+    struct hypercall_run t;
 
     hypercall_dispatch_sampled(v, nr, args, &t);
     hypercall_count(v, &t);
@@ -238,9 +238,9 @@ static void test_sampled_turns(void **state)
                                       .args = { XENVER_pagesize } };
     do {
         sampled(v, __HYPERVISOR_multicall, args);
-        memcpy(args, v->again_args, sizeof(v->again_args));
+        memcpy(args, v->continuation, sizeof(v->continuation));
         turns++;
-    } while (v->again);
+    } while (v->continued);
     assert_true(turns > 1);
     s = stats_of("multicall");
     assert_int_equal(s.calls, 1);
@@ -257,8 +257,8 @@ static void test_turns_add_up(void **state)
     (void)state;
     v->stands_for = 1;
     for (int i = 0; i < 4; i++) {
-        v->again = i < 3;
-        stats_turn(v, STATS_SYSCTL, ticks, i > 0, i < 3 ? 0 : -EFAULT);
+        v->continued = i < 3;
+        stats_run(v, STATS_SYSCTL, ticks, i > 0, i < 3 ? 0 : -EFAULT);
     }
     s = stats_of("sysctl");
     assert_int_equal(s.calls, 1);

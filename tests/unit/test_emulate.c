@@ -77,7 +77,7 @@ static int teardown(void **state)
 static void trap(unsigned int vector, uint64_t address)
 {
     fx.regs.entry_vector = vector;
-    fx.next = emulate_exit(fx.v, EMULATE_TRAP, address, &fx.regs);
+    fx.next = emulate_ops.exit(fx.v, EMULATE_TRAP, address, &fx.regs);
 }
 
 /* The instruction faults at CODE. */
@@ -98,7 +98,7 @@ static void run(const void *bytes, size_t n)
 
 static void interrupt(void)
 {
-    fx.next = emulate_exit(fx.v, EMULATE_INTERRUPT, 0, &fx.regs);
+    fx.next = emulate_ops.exit(fx.v, EMULATE_INTERRUPT, 0, &fx.regs);
 }
 
 static bool crashed(const char *why)

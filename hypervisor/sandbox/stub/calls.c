@@ -291,10 +291,10 @@ static long changing_call(unsigned long nr, unsigned long a1, unsigned long a2,
     WRITE_ONCE(me->changing, true);
     barrier(); /* partner: the tick handler on this very thread */
     ret = forward(nr, a1, a2, a3, 0, 0);
-    while (READ_ONCE(p->again)) {
-        a1 = p->again_args[0];
-        a2 = p->again_args[1];
-        a3 = p->again_args[2];
+    while (READ_ONCE(p->continued)) {
+        a1 = p->continuation[0];
+        a2 = p->continuation[1];
+        a3 = p->continuation[2];
         stub_carry_out_changes();
         ret = forward(nr, a1, a2, a3, 0, 0);
     }
