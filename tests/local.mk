@@ -26,7 +26,7 @@ include tests/unit/local.mk
 include tests/confine/local.mk
 include tests/probe/local.mk
 
-system_tests += %D%/system/abi.sh %D%/system/sdk.sh
+system_tests += %D%/system/abi.sh %D%/system/sdk.sh %D%/system/cycles.sh
 
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
 TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
@@ -69,6 +69,25 @@ CLEANFILES += %D%/list
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_GEN)printf '%s\n' $(unit_tests) $(fuzz_tests) $(guest_tests) \
 	    $(system_tests) >$@
+
+# What tests/system/cycles.sh examines: SET OBJECT, one a line.
+check_DATA += %D%/objects
+CLEANFILES += %D%/objects
+%D%/objects: Makefile
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_GEN){ \
+	printf 'hypervisor %s\n' $(hypervisor_libringside_a_OBJECTS) \
+	    $(ringsided_OBJECTS); \
+	printf 'xenstore %s\n' $(xenstore_libxenstored_a_OBJECTS) \
+	    $(ringside_xenstored_OBJECTS); \
+	printf 'guest %s\n' $(guest_kernel_libringside_guest_a_OBJECTS); \
+	printf 'guest-native %s\n' \
+	    $(guest_kernel_libringside_guest_native_a_OBJECTS); \
+	printf 'backends %s\n' $(backends_libdriver_a_OBJECTS) \
+	    $(ringside_driverd_OBJECTS); \
+	printf 'tools %s\n' $(tools_libtools_a_OBJECTS) $(ringside_OBJECTS); \
+	printf 'libhypercall %s\n' $(libhypercall_libhypercall_host_a_OBJECTS); \
+	} >$@.tmp && mv $@.tmp $@
 
 # Builds what `make check` would build, and runs nothing.
 # One after the other, since `all` is a make of its own.
