@@ -98,11 +98,6 @@ void conn_kill(struct conn *c)
     conn_dirty(c);
 }
 
-bool conn_privileged(const struct conn *c)
-{
-    return domain_privileged(c->dom);
-}
-
 unsigned int conn_rights(const struct conn *c, const struct node *n)
 {
     if (conn_privileged(c))

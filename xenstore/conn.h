@@ -13,12 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "domain.h"
 #include "fair.h"
 #include "list.h"
 #include "outq.h"
 
 struct conn;
-struct domain;
 struct node;
 struct store;
 struct transport;
@@ -113,7 +113,10 @@ void conn_expire_events(struct conn *c);
 
 /* PERM_... bits that the connection has on a node. */
 unsigned int conn_rights(const struct conn *c, const struct node *n);
-bool conn_privileged(const struct conn *c);
+static inline bool conn_privileged(const struct conn *c)
+{
+    return domain_privileged(c->dom);
+}
 
 /* Brings the domain's accounts up to date with buffers and unread replies. */
 void conn_account(struct conn *c);

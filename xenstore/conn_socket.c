@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "conn.h"
-#include "daemon.h"
 #include "socket_name.h"
 #include "state.h"
 #include "store.h"
@@ -115,7 +114,7 @@ static void sock_readable(evutil_socket_t fd, short what, void *arg)
     ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
     (void)what;
-    daemon_clock(k->c.store);
+    store_clock(k->c.store);
     fair_slice(&k->c.store->fair);
     if (n > 0) {
         conn_input(&k->c, buf, (size_t)n);

@@ -7,7 +7,6 @@
 #include "control.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,18 +21,6 @@ struct control {
     int (*run)(struct request *rq, int n, const char *arg[]);
     const char *usage;
 };
-
-void text_add(struct text *t, const char *fmt, ...)
-{
-    size_t room = sizeof(t->s) - t->len;
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(t->s + t->len, room, fmt, ap);
-    va_end(ap);
-    t->len += (size_t)n < room ? (size_t)n : room - 1;
-}
 
 /*
  * Counts the tree and compares with the accounts; a difference is a bug of

@@ -8,15 +8,7 @@
 #define XS_CONTROL_H
 
 #include "request.h"
-
-/* A text that grows, at most one payload with its NUL. */
-struct text {
-    char s[XENSTORE_PAYLOAD_MAX];
-    size_t len;
-};
-
-void text_add(struct text *t, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+#include "text.h"
 
 int control_live_update(struct request *rq, int n, const char *arg[]);
 int control_log(struct request *rq, int n, const char *arg[]);

@@ -36,10 +36,4 @@ struct daemon {
     int status;
 };
 
-/*
- * Tells the store what time it is. Whoever is called by the loop does so before
- * anything else: it may have slept long since the last turn.
- */
-void daemon_clock(struct store *s);
-
 #endif

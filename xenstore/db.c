@@ -13,11 +13,6 @@
 
 #define RETRY_MS 1000
 
-static const char *const special_path[SPECIAL_COUNT] = {
-    [SPECIAL_INTRODUCE] = "@introduceDomain",
-    [SPECIAL_RELEASE] = "@releaseDomain",
-};
-
 static struct db *db_of(const struct saver *v)
 {
     return container_of(v, struct db, saver);

@@ -132,7 +132,7 @@ static int row_perms(struct load *l, int column, struct perms **out)
 static int special_row(struct load *l, struct perms *perms)
 {
     struct perms **place;
-    int which = store_special(&l->path);
+    int which = special_find(&l->path);
 
     if (which < 0)
         return refuse(l, "not a path");

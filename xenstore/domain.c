@@ -92,6 +92,18 @@ bool domain_may_complain(struct domain *d)
     return false;
 }
 
+void store_account(struct store *s, unsigned int owner, int64_t nodes,
+                   int64_t bytes)
+{
+    struct domain *d = domain_find(s, owner);
+
+    s->booked += bytes + nodes * NODE_PLACE;
+    if (!d)
+        return;
+    domain_charge(d, QUOTA_NODES, nodes);
+    domain_charge(d, QUOTA_MEMORY, bytes);
+}
+
 /* Books a removed subtree on its owners. */
 static void uncharge_tree(struct store *s, struct node *top)
 {

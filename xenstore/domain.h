@@ -96,6 +96,13 @@ static inline void domain_peak(struct domain *d, enum quota_id q, int64_t value)
         d->peak[q] = value;
 }
 
+/*
+ * Books nodes of the store's tree and their bytes on the domain that owns
+ * them, if it is known.
+ */
+void store_account(struct store *s, unsigned int owner, int64_t nodes,
+                   int64_t bytes);
+
 void domains_free(struct store *s);
 
 #endif

@@ -147,7 +147,7 @@ int handover_take(struct daemon *d)
         err = d->store ? 0 : -ENOMEM;
     }
     if (!err)
-        daemon_clock(d->store);
+        store_clock(d->store);
     if (!err)
         err = state_load(d->store, f.data, f.len, &ops, d, why);
     if (err) {

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "conn_ring.h"
-#include "daemon.h"
 #include "host.h" /* of libhypercall */
 #include "hypercall.h"
 #include "state.h"
@@ -260,7 +259,7 @@ static void domains_changed(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    daemon_clock(hv->store);
+    store_clock(hv->store);
     list_domains(hv);
     domain_check_all(hv->store);
     free(hv->known);

@@ -8,7 +8,7 @@
 /* Nodes of all versions, less those that are booked on somebody. */
 static int64_t unbooked(const struct store *s)
 {
-    return (int64_t)(node_stats.bytes + KEPT_NODE * node_stats.nodes) -
+    return (int64_t)(node_stats.bytes + NODE_PLACE * node_stats.nodes) -
            s->booked;
 }
 

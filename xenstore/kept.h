@@ -15,8 +15,7 @@
 
 struct store;
 
-#define KEPT_MAX  (8 << 20)
-#define KEPT_NODE 256 /* what a node's place among its siblings may cost */
+#define KEPT_MAX (8 << 20)
 
 /* The first transaction opens: nothing is kept yet. */
 void kept_begin(struct store *s);

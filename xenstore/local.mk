@@ -22,7 +22,8 @@ noinst_LIBRARIES += %D%/libxenstored.a
 	%D%/req_session.c %D%/request.c %D%/request.h %D%/state.h \
 	%D%/state_check.c %D%/state_io.c \
 	%D%/state_io.h %D%/state_load.c %D%/state_save.c %D%/store.c \
-	%D%/store.h %D%/throttle.c %D%/throttle.h %D%/tree.c %D%/tree.h \
+	%D%/store.h %D%/special.c %D%/special.h \
+	%D%/text.c %D%/text.h %D%/throttle.c %D%/throttle.h %D%/tree.c %D%/tree.h \
 	%D%/txn.c %D%/txn.h %D%/txn_commit.c %D%/update.c \
 	%D%/update.h %D%/watch.c %D%/watch.h %D%/watch_fire.c \
 	%D%/watch_trie.h %D%/wire.c %D%/wire.h

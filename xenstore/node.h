@@ -29,6 +29,8 @@ struct node {
 };
 _Static_assert(sizeof(struct node) == 32, "a node's head is half a cache line");
 
+#define NODE_PLACE 256 /* what a node's place among its siblings may cost */
+
 struct node_stats {
     uint64_t nodes; /* in all versions of the tree */
     uint64_t bytes; /* of nodes, without their containers */
@@ -48,6 +50,12 @@ static inline const char *node_value(const struct node *n)
 static inline int node_name_is(const struct node *n, const struct name *name)
 {
     return n->name_len == name->len && !memcmp(n->data, name->s, name->len);
+}
+
+/* The bytes that a node's owner pays for. */
+static inline int64_t node_cost(const struct node *n)
+{
+    return (int64_t)(sizeof(*n) + n->name_len + 1u + n->value_len);
 }
 
 /* A new node with one reference, generation 0 and no children; or NULL. */

@@ -156,7 +156,7 @@ static int special_perms(struct request *rq, unsigned int rights, int *which)
 {
     const struct domain *d = rq->c->dom;
 
-    *which = store_special(&rq->s->path);
+    *which = special_find(&rq->s->path);
     if (*which < 0)
         return conn_rights(rq->c, rq->s->root) & rights ? *which : -EACCES;
     if (domain_privileged(d) ||

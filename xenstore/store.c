@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "conn.h"
 #include "hv.h"
@@ -98,15 +99,6 @@ void store_free(struct store *s)
     free(s);
 }
 
-int store_special(const struct path *p)
-{
-    if (!strcmp(p->str, "@introduceDomain"))
-        return SPECIAL_INTRODUCE;
-    if (!strcmp(p->str, "@releaseDomain"))
-        return SPECIAL_RELEASE;
-    return -ENOENT;
-}
-
 static void send_queue(struct conn *c)
 {
     c->ops->flush(c);
@@ -190,10 +182,12 @@ bool store_flush(struct store *s)
     return more || !list_empty(&s->ready) || !list_empty(&s->dirty);
 }
 
-void store_want_tick(struct store *s, uint64_t ms)
+void store_clock(struct store *s)
 {
-    if (s->now_ms + ms < s->tick_ms)
-        s->tick_ms = s->now_ms + ms;
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    s->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 static void tick_conn(struct conn *c)
@@ -214,21 +208,4 @@ void store_tick(struct store *s)
     at = throttle_deadline(s);
     if (at != UINT64_MAX)
         store_want_tick(s, at > s->now_ms ? at - s->now_ms : 1);
-}
-
-int64_t node_cost(const struct node *n)
-{
-    return (int64_t)(sizeof(*n) + n->name_len + 1u + n->value_len);
-}
-
-void store_account(struct store *s, unsigned int owner, int64_t nodes,
-                   int64_t bytes)
-{
-    struct domain *d = domain_find(s, owner);
-
-    s->booked += bytes + nodes * KEPT_NODE;
-    if (!d)
-        return;
-    domain_charge(d, QUOTA_NODES, nodes);
-    domain_charge(d, QUOTA_MEMORY, bytes);
 }

@@ -16,17 +16,11 @@
 #include "node.h"
 #include "path.h"
 #include "quota.h"
+#include "special.h"
 #include "update.h"
 #include "watch.h"
 
 #define XS_DOMIDS 0x7ff0 /* DOMID_FIRST_RESERVED: ids of real domains */
-
-/* Nodes outside the tree that have permissions and can be watched. */
-enum special {
-    SPECIAL_INTRODUCE, /* "@introduceDomain" */
-    SPECIAL_RELEASE,   /* "@releaseDomain" */
-    SPECIAL_COUNT
-};
 
 struct conn;
 struct hv_ops;
@@ -81,9 +75,6 @@ struct store {
 struct store *store_new(const struct hv_ops *hv, void *hv_ctx);
 void store_free(struct store *s);
 
-/* The special node of that path, or -ENOENT. */
-int store_special(const struct path *p);
-
 /* An event that a guest leaves unread so long is not worth more memory. */
 #define EVENT_TIMEOUT_MS 20000
 
@@ -107,18 +98,22 @@ bool store_flush(struct store *s);
 void store_answer(struct conn *c);
 
 /* Asks that store_tick() be called in `ms` at the latest. */
-void store_want_tick(struct store *s, uint64_t ms);
+static inline void store_want_tick(struct store *s, uint64_t ms)
+{
+    if (s->now_ms + ms < s->tick_ms)
+        s->tick_ms = s->now_ms + ms;
+}
+
+/*
+ * Tells the store what time it is. A callback of the daemon's loop does so
+ * before anything else: the loop may have slept long since the last turn.
+ */
+void store_clock(struct store *s);
 
 /*
  * What depends on time: write credit, unread events. To be called at
  * s->tick_ms (UINT64_MAX: not needed); sets it anew.
  */
 void store_tick(struct store *s);
-
-/* Books nodes and their bytes on the domain that owns them, if it is known. */
-void store_account(struct store *s, unsigned int owner, int64_t nodes,
-                   int64_t bytes);
-/* The bytes that a node's owner pays for. */
-int64_t node_cost(const struct node *n);
 
 #endif

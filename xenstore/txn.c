@@ -237,7 +237,7 @@ static int txn_charge_copy(struct txn *t, const struct path *p,
                            unsigned int depth)
 {
     const struct node *n = tree_find(t->root, p, depth);
-    int64_t cost = n ? node_cost(n) + KEPT_NODE : 0;
+    int64_t cost = n ? node_cost(n) + NODE_PLACE : 0;
 
     if (!domain_fits(t->conn->dom, QUOTA_MEMORY, cost))
         return -ENOSPC;

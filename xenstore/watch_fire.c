@@ -240,13 +240,12 @@ static void fire_special(struct wnode *w, const struct perms *perms,
 void watch_fire_special(struct store *s, int special, unsigned int domid,
                         bool with_plain, bool with_domid)
 {
-    static const char *const names[] = { "@introduceDomain", "@releaseDomain" };
     const struct perms *perms = s->special[special];
     char path[32];
     struct path p;
     struct wnode *w;
 
-    snprintf(path, sizeof(path), "%s/%u", names[special], domid);
+    snprintf(path, sizeof(path), "%s/%u", special_path[special], domid);
     if (path_parse(&p, path, strlen(path), 0, true))
         return;
     if (with_domid && (w = wnode_lookup(&s->watches, &p)))
@@ -254,7 +253,7 @@ void watch_fire_special(struct store *s, int special, unsigned int domid,
     path_cut(&p, 1);
     w = wnode_lookup(&s->watches, &p);
     if (w && with_plain)
-        fire_special(w, perms, names[special], true, false);
+        fire_special(w, perms, special_path[special], true, false);
     if (w && with_domid)
         fire_special(w, perms, path, false, true);
 }

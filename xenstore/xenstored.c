@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -187,14 +186,6 @@ static void tick(evutil_socket_t fd, short what, void *arg)
     d->tick_ms = UINT64_MAX;
 }
 
-void daemon_clock(struct store *s)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-    s->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* Sets the timer if the store wants it earlier than it is set. */
 static void arm_tick(struct daemon *d)
 {
@@ -247,7 +238,7 @@ static void run(struct daemon *d)
     while (!d->stopping) {
         arm_tick(d);
         event_base_loop(d->base, EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0));
-        daemon_clock(s);
+        store_clock(s);
         if (s->tick_ms <= s->now_ms)
             store_tick(s);
         more = store_flush(s);
@@ -322,7 +313,7 @@ static int setup_new(struct daemon *d)
     err = setup_store(d);
     if (err)
         return fail("store", err);
-    daemon_clock(d->store);
+    store_clock(d->store);
     if (o->db && setup_db(d, o->db))
         return 1;
     err = listener_new(d->base, d->store, o->socket, &d->listener);
