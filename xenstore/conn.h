@@ -76,27 +76,8 @@ struct conn {
 void conn_init(struct conn *c, struct store *s, struct domain *dom,
                const struct conn_ops *ops);
 
-/* Ends it with its watches and transactions, and calls ops->free. */
-void conn_end(struct conn *c);
-
-/* Drops watches, transactions and buffers; the connection goes on. */
-void conn_reset(struct conn *c);
-/* Drops watches and transactions. */
-void conn_reset_watches(struct conn *c);
-
+/* It is to end: store_flush() calls conn_end() (session.h). */
 void conn_kill(struct conn *c);
-
-/*
- * Bytes came in: serves the requests they complete until the slice is over.
- * The rest waits; conn_serve_more() goes on with it.
- */
-void conn_input(struct conn *c, const void *data, size_t len);
-
-/* The next slice of requests that wait in `in`. */
-void conn_serve_more(struct conn *c);
-
-/* What was held back is to be served, if it may. */
-void conn_resume(struct conn *c);
 
 /* Something is queued: store_flush() will look at it. */
 void conn_dirty(struct conn *c);

@@ -6,6 +6,8 @@
 
 #include "state.h"
 #include "store.h"
+#include "serve.h"
+#include "session.h"
 
 _Static_assert(offsetof(struct xenstore_domain_interface, req_cons) == 2048 &&
                    offsetof(struct xenstore_domain_interface, rsp_prod) ==

@@ -13,6 +13,8 @@
 #include "socket_name.h"
 #include "state.h"
 #include "store.h"
+#include "serve.h"
+#include "turn.h"
 
 /* Read at once: many small requests, or a few large ones. */
 #define READ_MAX 65536

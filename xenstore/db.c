@@ -10,6 +10,7 @@
 #include "diff.h"
 #include "hv.h"
 #include "tree.h"
+#include "domain_life.h"
 
 #define RETRY_MS 1000
 

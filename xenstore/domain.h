@@ -77,14 +77,6 @@ int domain_remember(struct store *s, unsigned int domid, uint64_t birth);
 /* Whether the log may have one more line about what a guest did wrong. */
 bool domain_may_complain(struct domain *d);
 
-/* INTRODUCE. 0, or -errno as docs/xenstore.md says. */
-int domain_introduce(struct store *s, unsigned int domid, uint32_t port);
-/* RELEASE of one that is introduced. */
-void domain_release(struct store *s, struct domain *d);
-
-/* Looks which domains shut down or died; called after VIRQ_DOM_EXC. */
-void domain_check_all(struct store *s);
-
 /* Whether `more` of a quota fits. Privileged domains always do. */
 bool domain_fits(const struct domain *d, enum quota_id q, int64_t more);
 void domain_charge(struct domain *d, enum quota_id q, int64_t more);

@@ -15,6 +15,8 @@
 #include "hv_ringside.h"
 #include "state.h"
 #include "store.h"
+#include "store_life.h"
+#include "turn.h"
 
 struct file {
     void *data;

@@ -10,6 +10,9 @@
 #include "hypercall.h"
 #include "state.h"
 #include "store.h"
+#include "domain_life.h"
+#include "session.h"
+#include "turn.h"
 
 struct hv_ringside {
     struct event_base *base;

@@ -21,8 +21,10 @@ noinst_LIBRARIES += %D%/libxenstored.a
 	%D%/perms.h %D%/quota.c %D%/quota.h %D%/req_domain.c %D%/req_node.c \
 	%D%/req_session.c %D%/request.c %D%/request.h %D%/state.h \
 	%D%/state_check.c %D%/state_io.c \
-	%D%/state_io.h %D%/state_load.c %D%/state_save.c %D%/store.c \
-	%D%/store.h %D%/special.c %D%/special.h \
+	%D%/state_io.h %D%/state_load.c %D%/state_save.c %D%/reply.c %D%/req_path.c \
+	%D%/serve.c %D%/serve.h %D%/session.c %D%/session.h \
+	%D%/domain_life.c %D%/domain_life.h %D%/control_update.c \
+	%D%/store.h %D%/store_life.c %D%/store_life.h %D%/turn.c %D%/turn.h %D%/special.c %D%/special.h \
 	%D%/text.c %D%/text.h %D%/throttle.c %D%/throttle.h %D%/tree.c %D%/tree.h \
 	%D%/txn.c %D%/txn.h %D%/txn_commit.c %D%/update.c \
 	%D%/update.h %D%/watch.c %D%/watch.h %D%/watch_fire.c \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "request.h"
+#include "domain_life.h"
 
 #define DOMID_MAX 65535
 

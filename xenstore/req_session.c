@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "request.h"
+#include "session.h"
 
 /* Parses path and token of WATCH and UNWATCH, and a depth if one may be. */
 static int watch_args(struct request *rq, const char **token, uint64_t *depth)

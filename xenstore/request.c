@@ -1,4 +1,4 @@
-/* Requests: the table, dispatch and replies; see request.h. */
+/* Requests: the table and the dispatch; see request.h. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -52,71 +52,6 @@ static const struct request_type *request_type(uint32_t type)
         !request_types[type].serve)
         return NULL;
     return &request_types[type];
-}
-
-/* A guest's path may be limited further than everybody's. */
-static bool path_fits(const struct request *rq)
-{
-    const struct path *p = &rq->s->path;
-    struct domain *d = rq->c->dom;
-    uint32_t limit = d->quota.limit[QUOTA_PATH];
-    size_t len;
-
-    if (domain_privileged(d))
-        return true;
-    len = p->len - path_domain_prefix(p->str, p->len);
-    if (limit && len > limit)
-        return false;
-    domain_peak(d, QUOTA_PATH, (int64_t)len);
-    return true;
-}
-
-int request_path(struct request *rq, const char *str, size_t len, bool special)
-{
-    int err = path_parse(&rq->s->path, str, len, rq->c->dom->domid, special);
-
-    if (!err && !path_fits(rq))
-        err = -EINVAL;
-    return err;
-}
-
-char *reply_begin(struct request *rq)
-{
-    rq->reply =
-        outq_begin(&rq->c->out, rq->hdr.type, rq->hdr.req_id, rq->hdr.tx_id);
-    return (char *)rq->reply;
-}
-
-int reply_end(struct request *rq, size_t len)
-{
-    outq_end(&rq->c->out, len);
-    conn_account(rq->c);
-    conn_dirty(rq->c);
-    return 0;
-}
-
-int reply_data(struct request *rq, const void *data, size_t len)
-{
-    char *out;
-
-    if (len > XENSTORE_PAYLOAD_MAX)
-        return -E2BIG;
-    out = reply_begin(rq);
-    if (!out)
-        return -ENOMEM;
-    if (len)
-        memcpy(out, data, len);
-    return reply_end(rq, len);
-}
-
-int reply_string(struct request *rq, const char *s)
-{
-    return reply_data(rq, s, strlen(s) + 1);
-}
-
-int reply_ack(struct request *rq)
-{
-    return reply_data(rq, "OK", sizeof("OK"));
 }
 
 static void reply_error(struct request *rq, int err)

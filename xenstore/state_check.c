@@ -9,6 +9,7 @@
 #include "hv.h"
 #include "state.h"
 #include "store.h"
+#include "store_life.h"
 
 static void null_flush(struct conn *c)
 {

@@ -68,34 +68,8 @@ struct store {
     struct path path; /* of the request being served */
 };
 
-/*
- * A new store with /tool, /local, /local/domain and /vm; NULL: no memory.
- * `hv` tells of domains; it stays the caller's.
- */
-struct store *store_new(const struct hv_ops *hv, void *hv_ctx);
-void store_free(struct store *s);
-
 /* An event that a guest leaves unread so long is not worth more memory. */
 #define EVENT_TIMEOUT_MS 20000
-
-/* Keeps what changed, if anybody does: before anything is sent. */
-void store_save(struct store *s);
-
-/*
- * Sends what is queued, ends dead connections, and gives a slice to those
- * whose requests wait: one each to sockets, one to rings (fair.h). Called
- * once per turn of the loop, after all input. Returns whether there is more
- * to do: then the next turn must not wait.
- */
-bool store_flush(struct store *s);
-
-/*
- * Sends a connection's replies at once if that changes no order: nobody else
- * has anything to be sent, and nothing must be saved first. Clients then work
- * on their replies while the daemon serves the next one: nobody sleeps, and
- * nobody need be woken.
- */
-void store_answer(struct conn *c);
 
 /* Asks that store_tick() be called in `ms` at the latest. */
 static inline void store_want_tick(struct store *s, uint64_t ms)
@@ -103,17 +77,5 @@ static inline void store_want_tick(struct store *s, uint64_t ms)
     if (s->now_ms + ms < s->tick_ms)
         s->tick_ms = s->now_ms + ms;
 }
-
-/*
- * Tells the store what time it is. A callback of the daemon's loop does so
- * before anything else: the loop may have slept long since the last turn.
- */
-void store_clock(struct store *s);
-
-/*
- * What depends on time: write credit, unread events. To be called at
- * s->tick_ms (UINT64_MAX: not needed); sets it anew.
- */
-void store_tick(struct store *s);
 
 #endif

@@ -45,6 +45,12 @@ struct update {
     char why[UPDATE_WHY_MAX];
 };
 
+/* Nothing is asked for any more. Connections that it held back go on. */
+void update_clear(struct store *s);
+
+/* The daemon is at work on it. */
+bool update_under_way(const struct update *u);
+
 /* Whether this connection must wait with a new transaction. */
 bool update_holds(const struct conn *c);
 

@@ -25,6 +25,8 @@
 #include "hv_ringside.h"
 #include "options.h"
 #include "store.h"
+#include "store_life.h"
+#include "turn.h"
 
 static int fail(const char *what, int err)
 {

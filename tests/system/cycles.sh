@@ -13,7 +13,7 @@ limits()
 {
     cat <<'END'
 hypervisor    36 36 4
-xenstore      16  0 0
+xenstore       3  0 0
 guest         31 31 3
 guest-native  30 30 3
 backends       4  0 0

@@ -15,7 +15,11 @@
 #include "conn.h"
 #include "conn_ring.h"
 #include "hv.h"
+#include "domain_life.h"
+#include "serve.h"
 #include "store.h"
+#include "store_life.h"
+#include "turn.h"
 
 #define SESSION_DOMIDS 64
 
