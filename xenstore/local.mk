@@ -1,6 +1,6 @@
 # xenstore: ringside-xenstored, the store.
 #
-# libxenstored.a is all of it but main(), the socket and the hypervisor, so
+# libxenstored.a is all of it but main(), sockets and the hypervisor, so
 # that tests and fuzzers can put their own in place.
 
 xenstore_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
@@ -9,43 +9,59 @@ xenstore_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
 
 noinst_LIBRARIES += %D%/libxenstored.a
 %C%_libxenstored_a_CPPFLAGS = $(xenstore_CPPFLAGS)
-%C%_libxenstored_a_SOURCES = \
-	$(printable) $(log_file) %D%/budget.c %D%/budget.h %D%/conn.c %D%/conn.h %D%/conn_ring.c %D%/conn_ring.h \
-	%D%/control.c %D%/control.h %D%/control_log.c \
-	%D%/control_quota.c %D%/db.c %D%/db.h %D%/db_file.c %D%/db_file.h %D%/db_load.c \
-	%D%/diff.c %D%/diff.h %D%/domain.c %D%/domain.h %D%/fair.c %D%/fair.h %D%/kept.c %D%/kept.h \
-	%D%/hash.c %D%/hash.h \
-	%D%/hv.h %D%/hv_none.c %D%/kids.c %D%/kids.h %D%/kids_big.c \
-	%D%/kids_big.h %D%/log.c %D%/log.h %D%/node.c %D%/node.h %D%/ops.c \
-	%D%/ops.h %D%/outq.c %D%/outq.h %D%/path.c %D%/path.h %D%/perms.c \
-	%D%/perms.h %D%/quota.c %D%/quota.h %D%/req_domain.c %D%/req_node.c \
-	%D%/req_session.c %D%/request.c %D%/request.h %D%/state.h \
-	%D%/state_check.c %D%/state_io.c \
-	%D%/state_io.h %D%/state_load.c %D%/state_save.c %D%/reply.c %D%/req_path.c \
-	%D%/serve.c %D%/serve.h %D%/session.c %D%/session.h \
-	%D%/domain_life.c %D%/domain_life.h %D%/control_update.c \
-	%D%/store.h %D%/store_life.c %D%/store_life.h %D%/turn.c %D%/turn.h %D%/special.c %D%/special.h \
-	%D%/text.c %D%/text.h %D%/throttle.c %D%/throttle.h %D%/tree.c %D%/tree.h \
-	%D%/txn.c %D%/txn.h %D%/txn_commit.c %D%/update.c \
-	%D%/update.h %D%/watch.c %D%/watch.h %D%/watch_fire.c \
-	%D%/watch_trie.h %D%/wire.c %D%/wire.h
+%C%_libxenstored_a_SOURCES = $(printable) $(log_file) \
+	%D%/base/budget.c %D%/base/budget.h %D%/base/hash.c %D%/base/hash.h \
+	%D%/base/log.c %D%/base/log.h %D%/base/text.c %D%/base/text.h \
+	%D%/tree/diff.c %D%/tree/diff.h %D%/tree/kids.c %D%/tree/kids.h \
+	%D%/tree/kids_big.c %D%/tree/kids_big.h %D%/tree/node.c \
+	%D%/tree/node.h %D%/tree/path.c %D%/tree/path.h %D%/tree/perms.c \
+	%D%/tree/perms.h %D%/tree/tree.c %D%/tree/tree.h \
+	%D%/store/domain.c %D%/store/domain.h %D%/store/hv.h \
+	%D%/store/hv_none.c %D%/store/quota.c %D%/store/quota.h \
+	%D%/store/special.c %D%/store/special.h %D%/store/store.h \
+	%D%/conn/conn.c %D%/conn/conn.h %D%/conn/fair.c %D%/conn/fair.h \
+	%D%/conn/outq.c %D%/conn/outq.h %D%/conn/throttle.c \
+	%D%/conn/throttle.h %D%/conn/wire.c %D%/conn/wire.h \
+	%D%/watch/watch.c %D%/watch/watch.h %D%/watch/watch_fire.c \
+	%D%/watch/watch_trie.h \
+	%D%/txn/kept.c %D%/txn/kept.h %D%/txn/txn.c %D%/txn/txn.h \
+	%D%/txn/txn_commit.c \
+	%D%/update/update.c %D%/update/update.h \
+	%D%/session/domain_life.c %D%/session/domain_life.h \
+	%D%/session/session.c %D%/session/session.h \
+	%D%/request/control.c %D%/request/control.h \
+	%D%/request/control_log.c %D%/request/control_quota.c \
+	%D%/request/control_update.c %D%/request/ops.c %D%/request/ops.h \
+	%D%/request/reply.c %D%/request/req_domain.c %D%/request/req_node.c \
+	%D%/request/req_path.c %D%/request/req_session.c \
+	%D%/request/request.c %D%/request/request.h \
+	%D%/serve/serve.c %D%/serve/serve.h %D%/serve/store_life.c \
+	%D%/serve/store_life.h %D%/serve/turn.c %D%/serve/turn.h \
+	%D%/transport/conn_ring.c %D%/transport/conn_ring.h \
+	%D%/persist/db.c %D%/persist/db.h %D%/persist/db_file.c \
+	%D%/persist/db_file.h %D%/persist/db_load.c \
+	%D%/handover/state.h %D%/handover/state_check.c \
+	%D%/handover/state_io.c %D%/handover/state_io.h \
+	%D%/handover/state_load.c %D%/handover/state_save.c
 
 sbin_PROGRAMS += ringside-xenstored
 ringside_xenstored_CPPFLAGS = $(xenstore_CPPFLAGS)
-ringside_xenstored_SOURCES = \
-	%D%/conn_socket.c %D%/conn_socket.h %D%/daemon.h \
-	%D%/handover.c %D%/handover.h %D%/handover_take.c \
-	%D%/hv_ringside.c %D%/hv_ringside.h %D%/options.c \
-	%D%/options.h %D%/xenstored.c $(rundir_check)
+ringside_xenstored_SOURCES = $(rundir_check) \
+	%D%/transport/conn_socket.c %D%/transport/conn_socket.h \
+	%D%/transport/hv_ringside.c %D%/transport/hv_ringside.h \
+	%D%/handover/handover.c %D%/handover/handover.h \
+	%D%/handover/handover_take.c \
+	%D%/daemon/daemon.h %D%/daemon/options.c %D%/daemon/options.h \
+	%D%/daemon/xenstored.c
 ringside_xenstored_LDADD = %D%/libxenstored.a \
 	libhypercall/libhypercall-host.a $(EVENT_LIBS) $(SQLITE_LIBS)
 
-EXTRA_DIST += %D%/ringside-xenstored.service.in
+EXTRA_DIST += %D%/daemon/ringside-xenstored.service.in
 if SYSTEMD
-systemdsystemunit_DATA = %D%/ringside-xenstored.service
+systemdsystemunit_DATA = %D%/daemon/ringside-xenstored.service
 CLEANFILES += $(systemdsystemunit_DATA)
 endif
-%D%/ringside-xenstored.service: %D%/ringside-xenstored.service.in Makefile
+%D%/daemon/ringside-xenstored.service: %D%/daemon/ringside-xenstored.service.in Makefile
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_GEN)$(SED) 's|@sbindir[@]|$(sbindir)|g' $< >$@.tmp && mv $@.tmp $@
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node.h"
-#include "txn.h"
-#include "wire.h"
+#include "conn/wire.h"
+#include "tree/node.h"
+#include "txn/txn.h"
 #include "xs_session.h"
 
 #define CLIENTS    4 /* two of domain 0, two guests */

@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "node.h"
-#include "state.h"
+#include "handover/state.h"
+#include "tree/node.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

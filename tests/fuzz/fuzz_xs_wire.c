@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node.h"
+#include "tree/node.h"
 #include "xs_session.h"
 
 #define DOMID      5

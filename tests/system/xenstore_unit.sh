@@ -3,7 +3,7 @@
 # promises, here with directories of the test.
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/xenstored.bash"
-unit=$abs_top_builddir/xenstore/ringside-xenstored.service
+unit=$abs_top_builddir/xenstore/daemon/ringside-xenstored.service
 [ -e "$unit" ] || skip_all "configured without systemd units"
 
 # The lines KEY=VALUE of the unit, continued ones joined.

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "node.h"
+#include "tree/node.h"
 #include "xs_session.h"
 
 #define RING_GUEST 7

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "db.h"
-#include "tree.h"
+#include "persist/db.h"
+#include "tree/tree.h"
 #include "xs_session.h"
 
 static struct session t;

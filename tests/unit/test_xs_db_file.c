@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "db.h"
+#include "persist/db.h"
 #include "xs_session.h"
 
 static char dir[] = "/tmp/test_xs_db_file.XXXXXX", file[64], why[DB_WHY_MAX];

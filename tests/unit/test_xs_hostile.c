@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "kept.h"
-#include "node.h"
+#include "tree/node.h"
+#include "txn/kept.h"
 #include "xs_session.h"
 
 #define RING    XENSTORE_RING_SIZE

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "log.h"
+#include "base/log.h"
 
 static char dir[] = "/tmp/test_xs_log.XXXXXX", file[64], other[64];
 

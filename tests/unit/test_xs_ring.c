@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "node.h"
+#include "tree/node.h"
 #include "xs_session.h"
 
 #define RING XENSTORE_RING_SIZE

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "node.h"
+#include "tree/node.h"
 #include "xs_session.h"
 
 static struct session t;

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "node.h"
-#include "state.h"
-#include "state_io.h"
+#include "handover/state.h"
+#include "handover/state_io.h"
+#include "tree/node.h"
 #include "xs_session.h"
 
 static struct session t;

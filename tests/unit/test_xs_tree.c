@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "hash.h"
-#include "kids_big.h"
-#include "tree.h"
+#include "base/hash.h"
+#include "tree/kids_big.h"
+#include "tree/tree.h"
 
 static struct perms *perms;
 static struct path path;

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "outq.h"
-#include "path.h"
-#include "wire.h"
+#include "conn/outq.h"
+#include "conn/wire.h"
+#include "tree/path.h"
 
 static void test_peek(void **state)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node.h"
+#include "tree/node.h"
 #include "xs_stage.h"
 
 #define EVENTS_HOLD 400

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
-#include "tree.h"
+#include "handover/state.h"
+#include "tree/tree.h"
 
 struct mem_conn {
     struct conn c;

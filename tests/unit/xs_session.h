@@ -12,14 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conn.h"
-#include "conn_ring.h"
-#include "hv.h"
-#include "domain_life.h"
-#include "serve.h"
-#include "store.h"
-#include "store_life.h"
-#include "turn.h"
+#include "conn/conn.h"
+#include "serve/serve.h"
+#include "serve/store_life.h"
+#include "serve/turn.h"
+#include "session/domain_life.h"
+#include "store/hv.h"
+#include "store/store.h"
+#include "transport/conn_ring.h"
 
 #define SESSION_DOMIDS 64
 

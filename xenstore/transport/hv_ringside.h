@@ -1,0 +1,54 @@
+/*
+ * The Ringside hypervisor as the store sees it, through libhypercall's host
+ * carrier: rings of guests, and news of dead domains.
+ */
+#ifndef XS_HV_RINGSIDE_H
+#define XS_HV_RINGSIDE_H
+
+#include <event2/event.h>
+
+#include "store/hv.h"
+
+struct conn;
+struct domain;
+struct hv_ringside;
+struct state_daemon;
+struct transport;
+
+extern const struct hv_ops hv_ringside_ops;
+
+/*
+ * Connects to the hypervisor's socket in the role of the store, which makes
+ * this process domain 0. The result is the ctx of hv_ringside_ops.
+ */
+int hv_ringside_open(struct event_base *base, const char *path,
+                     struct hv_ringside **out);
+
+/*
+ * Begins to listen for dead domains; `lost` is called when the hypervisor is
+ * gone.
+ */
+int hv_ringside_start(struct hv_ringside *hv, struct store *s,
+                      void (*lost)(void *), void *arg);
+/* ---- live update: state.h ---- */
+
+/* Fills in the descriptors that the next program needs. */
+void hv_ringside_save(const struct hv_ringside *hv, struct state_daemon *d);
+/* Unmaps all rings, which nobody may then touch; */
+void hv_ringside_let_go(struct hv_ringside *hv);
+/* maps them again. A connection whose page is not there any more ends. */
+void hv_ringside_take_back(struct hv_ringside *hv);
+
+/* As hv_ringside_open(), over the connection of the last program. */
+int hv_ringside_adopt(struct event_base *base, const struct state_daemon *d,
+                      struct hv_ringside **out);
+/* A guest's ring goes on. NULL: it has revoked its grant, or no memory. */
+struct conn *hv_ringside_ring(struct hv_ringside *hv, struct store *s,
+                              struct domain *d, const struct transport *t);
+/* Looks at all rings, for what came while no program ran. */
+void hv_ringside_look(struct hv_ringside *hv);
+
+/* After the store is gone. */
+void hv_ringside_close(struct hv_ringside *hv);
+
+#endif
