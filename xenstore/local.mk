@@ -12,8 +12,8 @@ noinst_LIBRARIES += %D%/libxenstored.a
 %C%_libxenstored_a_SOURCES = $(printable) $(log_file) \
 	%D%/base/budget.c %D%/base/budget.h %D%/base/hash.c %D%/base/hash.h \
 	%D%/base/log.c %D%/base/log.h %D%/base/text.c %D%/base/text.h \
-	%D%/tree/diff.c %D%/tree/diff.h %D%/tree/kids.c %D%/tree/kids.h \
-	%D%/tree/kids_big.c %D%/tree/kids_big.h %D%/tree/node.c \
+	%D%/tree/diff.c %D%/tree/diff.h %D%/tree/children.c %D%/tree/children.h \
+	%D%/tree/children_big.c %D%/tree/children_big.h %D%/tree/node.c \
 	%D%/tree/node.h %D%/tree/path.c %D%/tree/path.h %D%/tree/perms.c \
 	%D%/tree/perms.h %D%/tree/tree.c %D%/tree/tree.h \
 	%D%/store/domain.c %D%/store/domain.h %D%/store/hv.h \

@@ -447,13 +447,13 @@ static void step(void)
 /* The admin's requests that remove whatever the root still has. */
 static void remove_all(void)
 {
-    struct kids_iter it;
+    struct children_iter it;
     struct node *n;
     char path[XENSTORE_ABS_PATH_MAX];
 
     for (;;) {
-        kids_iterate(&it, t.s->root->kids);
-        n = kids_next(&it);
+        children_iterate(&it, t.s->root->children);
+        n = children_next(&it);
         if (!n)
             return;
         sprintf(path, "/%s", node_name(n));

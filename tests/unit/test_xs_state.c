@@ -60,7 +60,7 @@ static struct domain *dom(unsigned int domid)
 
 /* ---- the tree ---- */
 
-/* Long enough to be more than one part, and in the big form of kids.c. */
+/* Long enough to be more than one part, and in the big form of children.c. */
 static void test_tree(void **state)
 {
     char gen[32], path[16], list[4096];

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
-#include "tree/kids_big.h"
+#include "tree/children_big.h"
 #include "tree/tree.h"
 
 static struct perms *perms;
@@ -99,7 +99,7 @@ static void test_basics(void **state)
     assert_int_equal(depth, 1);
     assert_int_equal(tree_write(&root, at("/x"), "v", 1), -ENOENT);
     remove_at(&root, at("/a"));
-    assert_null(root->kids);
+    assert_null(root->children);
     node_unref(root);
 }
 
@@ -182,10 +182,10 @@ static void compare(struct node *root, const struct model *m)
 {
     struct node *dir = tree_find(root, at("/dir"), 1), *n;
     uint32_t count = 0, bytes = 0, last = 0;
-    struct kids_iter it;
+    struct children_iter it;
 
-    kids_iterate(&it, dir->kids);
-    while ((n = kids_next(&it))) {
+    children_iterate(&it, dir->children);
+    while ((n = children_next(&it))) {
         unsigned int i = (unsigned int)atoi(node_name(n) + 1);
         uint32_t version;
 
@@ -194,15 +194,15 @@ static void compare(struct node *root, const struct model *m)
         last = m->order[i];
         memcpy(&version, node_value(n), sizeof(version));
         assert_int_equal(version, m->version[i]);
-        assert_int_equal(kids_seek(&it, dir->kids, bytes), 0);
-        assert_ptr_equal(kids_next(&it), n);
-        assert_int_equal(kids_seek(&it, dir->kids, bytes + 1), 1);
-        assert_ptr_equal(kids_next(&it), n);
+        assert_int_equal(children_seek(&it, dir->children, bytes), 0);
+        assert_ptr_equal(children_next(&it), n);
+        assert_int_equal(children_seek(&it, dir->children, bytes + 1), 1);
+        assert_ptr_equal(children_next(&it), n);
         count++;
         bytes += n->name_len + 1u;
     }
-    assert_int_equal(kids_count(dir->kids), count);
-    assert_int_equal(kids_bytes(dir->kids), bytes);
+    assert_int_equal(children_count(dir->children), count);
+    assert_int_equal(children_bytes(dir->children), bytes);
     for (unsigned int i = 0; i < CHILDREN; i++)
         assert_int_equal(!!tree_find(root, child_at(i), 2), m->there[i]);
 }
@@ -277,7 +277,7 @@ static void drop(struct node *n, void *arg)
  */
 static void test_equal_hashes(void **state)
 {
-    struct kids *k = kids_big_new();
+    struct children *k = children_big_new();
     char name[16];
     struct name n = { name, 0, 12345 };
     struct node *child;
@@ -286,18 +286,18 @@ static void test_equal_hashes(void **state)
     for (int i = 0; i < 300; i++) {
         n.len = (uint32_t)snprintf(name, sizeof(name), "n%d", i);
         child = node_new(&n, NULL, 0, perms);
-        assert_int_equal(kids_add(&k, child, n.hash), 0);
+        assert_int_equal(children_add(&k, child, n.hash), 0);
     }
     for (int i = 0; i < 300; i++) {
         n.len = (uint32_t)snprintf(name, sizeof(name), "n%d", i);
-        assert_string_equal(node_name(kids_find(k, &n)), name);
+        assert_string_equal(node_name(children_find(k, &n)), name);
         if (i % 2)
             continue;
-        assert_int_equal(kids_take(&k, &n, &child), 0);
+        assert_int_equal(children_remove(&k, &n, &child), 0);
         node_unref(child);
-        assert_null(kids_find(k, &n));
+        assert_null(children_find(k, &n));
     }
-    kids_unref(k, drop, NULL);
+    children_unref(k, drop, NULL);
 }
 
 /* A walk visits parents first, can leave a subtree out, and knows its path. */

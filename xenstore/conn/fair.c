@@ -53,12 +53,12 @@ static void heap_up(struct fair *f, uint32_t i, struct conn *c)
 /* Moves c, which belongs at i or below: behind its equals. */
 static void heap_down(struct fair *f, uint32_t i, struct conn *c)
 {
-    for (uint32_t kid; (kid = 2 * i + 1) < f->n; i = kid) {
-        if (kid + 1 < f->n && before(f->heap[kid + 1], f->heap[kid]))
-            kid++;
-        if (before(c, f->heap[kid]))
+    for (uint32_t child; (child = 2 * i + 1) < f->n; i = child) {
+        if (child + 1 < f->n && before(f->heap[child + 1], f->heap[child]))
+            child++;
+        if (before(c, f->heap[child]))
             break;
-        heap_put(f, i, f->heap[kid]);
+        heap_put(f, i, f->heap[child]);
     }
     heap_put(f, i, c);
 }

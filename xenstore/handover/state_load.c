@@ -221,9 +221,9 @@ static int load_child(struct loader *l, struct node *n, int depth)
     if (path_parse(p, str, n->name_len + 1u, 0, false) || p->depth != 1)
         goto bad;
     name = path_name(p, 0);
-    if (kids_find(parent->kids, &name))
+    if (children_find(parent->children, &name))
         goto bad;
-    err = kids_add(&parent->kids, n, name.hash);
+    err = children_add(&parent->children, n, name.hash);
     if (err)
         goto bad;
     l->path_len[depth] = len;

@@ -104,7 +104,7 @@ static int row_gone(void *ctx, const char *path, size_t len,
     bind_text(db->stmt[DB_DROP], 1, path, len);
     err = run(db, DB_DROP);
     db->rows++;
-    if (err || !n->kids)
+    if (err || !n->children)
         return err;
     memcpy(from, path, len);
     memcpy(to, path, len);

@@ -81,11 +81,11 @@ int op_node(struct request *rq, unsigned int rights, unsigned int flags,
 /* ---- quotas of guests ---- */
 
 static bool size_fits(const struct request *rq, const struct perms *perms,
-                      size_t value, size_t kids)
+                      size_t value, size_t children)
 {
     struct domain *d = rq->c->dom;
     uint32_t limit = d->quota.limit[QUOTA_NODE_SIZE];
-    size_t size = perms->n * 8 + value + kids;
+    size_t size = perms->n * 8 + value + children;
 
     if (!domain_privileged(d) && limit && size > limit)
         return false;
@@ -120,7 +120,7 @@ static int replace_value(struct request *rq, struct node *n, const void *value,
     int64_t grown = (int64_t)len - n->value_len;
     int err;
 
-    if (!size_fits(rq, n->perms, len, kids_bytes(n->kids)) ||
+    if (!size_fits(rq, n->perms, len, children_bytes(n->children)) ||
         (grown > 0 && !nodes_fit(rq, owner, 0)))
         return -ENOSPC;
     err = will_change(rq, 0);
@@ -172,7 +172,7 @@ static int create(struct request *rq, const void *value, size_t len)
     if (nodes_fit(rq, owner, (int64_t)p->depth - depth) &&
         size_fits(rq, perms, len, 0) &&
         size_fits(rq, parent->perms, parent->value_len,
-                  kids_bytes(parent->kids) + p->comp[depth].len + 1u))
+                  children_bytes(parent->children) + p->comp[depth].len + 1u))
         err = note_create(rq, depth + 1);
     if (!err)
         err = tree_add_path(request_root(rq), p, depth + 1, value, len, perms);
@@ -286,7 +286,7 @@ int op_set_perms(struct request *rq, struct perms *perms)
     from = perms_owner(n->perms);
     if (!conn_privileged(rq->c) && from != perms_owner(perms))
         return -EPERM;
-    if (!size_fits(rq, perms, n->value_len, kids_bytes(n->kids)))
+    if (!size_fits(rq, perms, n->value_len, children_bytes(n->children)))
         return -ENOSPC;
     err = will_change(rq, TXN_REPERMED);
     if (err)

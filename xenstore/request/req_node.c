@@ -37,7 +37,7 @@ int req_read(struct request *rq)
 
 int req_directory(struct request *rq)
 {
-    struct kids_iter it;
+    struct children_iter it;
     struct node *n;
     size_t len = 0;
     char *out;
@@ -45,15 +45,15 @@ int req_directory(struct request *rq)
 
     if (!err)
         err = op_node(rq, PERM_READ, TXN_LIST, &n);
-    if (!err && kids_bytes(n->kids) > XENSTORE_PAYLOAD_MAX)
+    if (!err && children_bytes(n->children) > XENSTORE_PAYLOAD_MAX)
         err = -E2BIG;
     if (err)
         return err;
     out = reply_begin(rq);
     if (!out)
         return -ENOMEM;
-    kids_iterate(&it, n->kids);
-    while ((n = kids_next(&it))) {
+    children_iterate(&it, n->children);
+    while ((n = children_next(&it))) {
         memcpy(out + len, node_name(n), n->name_len + 1u);
         len += n->name_len + 1u;
     }
@@ -68,12 +68,12 @@ static size_t list_part(const struct node *dir, uint32_t off, char *out,
                         size_t room)
 {
     uint32_t skip, size;
-    struct kids_iter it;
+    struct children_iter it;
     struct node *n;
     size_t len = 0;
 
-    skip = kids_seek(&it, dir->kids, off);
-    while ((n = kids_next(&it))) {
+    skip = children_seek(&it, dir->children, off);
+    while ((n = children_next(&it))) {
         size = n->name_len + 1u - skip;
         if (len + size > room)
             break;
@@ -105,13 +105,13 @@ int req_directory_part(struct request *rq)
     if (!out)
         return -ENOMEM;
     len = (size_t)sprintf(out, "%llu", (unsigned long long)n->gen) + 1;
-    if (off < kids_bytes(n->kids)) {
+    if (off < children_bytes(n->children)) {
         size_t part = list_part(n, (uint32_t)off, out + len,
                                 XENSTORE_PAYLOAD_MAX - len - 1);
 
         len += part;
         off += part;
-        if (off < kids_bytes(n->kids))
+        if (off < children_bytes(n->children))
             return reply_end(rq, len);
     }
     out[len] = '\0';

@@ -12,7 +12,7 @@
 
 /* A pair of nodes whose children are being compared. */
 struct level {
-    struct kids_iter old, now;
+    struct children_iter old, now;
     struct node *o, *n; /* the next ones */
     size_t len;         /* of the path to the pair */
 };
@@ -27,18 +27,18 @@ struct diff {
 
 static void level_pair(struct level *l)
 {
-    kids_skip_same(&l->old, &l->now);
-    l->o = kids_next(&l->old);
-    l->n = kids_next(&l->now);
+    children_skip_same(&l->old, &l->now);
+    l->o = children_next(&l->old);
+    l->n = children_next(&l->now);
 }
 
-static void diff_enter(struct diff *d, const struct kids *old,
-                       const struct kids *now, size_t len)
+static void diff_enter(struct diff *d, const struct children *old,
+                       const struct children *now, size_t len)
 {
     struct level *l = &d->level[++d->depth];
 
-    kids_iterate(&l->old, old);
-    kids_iterate(&l->now, now);
+    children_iterate(&l->old, old);
+    children_iterate(&l->now, now);
     l->len = len;
     level_pair(l);
 }
@@ -60,8 +60,8 @@ static int diff_pair(struct diff *d, const struct node *o, const struct node *n)
 
     if (!node_same(o, n))
         err = d->ops->changed(d->ctx, d->path, len, n);
-    if (!err && o->kids != n->kids)
-        diff_enter(d, o->kids, n->kids, len);
+    if (!err && o->children != n->children)
+        diff_enter(d, o->children, n->children, len);
     return err;
 }
 
@@ -70,8 +70,8 @@ static int diff_added(struct diff *d, const struct node *n)
     size_t len = diff_name(d, n);
     int err = d->ops->added(d->ctx, d->path, len, n);
 
-    if (!err && n->kids)
-        diff_enter(d, NULL, n->kids, len);
+    if (!err && n->children)
+        diff_enter(d, NULL, n->children, len);
     return err;
 }
 
@@ -92,11 +92,11 @@ static int diff_step(struct diff *d)
         return o == n ? 0 : diff_pair(d, o, n);
     }
     if (o) {
-        l->o = kids_next(&l->old);
+        l->o = children_next(&l->old);
         return d->ops->gone(d->ctx, d->path, diff_name(d, o), o);
     }
     if (n) {
-        l->n = kids_next(&l->now);
+        l->n = children_next(&l->now);
         return diff_added(d, n);
     }
     d->depth--;
@@ -118,7 +118,7 @@ int tree_diff(struct node *old, struct node *now, const struct diff_ops *ops,
         err = ops->added(ctx, "/", 1, now);
     else if (!node_same(old, now))
         err = ops->changed(ctx, "/", 1, now);
-    diff_enter(&d, old ? old->kids : NULL, now->kids, 0);
+    diff_enter(&d, old ? old->children : NULL, now->children, 0);
     while (!err && d.depth >= 0)
         err = diff_step(&d);
     return err;

@@ -35,7 +35,7 @@ struct node *node_new(const struct name *name, const void *value, size_t len,
         return NULL;
     n->gen = 0;
     n->perms = perms_ref(perms);
-    n->kids = NULL;
+    n->children = NULL;
     memcpy(n->data, name->s, name->len);
     n->data[name->len] = '\0';
     if (len)
@@ -51,7 +51,7 @@ struct node *node_copy(const struct node *n)
         return NULL;
     c->gen = n->gen;
     c->perms = perms_ref(n->perms);
-    c->kids = kids_ref(n->kids);
+    c->children = children_ref(n->children);
     memcpy(c->data, n->data, (size_t)n->name_len + 1 + n->value_len);
     return c;
 }
@@ -105,7 +105,7 @@ static void node_free_one(struct node **dead)
 
     *dead = n->next_dead;
     perms_unref(n->perms);
-    kids_unref(n->kids, node_drop, dead);
+    children_unref(n->children, node_drop, dead);
     node_stats.nodes--;
     node_stats.bytes -= node_size(n->name_len, n->value_len);
     free(n);

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "tree/kids.h"
+#include "tree/children.h"
 #include "tree/perms.h"
 
 struct node {
@@ -24,7 +24,7 @@ struct node {
         struct node *next_dead; /* while node_unref() takes it apart */
     };
     struct perms *perms;
-    struct kids *kids;
+    struct children *children;
     char data[]; /* name, NUL, value */
 };
 _Static_assert(sizeof(struct node) == 32, "a node's head is half a cache line");

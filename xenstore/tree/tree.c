@@ -37,7 +37,7 @@ struct node *tree_nearest(struct node *root, const struct path *p,
 
     for (*depth = 0; *depth < p->depth; ++*depth) {
         struct name name = path_name(p, *depth);
-        struct node *child = kids_find(n->kids, &name);
+        struct node *child = children_find(n->children, &name);
 
         if (!child)
             break;
@@ -54,7 +54,7 @@ struct node *tree_find(struct node *root, const struct path *p,
     for (unsigned int i = 0; n && i < depth; i++) {
         struct name name = path_name(p, i);
 
-        n = kids_find(n->kids, &name);
+        n = children_find(n->children, &name);
     }
     return n;
 }
@@ -84,7 +84,7 @@ static int tree_own(struct node **root, const struct path *p,
     for (unsigned int i = 0; !err && i < depth; i++) {
         struct name name = path_name(p, i);
 
-        err = kids_own(&(**place)->kids, &name, place);
+        err = children_own(&(**place)->children, &name, place);
         if (!err)
             err = node_own(*place);
     }
@@ -131,7 +131,7 @@ int tree_add(struct node **root, const struct path *p, unsigned int depth,
     n = node_new(&name, value, len, perms);
     if (!n)
         return -ENOMEM;
-    err = kids_add(&(*parent)->kids, n, name.hash);
+    err = children_add(&(*parent)->children, n, name.hash);
     if (err) {
         node_unref(n);
         return err;
@@ -149,7 +149,8 @@ static struct node *node_over(const struct path *p, unsigned int depth,
     struct name name = path_name(p, depth - 1);
     struct node *n = node_new(&name, value, len, perms);
 
-    if (n && (!child || !kids_add(&n->kids, child, p->comp[depth].hash))) {
+    if (n &&
+        (!child || !children_add(&n->children, child, p->comp[depth].hash))) {
         n->gen = tree_generation();
         return n;
     }
@@ -171,7 +172,7 @@ int tree_add_path(struct node **root, const struct path *p, unsigned int first,
         n = node_over(p, i, NULL, 0, perms, n);
     if (!n)
         return -ENOMEM;
-    err = kids_add(&(*parent)->kids, n, p->comp[first - 1].hash);
+    err = children_add(&(*parent)->children, n, p->comp[first - 1].hash);
     if (err)
         node_unref(n);
     else
@@ -186,7 +187,7 @@ int tree_remove(struct node **root, const struct path *p, struct node **removed)
     int err = tree_own(root, p, p->depth - 1u, &parent);
 
     if (!err)
-        err = kids_take(&(*parent)->kids, &name, removed);
+        err = children_remove(&(*parent)->children, &name, removed);
     if (!err)
         (*parent)->gen = tree_generation();
     return err;
@@ -203,7 +204,7 @@ static struct node *walk_enter(struct tree_walk *w, struct node *n)
 {
     w->depth++;
     w->node[w->depth] = n;
-    kids_iterate(&w->it[w->depth], n->kids);
+    children_iterate(&w->it[w->depth], n->children);
     return n;
 }
 
@@ -218,7 +219,7 @@ struct node *tree_walk_next(struct tree_walk *w)
         w->depth--;
     }
     for (; w->depth >= 0; w->depth--) {
-        n = kids_next(&w->it[w->depth]);
+        n = children_next(&w->it[w->depth]);
         if (n)
             return walk_enter(w, n);
     }

@@ -68,7 +68,7 @@ struct tree_walk {
     int depth; /* of the current node under the start; -1 before it */
     int skip;
     struct node *node[PATH_DEPTH_MAX + 1];
-    struct kids_iter it[PATH_DEPTH_MAX + 1];
+    struct children_iter it[PATH_DEPTH_MAX + 1];
 };
 
 void tree_walk_begin(struct tree_walk *w, struct node *start);

@@ -114,7 +114,7 @@ struct descent {
 static bool descent_enter(struct descent *d, const struct wnode *w)
 {
     struct name n = { w->name, w->len, w->hash };
-    const struct node *node = kids_find(d->node[d->depth]->kids, &n);
+    const struct node *node = children_find(d->node[d->depth]->children, &n);
     size_t len = d->len[d->depth];
 
     if (!node)

@@ -5,7 +5,7 @@
 #ifndef XS_WATCH_TRIE_H
 #define XS_WATCH_TRIE_H
 
-#include "tree/kids.h"
+#include "tree/children.h"
 #include "watch/watch.h"
 
 /* One component of a watched path. Found by its parent and its name. */

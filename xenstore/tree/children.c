@@ -1,26 +1,26 @@
-/* Children of a node: the flat form, and the choice of form; see kids.h. */
-#include "tree/kids.h"
+/* Children of a node: the flat form, and the choice of form; see children.h. */
+#include "tree/children.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
-#include "tree/kids_big.h"
+#include "tree/children_big.h"
 #include "tree/node.h"
 
 /* node[cap], then one byte of hash for each. */
 struct flat {
-    struct kids k;
+    struct children k;
     struct node *node[];
 };
 
-static struct flat *flat_of(const struct kids *k)
+static struct flat *flat_of(const struct children *k)
 {
     return (struct flat *)k;
 }
 
-static struct kids *flat_kids(struct flat *f)
+static struct children *flat_children(struct flat *f)
 {
     return f ? &f->k : NULL;
 }
@@ -35,7 +35,7 @@ static struct flat *flat_new(uint32_t cap)
     struct flat *f = malloc(sizeof(*f) + cap * (sizeof(f->node[0]) + 1));
 
     if (f)
-        f->k = (struct kids){ .refs = 1, .cap = cap };
+        f->k = (struct children){ .refs = 1, .cap = cap };
     return f;
 }
 
@@ -57,7 +57,7 @@ static int flat_index(const struct flat *f, const struct name *n)
 }
 
 /* Its own container with room for `cap`: the old one, moved or copied. */
-static int flat_own(struct kids **k, uint32_t cap)
+static int flat_own(struct children **k, uint32_t cap)
 {
     struct flat *old = flat_of(*k), *f;
 
@@ -79,13 +79,13 @@ static int flat_own(struct kids **k, uint32_t cap)
     return 0;
 }
 
-static int big_own(struct kids **k)
+static int big_own(struct children **k)
 {
-    struct kids *copy;
+    struct children *copy;
 
     if ((*k)->refs == 1)
         return 0;
-    copy = kids_big_copy(*k);
+    copy = children_big_copy(*k);
     if (!copy)
         return -ENOMEM;
     (*k)->refs--;
@@ -103,53 +103,55 @@ static void drop_node(struct node *n, void *arg)
  * Moves the children of an owned container into a new one of either form.
  * On failure nothing has changed.
  */
-static int kids_rebuild(struct kids **k, bool big)
+static int children_rebuild(struct children **k, bool big)
 {
-    struct kids *to = big ? kids_big_new() : flat_kids(flat_new(KIDS_FLAT_MAX));
-    struct kids_iter it;
+    struct children *to =
+        big ? children_big_new() : flat_children(flat_new(CHILDREN_FLAT_MAX));
+    struct children_iter it;
     struct node *n;
 
     if (!to)
         return -ENOMEM;
-    kids_iterate(&it, *k);
-    while ((n = kids_next(&it))) {
+    children_iterate(&it, *k);
+    while ((n = children_next(&it))) {
         uint32_t hash = hash_bytes(node_name(n), n->name_len);
 
         node_ref(n);
-        if (kids_add(&to, n, hash) == 0)
+        if (children_add(&to, n, hash) == 0)
             continue;
         node_unref(n);
-        kids_unref(to, drop_node, NULL);
+        children_unref(to, drop_node, NULL);
         return -ENOMEM;
     }
-    kids_unref(*k, drop_node, NULL);
+    children_unref(*k, drop_node, NULL);
     *k = to;
     return 0;
 }
 
-struct node *kids_find(const struct kids *k, const struct name *n)
+struct node *children_find(const struct children *k, const struct name *n)
 {
     int i;
 
     if (!k)
         return NULL;
     if (!k->cap)
-        return kids_big_find(k, n);
+        return children_big_find(k, n);
     i = flat_index(flat_of(k), n);
     return i < 0 ? NULL : flat_of(k)->node[i];
 }
 
-int kids_own(struct kids **k, const struct name *n, struct node ***place)
+int children_own(struct children **k, const struct name *n,
+                 struct node ***place)
 {
     int i, err;
 
     if (!*k)
         return -ENOENT;
     if (!(*k)->cap) {
-        if ((*k)->refs > 1 && !kids_big_find(*k, n))
+        if ((*k)->refs > 1 && !children_big_find(*k, n))
             return -ENOENT;
         err = big_own(k);
-        return err ? err : kids_big_own(*k, n, place);
+        return err ? err : children_big_own(*k, n, place);
     }
     i = flat_index(flat_of(*k), n);
     if (i < 0)
@@ -165,10 +167,10 @@ static uint32_t flat_grown(uint32_t cap)
 {
     if (cap < 2)
         return cap + 1;
-    return cap * 2 < KIDS_FLAT_MAX ? cap * 2 : KIDS_FLAT_MAX;
+    return cap * 2 < CHILDREN_FLAT_MAX ? cap * 2 : CHILDREN_FLAT_MAX;
 }
 
-int kids_add(struct kids **k, struct node *child, uint32_t hash)
+int children_add(struct children **k, struct node *child, uint32_t hash)
 {
     int err;
 
@@ -179,14 +181,14 @@ int kids_add(struct kids **k, struct node *child, uint32_t hash)
             return -ENOMEM;
         *k = &f->k;
     }
-    if ((*k)->cap && (*k)->count == KIDS_FLAT_MAX) {
-        err = kids_rebuild(k, true);
+    if ((*k)->cap && (*k)->count == CHILDREN_FLAT_MAX) {
+        err = children_rebuild(k, true);
         if (err)
             return err;
     }
     if (!(*k)->cap) {
         err = big_own(k);
-        return err ? err : kids_big_add(*k, child, hash);
+        return err ? err : children_big_add(*k, child, hash);
     }
     err = flat_own(k,
                    (*k)->count < (*k)->cap ? (*k)->cap : flat_grown((*k)->cap));
@@ -195,7 +197,8 @@ int kids_add(struct kids **k, struct node *child, uint32_t hash)
     return err;
 }
 
-static int flat_take(struct kids **k, const struct name *n, struct node **child)
+static int flat_remove(struct children **k, const struct name *n,
+                       struct node **child)
 {
     int i = flat_index(flat_of(*k), n), err;
     struct flat *f;
@@ -219,40 +222,42 @@ static int flat_take(struct kids **k, const struct name *n, struct node **child)
     return 0;
 }
 
-int kids_take(struct kids **k, const struct name *n, struct node **child)
+int children_remove(struct children **k, const struct name *n,
+                    struct node **child)
 {
     int err;
 
     if (!*k)
         return -ENOENT;
     if ((*k)->cap)
-        return flat_take(k, n, child);
+        return flat_remove(k, n, child);
     err = big_own(k);
     if (!err)
-        err = kids_big_take(*k, n, child);
+        err = children_big_remove(*k, n, child);
     if (err)
         return err;
     /* Failing to shrink costs memory, nothing else. */
-    if ((*k)->count < KIDS_FLAT_MIN)
-        (void)kids_rebuild(k, false);
-    else if (kids_big_sparse(*k))
-        (void)kids_rebuild(k, true);
+    if ((*k)->count < CHILDREN_FLAT_MIN)
+        (void)children_rebuild(k, false);
+    else if (children_big_sparse(*k))
+        (void)children_rebuild(k, true);
     return 0;
 }
 
-struct kids *kids_ref(struct kids *k)
+struct children *children_ref(struct children *k)
 {
     if (k)
         k->refs++;
     return k;
 }
 
-void kids_unref(struct kids *k, void (*drop)(struct node *, void *), void *arg)
+void children_unref(struct children *k, void (*drop)(struct node *, void *),
+                    void *arg)
 {
     if (!k || --k->refs)
         return;
     if (!k->cap) {
-        kids_big_free(k, drop, arg);
+        children_big_free(k, drop, arg);
         return;
     }
     for (uint32_t i = 0; i < k->count; i++)
@@ -260,33 +265,34 @@ void kids_unref(struct kids *k, void (*drop)(struct node *, void *), void *arg)
     free(k);
 }
 
-void kids_iterate(struct kids_iter *it, const struct kids *k)
+void children_iterate(struct children_iter *it, const struct children *k)
 {
-    *it = (struct kids_iter){ .kids = k };
+    *it = (struct children_iter){ .children = k };
 }
 
-struct node *kids_next(struct kids_iter *it)
+struct node *children_next(struct children_iter *it)
 {
-    if (!it->kids)
+    if (!it->children)
         return NULL;
-    if (!it->kids->cap)
-        return kids_big_next(it);
-    if (it->at >= it->kids->count)
+    if (!it->children->cap)
+        return children_big_next(it);
+    if (it->at >= it->children->count)
         return NULL;
-    return flat_of(it->kids)->node[it->at++];
+    return flat_of(it->children)->node[it->at++];
 }
 
-void kids_skip_same(struct kids_iter *a, struct kids_iter *b)
+void children_skip_same(struct children_iter *a, struct children_iter *b)
 {
-    if (a->kids && b->kids && !a->kids->cap && !b->kids->cap)
-        kids_big_skip_same(a, b);
+    if (a->children && b->children && !a->children->cap && !b->children->cap)
+        children_big_skip_same(a, b);
 }
 
-uint32_t kids_seek(struct kids_iter *it, const struct kids *k, uint32_t off)
+uint32_t children_seek(struct children_iter *it, const struct children *k,
+                       uint32_t off)
 {
-    kids_iterate(it, k);
+    children_iterate(it, k);
     if (!k->cap)
-        return kids_big_seek(it, off);
+        return children_big_seek(it, off);
     for (; it->at < k->count; it->at++) {
         uint32_t size = flat_of(k)->node[it->at]->name_len + 1u;
 

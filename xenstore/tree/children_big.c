@@ -1,5 +1,5 @@
 /*
- * The big form of a node's children; see kids.h.
+ * The big form of a node's children; see children.h.
  *
  * Every child has a slot number, given in order of insertion and kept until
  * the container is rebuilt. Two tries are keyed by it:
@@ -10,7 +10,7 @@
  * Each piece has its own count of references and is copied when a shared one
  * must change. Both tries have at most nine levels, so recursion is bounded.
  */
-#include "tree/kids_big.h"
+#include "tree/children_big.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,14 +45,14 @@ struct hx {
 };
 
 struct big {
-    struct kids k;
+    struct children k;
     struct vec *vec;
     struct hx *hx;
     uint32_t next; /* slot of the next child */
     uint32_t levels;
 };
 
-static struct big *big_of(const struct kids *k)
+static struct big *big_of(const struct children *k)
 {
     return (struct big *)k;
 }
@@ -310,7 +310,7 @@ static int64_t big_slot(const struct big *b, const struct name *n)
 
 /* ---- the container ---- */
 
-struct kids *kids_big_new(void)
+struct children *children_big_new(void)
 {
     struct big *b = calloc(1, sizeof(*b));
 
@@ -320,7 +320,7 @@ struct kids *kids_big_new(void)
     return &b->k;
 }
 
-struct kids *kids_big_copy(const struct kids *k)
+struct children *children_big_copy(const struct children *k)
 {
     struct big *b = malloc(sizeof(*b));
 
@@ -335,14 +335,15 @@ struct kids *kids_big_copy(const struct kids *k)
     return &b->k;
 }
 
-struct node *kids_big_find(const struct kids *k, const struct name *n)
+struct node *children_big_find(const struct children *k, const struct name *n)
 {
     int64_t slot = big_slot(big_of(k), n);
 
     return slot < 0 ? NULL : vec_get(big_of(k), (uint32_t)slot);
 }
 
-int kids_big_own(struct kids *k, const struct name *n, struct node ***place)
+int children_big_own(struct children *k, const struct name *n,
+                     struct node ***place)
 {
     int64_t slot = big_slot(big_of(k), n);
 
@@ -352,7 +353,7 @@ int kids_big_own(struct kids *k, const struct name *n, struct node ***place)
     return *place ? 0 : -ENOMEM;
 }
 
-int kids_big_add(struct kids *k, struct node *child, uint32_t hash)
+int children_big_add(struct children *k, struct node *child, uint32_t hash)
 {
     struct big *b = big_of(k);
     struct node **place;
@@ -369,7 +370,8 @@ int kids_big_add(struct kids *k, struct node *child, uint32_t hash)
     return 0;
 }
 
-int kids_big_take(struct kids *k, const struct name *n, struct node **child)
+int children_big_remove(struct children *k, const struct name *n,
+                        struct node **child)
 {
     struct big *b = big_of(k);
     int64_t slot = big_slot(b, n);
@@ -387,8 +389,8 @@ int kids_big_take(struct kids *k, const struct name *n, struct node **child)
     return 0;
 }
 
-void kids_big_free(struct kids *k, void (*drop)(struct node *, void *),
-                   void *arg)
+void children_big_free(struct children *k, void (*drop)(struct node *, void *),
+                       void *arg)
 {
     struct big *b = big_of(k);
 
@@ -398,14 +400,14 @@ void kids_big_free(struct kids *k, void (*drop)(struct node *, void *),
     free(b);
 }
 
-bool kids_big_sparse(const struct kids *k)
+bool children_big_sparse(const struct children *k)
 {
     return big_of(k)->next > 2 * k->count + 2 * VEC_WIDTH;
 }
 
-struct node *kids_big_next(struct kids_iter *it)
+struct node *children_big_next(struct children_iter *it)
 {
-    const struct big *b = big_of(it->kids);
+    const struct big *b = big_of(it->children);
     struct node *n;
 
     while (it->at < b->next) {
@@ -442,9 +444,9 @@ static int same_level(const struct big *a, const struct big *b, uint32_t at)
     return -1;
 }
 
-void kids_big_skip_same(struct kids_iter *a, struct kids_iter *b)
+void children_big_skip_same(struct children_iter *a, struct children_iter *b)
 {
-    const struct big *ba = big_of(a->kids), *bb = big_of(b->kids);
+    const struct big *ba = big_of(a->children), *bb = big_of(b->children);
     int level;
 
     while (a->at == b->at && a->at < ba->next && a->at < bb->next) {
@@ -456,9 +458,9 @@ void kids_big_skip_same(struct kids_iter *a, struct kids_iter *b)
     }
 }
 
-uint32_t kids_big_seek(struct kids_iter *it, uint32_t off)
+uint32_t children_big_seek(struct children_iter *it, uint32_t off)
 {
-    const struct big *b = big_of(it->kids);
+    const struct big *b = big_of(it->children);
     const struct vec *v = b->vec;
     unsigned int i;
 
