@@ -85,6 +85,12 @@ $(lwip_objects): lwip-objects/%.o: guest-sdk/lwip.stamp \
 	$(AM_V_CC)$(CC) $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) $(GUEST_CFLAGS_BASE) \
 	    -DRINGSIDE_LWIP -w -MD -MP -c -o $@ lwip/src/$*.c
 
+# The dependency files of both name the sources, which are not there while the
+# stamp is made anew: a parallel make has to wait for it. Order-only, since the
+# objects themselves depend on the stamp.
+$(lwip_names:%=lwip/src/%.c): | guest-sdk/lwip.stamp
+	@:
+
 -include $(wildcard $(lwip_objects:.o=.d))
 
 guest-sdk/lib/liblwip-guest.a: $(lwip_objects)
