@@ -39,21 +39,21 @@ static _Noreturn void sleep_for_ever(void)
 /* Each connects as soon as it is opened. */
 static int devices(char **argv)
 {
-    struct blk *disk;
+    struct rs_blk *disk;
 
     (void)argv;
-    if (blk_open("xvda", &disk) || rs_net_up(RS_FOREVER))
+    if (rs_blk_open("xvda", &disk) || rs_net_up(RS_FOREVER))
         return 1;
     sleep_for_ever();
 }
 
 static int member(char **argv)
 {
-    struct blk *disk;
+    struct rs_blk *disk;
 
     (void)argv;
     say_now("main");
-    if (blk_open("xvda", &disk) || rs_net_up(RS_FOREVER))
+    if (rs_blk_open("xvda", &disk) || rs_net_up(RS_FOREVER))
         return 1;
     say_now("up");
     sleep_for_ever();
@@ -69,7 +69,7 @@ static int idle(char **argv)
 /* ---- block ---- */
 
 struct reads {
-    struct blk *disk;
+    struct rs_blk *disk;
     uint64_t until, random, done;
     unsigned int running;
     struct rs_semaphore *ended;
@@ -82,43 +82,46 @@ static uint64_t random_sector(void)
     reads.random ^= reads.random << 13;
     reads.random ^= reads.random >> 7;
     reads.random ^= reads.random << 17;
-    return reads.random % (blk_sectors(reads.disk) / (BLOCK / BLK_SECTOR)) *
-           (BLOCK / BLK_SECTOR);
+    return reads.random %
+           (rs_blk_sectors(reads.disk) / (BLOCK / RS_BLK_SECTOR)) *
+           (BLOCK / RS_BLK_SECTOR);
 }
 
 /* One request is over: the next one of the same slot. */
-static void read_done(struct blk_io *io, int err)
+static void read_done(struct rs_blk_io *io, int err)
 {
     reads.done++;
     io->sector = random_sector();
-    if ((err || rs_now() >= reads.until || blk_submit(reads.disk, io)) &&
+    if ((err || rs_now() >= reads.until || rs_blk_submit(reads.disk, io)) &&
         --reads.running == 0)
         rs_semaphore_up(reads.ended);
 }
 
 static void read_deep(unsigned int depth)
 {
-    struct blk_io *io = calloc(depth, sizeof(*io));
+    struct rs_blk_io *io = calloc(depth, sizeof(*io));
 
     reads.ended = rs_semaphore_new(0);
     reads.running = depth;
     for (unsigned int i = 0; i < depth; i++) {
-        io[i] = (struct blk_io){ .op = BLK_READ,
-                                 .sectors = BLOCK / BLK_SECTOR,
-                                 .sector = random_sector(),
-                                 .buf = blk_buffer_alloc(reads.disk, BLOCK),
-                                 .done = read_done };
-        blk_submit(reads.disk, &io[i]);
+        io[i] =
+            (struct rs_blk_io){ .op = RS_BLK_READ,
+                                .sectors = BLOCK / RS_BLK_SECTOR,
+                                .sector = random_sector(),
+                                .buf = rs_blk_buffer_alloc(reads.disk, BLOCK),
+                                .done = read_done };
+        rs_blk_submit(reads.disk, &io[i]);
     }
     rs_semaphore_down(reads.ended, RS_FOREVER);
 }
 
 static void read_one_by_one(void)
 {
-    void *page = blk_buffer_alloc(reads.disk, BLOCK);
+    void *page = rs_blk_buffer_alloc(reads.disk, BLOCK);
 
     while (rs_now() < reads.until &&
-           blk_read(reads.disk, random_sector(), page, BLOCK / BLK_SECTOR) == 0)
+           rs_blk_read(reads.disk, random_sector(), page,
+                       BLOCK / RS_BLK_SECTOR) == 0)
         reads.done++;
 }
 
@@ -127,7 +130,7 @@ static int randread(char **argv)
     unsigned int depth = (unsigned int)strtoul(argv[0], NULL, 10);
     uint64_t start;
 
-    if (blk_open("xvda", &reads.disk))
+    if (rs_blk_open("xvda", &reads.disk))
         return 1;
     reads.random = 88172645463325252u;
     start = rs_now();

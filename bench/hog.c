@@ -26,7 +26,7 @@
 #include <xen/io/blkif.h>
 
 #define PAUSE_NS 200000u
-#define SECTORS  (4096 / BLK_SECTOR)
+#define SECTORS  (4096 / RS_BLK_SECTOR)
 
 /* ---- neighbours ---- */
 
@@ -82,8 +82,8 @@ static bool read_once(void *disk)
     static char block[4096] __attribute__((aligned(4096)));
     static uint64_t at;
 
-    at = (at + 7919 * SECTORS) % (blk_sectors(disk) / SECTORS * SECTORS);
-    return blk_read(disk, at, block, SECTORS) == 0;
+    at = (at + 7919 * SECTORS) % (rs_blk_sectors(disk) / SECTORS * SECTORS);
+    return rs_blk_read(disk, at, block, SECTORS) == 0;
 }
 
 static int calls(const char *n)
@@ -93,9 +93,9 @@ static int calls(const char *n)
 
 static int reads(const char *n)
 {
-    struct blk *disk;
+    struct rs_blk *disk;
 
-    if (blk_open("xvda", &disk))
+    if (rs_blk_open("xvda", &disk))
         return 1;
     return neighbour(strtoul(n, NULL, 10), read_once, disk, 0);
 }

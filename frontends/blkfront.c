@@ -23,12 +23,12 @@
 #include "guest-kernel/upcall.h"
 
 #define SECTORS_PER_PAGE BLKFRONT_SECTORS_PER_PAGE
-_Static_assert(BLK_IO_SECTORS == BLKFRONT_SEGMENTS * SECTORS_PER_PAGE,
+_Static_assert(RS_BLK_IO_SECTORS == BLKFRONT_SEGMENTS * SECTORS_PER_PAGE,
                "a request fills its slot");
 
 /* ---- queue ---- */
 
-static void queue_push(struct blkfront_queue *q, struct blk_io *io)
+static void queue_push(struct blkfront_queue *q, struct rs_blk_io *io)
 {
     io->next_ = NULL;
     if (q->last)
@@ -38,9 +38,9 @@ static void queue_push(struct blkfront_queue *q, struct blk_io *io)
     q->last = io;
 }
 
-static struct blk_io *queue_pop(struct blkfront_queue *q)
+static struct rs_blk_io *queue_pop(struct blkfront_queue *q)
 {
-    struct blk_io *io = q->first;
+    struct rs_blk_io *io = q->first;
 
     if (io)
         q->first = io->next_;
@@ -51,7 +51,7 @@ static struct blk_io *queue_pop(struct blkfront_queue *q)
 
 /* ---- slots and pages ---- */
 
-void blkfront_reset_slots(struct blk *b)
+void blkfront_reset_slots(struct rs_blk *b)
 {
     memset(b->slot, 0, sizeof(b->slot));
     b->n_free_slots = BLKFRONT_SLOTS;
@@ -62,17 +62,17 @@ void blkfront_reset_slots(struct blk *b)
         b->free_page[i] = (uint16_t)(BLKFRONT_POOL - 1 - i);
 }
 
-static char *pool_page(struct blk *b, unsigned int page)
+static char *pool_page(struct rs_blk *b, unsigned int page)
 {
     return b->pool + page * PAGE_SIZE;
 }
 
-static bool moves_data(const struct blk_io *io)
+static bool moves_data(const struct rs_blk_io *io)
 {
-    return io->op == BLK_READ || io->op == BLK_WRITE;
+    return io->op == RS_BLK_READ || io->op == RS_BLK_WRITE;
 }
 
-static unsigned int pages_of(const struct blk_io *io)
+static unsigned int pages_of(const struct rs_blk_io *io)
 {
     if (!moves_data(io))
         return 0;
@@ -81,16 +81,16 @@ static unsigned int pages_of(const struct blk_io *io)
 }
 
 /* Copies between the caller's buffer and the slot's pages, if it has any. */
-static void copy_data(struct blk *b, struct blkfront_slot *slot)
+static void copy_data(struct rs_blk *b, struct blkfront_slot *slot)
 {
-    size_t left = slot->io->sectors * BLK_SECTOR;
+    size_t left = slot->io->sectors * RS_BLK_SECTOR;
     char *buf = slot->io->buf;
 
     for (unsigned int i = 0; i < slot->n_pages; i++) {
         size_t n = left < PAGE_SIZE ? left : PAGE_SIZE;
         char *page = pool_page(b, slot->page[i]);
 
-        if (slot->io->op == BLK_WRITE)
+        if (slot->io->op == RS_BLK_WRITE)
             memcpy(page, buf, n);
         else
             memcpy(buf, page, n);
@@ -99,7 +99,7 @@ static void copy_data(struct blk *b, struct blkfront_slot *slot)
     }
 }
 
-static void slot_release(struct blk *b, unsigned int index)
+static void slot_release(struct rs_blk *b, unsigned int index)
 {
     struct blkfront_slot *slot = &b->slot[index];
 
@@ -110,7 +110,7 @@ static void slot_release(struct blk *b, unsigned int index)
 }
 
 /* Takes pages for io, granted; false if they cannot be had now. */
-static bool take_pages(struct blk *b, struct blkfront_slot *slot,
+static bool take_pages(struct rs_blk *b, struct blkfront_slot *slot,
                        unsigned int n)
 {
     if (n > b->n_free_pages)
@@ -134,7 +134,7 @@ static bool take_pages(struct blk *b, struct blkfront_slot *slot,
 /* ---- requests ---- */
 
 /* The reference of the n-th page of a request, and where data begins in it. */
-static grant_ref_t ref_of(struct blk *b, const struct blkfront_slot *slot,
+static grant_ref_t ref_of(struct rs_blk *b, const struct blkfront_slot *slot,
                           unsigned int n)
 {
     size_t offset;
@@ -145,14 +145,14 @@ static grant_ref_t ref_of(struct blk *b, const struct blkfront_slot *slot,
     return slot->buffer->ref[offset / PAGE_SIZE + n];
 }
 
-static void fill_segments(struct blk *b, struct blkif_request *req,
+static void fill_segments(struct rs_blk *b, struct blkif_request *req,
                           const struct blkfront_slot *slot)
 {
     uint64_t left = moves_data(slot->io) ? slot->io->sectors : 0;
     unsigned int n = 0, first = 0;
 
     if (slot->buffer)
-        first = (uintptr_t)slot->io->buf % PAGE_SIZE / BLK_SECTOR;
+        first = (uintptr_t)slot->io->buf % PAGE_SIZE / RS_BLK_SECTOR;
     for (; left; n++) {
         uint64_t count = SECTORS_PER_PAGE - first;
 
@@ -167,22 +167,22 @@ static void fill_segments(struct blk *b, struct blkif_request *req,
     req->nr_segments = (uint8_t)n;
 }
 
-static void fill_request(struct blk *b, struct blkif_request *req,
+static void fill_request(struct rs_blk *b, struct blkif_request *req,
                          unsigned int index)
 {
     static const uint8_t operation[] = {
-        [BLK_READ] = BLKIF_OP_READ,
-        [BLK_WRITE] = BLKIF_OP_WRITE,
-        [BLK_FLUSH] = BLKIF_OP_FLUSH_DISKCACHE,
-        [BLK_DISCARD] = BLKIF_OP_DISCARD,
+        [RS_BLK_READ] = BLKIF_OP_READ,
+        [RS_BLK_WRITE] = BLKIF_OP_WRITE,
+        [RS_BLK_FLUSH] = BLKIF_OP_FLUSH_DISKCACHE,
+        [RS_BLK_DISCARD] = BLKIF_OP_DISCARD,
     };
-    const struct blk_io *io = b->slot[index].io;
+    const struct rs_blk_io *io = b->slot[index].io;
 
     req->operation = operation[io->op];
     req->handle = (blkif_vdev_t)b->devid;
     req->id = index;
     req->sector_number = io->sector;
-    if (io->op == BLK_DISCARD) {
+    if (io->op == RS_BLK_DISCARD) {
         struct blkif_request_discard *discard = (void *)req;
 
         discard->flag = 0;
@@ -193,7 +193,7 @@ static void fill_request(struct blk *b, struct blkif_request *req,
 }
 
 /* Puts io on the ring; false if there is no room. */
-static bool issue(struct blk *b, struct blk_io *io)
+static bool issue(struct rs_blk *b, struct rs_blk_io *io)
 {
     struct blkfront_slot *slot;
     unsigned int index;
@@ -207,14 +207,14 @@ static bool issue(struct blk *b, struct blk_io *io)
         return false;
     b->n_free_slots--;
     slot->io = io;
-    if (io->op == BLK_WRITE)
+    if (io->op == RS_BLK_WRITE)
         copy_data(b, slot);
     fill_request(b, RING_GET_REQUEST(&b->ring, b->ring.req_prod_pvt), index);
     b->ring.req_prod_pvt++;
     return true;
 }
 
-static void push(struct blk *b)
+static void push(struct rs_blk *b)
 {
     bool notify;
 
@@ -224,7 +224,7 @@ static void push(struct blk *b)
         event_notify(b->port);
 }
 
-void blkfront_pump(struct blk *b)
+void blkfront_pump(struct rs_blk *b)
 {
     bool any = false;
 
@@ -238,26 +238,26 @@ void blkfront_pump(struct blk *b)
         push(b);
 }
 
-static int check(const struct blk *b, const struct blk_io *io)
+static int check(const struct rs_blk *b, const struct rs_blk_io *io)
 {
     if (b->phase == BLKFRONT_GONE || b->phase == BLKFRONT_CLOSING)
         return -ENODEV;
     if (b->phase == BLKFRONT_BROKEN)
         return -EIO;
-    if (io->op == BLK_FLUSH)
+    if (io->op == RS_BLK_FLUSH)
         return b->can_flush ? 0 : -EOPNOTSUPP;
-    if (io->op != BLK_READ && b->read_only)
+    if (io->op != RS_BLK_READ && b->read_only)
         return -EROFS;
-    if (io->op == BLK_DISCARD && !b->can_discard)
+    if (io->op == RS_BLK_DISCARD && !b->can_discard)
         return -EOPNOTSUPP;
     if (!io->sectors || io->sector > b->sectors ||
         io->sectors > b->sectors - io->sector ||
-        (moves_data(io) && io->sectors > BLK_IO_SECTORS))
+        (moves_data(io) && io->sectors > RS_BLK_IO_SECTORS))
         return -EINVAL;
     return 0;
 }
 
-int blk_submit(struct blk *b, struct blk_io *io)
+int rs_blk_submit(struct rs_blk *b, struct rs_blk_io *io)
 {
     bool was = upcalls_mask();
     int err = check(b, io);
@@ -285,10 +285,10 @@ static int error_of(int16_t status)
 }
 
 /* false: the response belongs to nothing in flight. */
-static bool complete(struct blk *b, const struct blkif_response *rsp)
+static bool complete(struct rs_blk *b, const struct blkif_response *rsp)
 {
     struct blkfront_slot *slot;
-    struct blk_io *io;
+    struct rs_blk_io *io;
     int err;
 
     if (rsp->id >= BLKFRONT_SLOTS || !b->slot[rsp->id].io)
@@ -296,7 +296,7 @@ static bool complete(struct blk *b, const struct blkif_response *rsp)
     slot = &b->slot[rsp->id];
     io = slot->io;
     err = error_of(rsp->status);
-    if (!err && io->op == BLK_READ)
+    if (!err && io->op == RS_BLK_READ)
         copy_data(b, slot);
     slot_release(b, (unsigned int)rsp->id);
     io->done(io, err);
@@ -304,7 +304,7 @@ static bool complete(struct blk *b, const struct blkif_response *rsp)
 }
 
 /* The watch's thread takes the connection apart. */
-static void give_up(struct blk *b, const char *why)
+static void give_up(struct rs_blk *b, const char *why)
 {
     console_report("blk %u: the backend broke the protocol: %s\n", b->devid,
                    why);
@@ -315,7 +315,7 @@ static void give_up(struct blk *b, const char *why)
 }
 
 /* Takes what the backend answered; true if that was anything. */
-static bool take_responses(struct blk *b)
+static bool take_responses(struct rs_blk *b)
 {
     struct blkif_response rsp;
     RING_IDX prod;
@@ -351,7 +351,7 @@ bool blkfront_poll(void *arg)
 /* Asks for an event at the next response; true if one is there already. */
 bool blkfront_arm(void *arg)
 {
-    struct blk *b = arg;
+    struct rs_blk *b = arg;
     int more = 0;
 
     if (b->phase != BLKFRONT_CONNECTED)
@@ -371,7 +371,7 @@ void blkfront_event(evtchn_port_t port, void *arg)
 
 /* ---- when connections come and go ---- */
 
-void blkfront_requeue(struct blk *b)
+void blkfront_requeue(struct rs_blk *b)
 {
     bool was = upcalls_mask();
     struct blkfront_queue again = { NULL, NULL };
@@ -390,10 +390,10 @@ void blkfront_requeue(struct blk *b)
     upcalls_restore(was);
 }
 
-void blkfront_fail_all(struct blk *b, int err)
+void blkfront_fail_all(struct rs_blk *b, int err)
 {
     bool was = upcalls_mask();
-    struct blk_io *io;
+    struct rs_blk_io *io;
 
     blkfront_requeue(b);
     while ((io = queue_pop(&b->waiting)) != NULL)

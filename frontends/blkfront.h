@@ -22,18 +22,18 @@
 #define BLKFRONT_SLOTS            32 /* of a ring of one page */
 #define BLKFRONT_POOL             128 /* pages: half a MiB of requests in flight */
 #define BLKFRONT_SEGMENTS         BLKIF_MAX_SEGMENTS_PER_REQUEST
-#define BLKFRONT_SECTORS_PER_PAGE (PAGE_SIZE / BLK_SECTOR)
+#define BLKFRONT_SECTORS_PER_PAGE (PAGE_SIZE / RS_BLK_SECTOR)
 
 enum blkfront_phase {
     BLKFRONT_IDLE,      /* no ring; our state is Initialising */
     BLKFRONT_WAITING,   /* ring published, state Initialised */
     BLKFRONT_CONNECTED, /* requests run */
     BLKFRONT_BROKEN,    /* the backend broke the protocol: requests fail */
-    BLKFRONT_CLOSING,   /* blk_close() is under way */
+    BLKFRONT_CLOSING,   /* rs_blk_close() is under way */
     BLKFRONT_GONE,      /* the disk was taken away; everything fails */
 };
 
-/* Memory of blk_buffer_alloc(): contiguous pages, granted all the time. */
+/* Memory of rs_blk_buffer_alloc(): contiguous pages, granted all the time. */
 struct blkfront_buffer {
     struct blkfront_buffer *next;
     char *base;
@@ -43,7 +43,7 @@ struct blkfront_buffer {
 
 /* A request on the ring and its pool pages. */
 struct blkfront_slot {
-    struct blk_io *io;                    /* NULL: free */
+    struct rs_blk_io *io;                 /* NULL: free */
     const struct blkfront_buffer *buffer; /* its data is here: no pages */
     unsigned int n_pages;
     uint16_t page[BLKFRONT_SEGMENTS];
@@ -51,11 +51,11 @@ struct blkfront_slot {
 
 /* A list of requests; pushes at the end, or at the front. */
 struct blkfront_queue {
-    struct blk_io *first, *last;
+    struct rs_blk_io *first, *last;
 };
 
-struct blk {
-    struct blk *next; /* all open disks */
+struct rs_blk {
+    struct rs_blk *next; /* all open disks */
     unsigned int devid, users;
     char path[XENBUS_PATH_MAX]; /* "device/vbd/51712" */
     char backend[XENBUS_PATH_MAX];
@@ -90,16 +90,16 @@ struct blk {
 /* ---- blkfront.c ---- */
 
 /* Empty slots, all pages free. */
-void blkfront_reset_slots(struct blk *b);
+void blkfront_reset_slots(struct rs_blk *b);
 
 /* After the ring is gone: its requests go back to the queue, to the front. */
-void blkfront_requeue(struct blk *b);
+void blkfront_requeue(struct rs_blk *b);
 
 /* Puts waiting requests on the ring as far as there is room. */
-void blkfront_pump(struct blk *b);
+void blkfront_pump(struct rs_blk *b);
 
 /* Ends all requests with err. */
-void blkfront_fail_all(struct blk *b, int err);
+void blkfront_fail_all(struct rs_blk *b, int err);
 
 void blkfront_event(evtchn_port_t port, void *arg);
 bool blkfront_poll(void *arg);
@@ -113,9 +113,9 @@ int blkfront_devid(const char *name, unsigned int *devid);
 /* ---- blkfront_buffer.c ---- */
 
 /* The buffer that io can use without copying, or NULL. Any context. */
-const struct blkfront_buffer *blkfront_buffer_of(const struct blk *b,
-                                                 const struct blk_io *io);
-void blkfront_free_buffers(struct blk *b);
+const struct blkfront_buffer *blkfront_buffer_of(const struct rs_blk *b,
+                                                 const struct rs_blk_io *io);
+void blkfront_free_buffers(struct rs_blk *b);
 
 /* ---- blkfront_xenbus.c ---- */
 

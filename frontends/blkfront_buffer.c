@@ -14,24 +14,24 @@ static size_t bytes_of(const struct blkfront_buffer *buffer)
     return buffer->n_pages * PAGE_SIZE;
 }
 
-const struct blkfront_buffer *blkfront_buffer_of(const struct blk *b,
-                                                 const struct blk_io *io)
+const struct blkfront_buffer *blkfront_buffer_of(const struct rs_blk *b,
+                                                 const struct rs_blk_io *io)
 {
     uintptr_t at = (uintptr_t)io->buf;
     const struct blkfront_buffer *buffer = b->buffers;
     uint64_t pages;
 
-    if (!buffer || (io->op != BLK_READ && io->op != BLK_WRITE) ||
-        at % BLK_SECTOR)
+    if (!buffer || (io->op != RS_BLK_READ && io->op != RS_BLK_WRITE) ||
+        at % RS_BLK_SECTOR)
         return NULL;
     while (buffer && (at < (uintptr_t)buffer->base ||
                       at - (uintptr_t)buffer->base >= bytes_of(buffer)))
         buffer = buffer->next;
-    if (!buffer || io->sectors * BLK_SECTOR >
+    if (!buffer || io->sectors * RS_BLK_SECTOR >
                        bytes_of(buffer) - (at - (uintptr_t)buffer->base))
         return NULL;
-    pages =
-        (at % PAGE_SIZE + io->sectors * BLK_SECTOR + PAGE_SIZE - 1) / PAGE_SIZE;
+    pages = (at % PAGE_SIZE + io->sectors * RS_BLK_SECTOR + PAGE_SIZE - 1) /
+            PAGE_SIZE;
     return pages <= BLKFRONT_SEGMENTS ? buffer : NULL;
 }
 
@@ -48,7 +48,7 @@ static void buffer_free(struct blkfront_buffer *buffer)
     free(buffer);
 }
 
-void *blk_buffer_alloc(struct blk *b, size_t bytes)
+void *rs_blk_buffer_alloc(struct rs_blk *b, size_t bytes)
 {
     IN_KERNEL();
     size_t n = pages_for(bytes);
@@ -79,7 +79,7 @@ void *blk_buffer_alloc(struct blk *b, size_t bytes)
     return buffer->base;
 }
 
-void blk_buffer_free(struct blk *b, void *buf)
+void rs_blk_buffer_free(struct rs_blk *b, void *buf)
 {
     IN_KERNEL();
     bool was = upcalls_mask();
@@ -95,8 +95,8 @@ void blk_buffer_free(struct blk *b, void *buf)
         buffer_free(buffer);
 }
 
-void blkfront_free_buffers(struct blk *b)
+void blkfront_free_buffers(struct rs_blk *b)
 {
     while (b->buffers)
-        blk_buffer_free(b, b->buffers->base);
+        rs_blk_buffer_free(b, b->buffers->base);
 }

@@ -43,7 +43,7 @@ static int compare_devids(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int blk_list(unsigned int *devids, unsigned int max)
+int rs_blk_list(unsigned int *devids, unsigned int max)
 {
     IN_KERNEL();
     char **names;

@@ -12,12 +12,12 @@
 /* Somebody who waits for requests of its own. */
 struct waiter {
     struct wait_queue queue;
-    struct blk_io io[TRANSFER_DEPTH], *idle;
+    struct rs_blk_io io[TRANSFER_DEPTH], *idle;
     unsigned int running;
     int err; /* the first */
 };
 
-static void waiter_done(struct blk_io *io, int err)
+static void waiter_done(struct rs_blk_io *io, int err)
 {
     struct waiter *w = io->arg;
 
@@ -42,11 +42,11 @@ static void waiter_init(struct waiter *w)
     }
 }
 
-static void waiter_start(struct waiter *w, struct blk *b, enum blk_op op,
+static void waiter_start(struct waiter *w, struct rs_blk *b, enum rs_blk_op op,
                          uint64_t sector, void *buf, uint64_t sectors)
 {
     bool was = upcalls_mask();
-    struct blk_io *io = w->idle;
+    struct rs_blk_io *io = w->idle;
     int err;
 
     w->idle = io->next_;
@@ -55,7 +55,7 @@ static void waiter_start(struct waiter *w, struct blk *b, enum blk_op op,
     io->sector = sector;
     io->sectors = sectors;
     io->buf = buf;
-    err = blk_submit(b, io);
+    err = rs_blk_submit(b, io);
     if (err)
         waiter_done(io, err);
     upcalls_restore(was);
@@ -67,37 +67,38 @@ static int waiter_finish(struct waiter *w)
     return w->err;
 }
 
-static int transfer(struct blk *b, enum blk_op op, uint64_t sector, char *buf,
-                    size_t sectors)
+static int transfer(struct rs_blk *b, enum rs_blk_op op, uint64_t sector,
+                    char *buf, size_t sectors)
 {
     struct waiter w;
 
     waiter_init(&w);
     while (sectors && !w.err) {
-        size_t n = sectors < BLK_IO_SECTORS ? sectors : BLK_IO_SECTORS;
+        size_t n = sectors < RS_BLK_IO_SECTORS ? sectors : RS_BLK_IO_SECTORS;
 
         wait_event(&w.queue, w.idle != NULL, NEVER);
         waiter_start(&w, b, op, sector, buf, n);
         sector += n;
-        buf += n * BLK_SECTOR;
+        buf += n * RS_BLK_SECTOR;
         sectors -= n;
     }
     return waiter_finish(&w);
 }
 
-int blk_read(struct blk *b, uint64_t sector, void *buf, size_t sectors)
+int rs_blk_read(struct rs_blk *b, uint64_t sector, void *buf, size_t sectors)
 {
     IN_KERNEL();
-    return transfer(b, BLK_READ, sector, buf, sectors);
+    return transfer(b, RS_BLK_READ, sector, buf, sectors);
 }
 
-int blk_write(struct blk *b, uint64_t sector, const void *buf, size_t sectors)
+int rs_blk_write(struct rs_blk *b, uint64_t sector, const void *buf,
+                 size_t sectors)
 {
     IN_KERNEL();
-    return transfer(b, BLK_WRITE, sector, (char *)(uintptr_t)buf, sectors);
+    return transfer(b, RS_BLK_WRITE, sector, (char *)(uintptr_t)buf, sectors);
 }
 
-int blk_flush(struct blk *b)
+int rs_blk_flush(struct rs_blk *b)
 {
     IN_KERNEL();
     struct waiter w;
@@ -105,31 +106,31 @@ int blk_flush(struct blk *b)
     if (!b->can_flush)
         return 0; /* then nothing is volatile */
     waiter_init(&w);
-    waiter_start(&w, b, BLK_FLUSH, 0, NULL, 0);
+    waiter_start(&w, b, RS_BLK_FLUSH, 0, NULL, 0);
     return waiter_finish(&w);
 }
 
-int blk_discard(struct blk *b, uint64_t sector, uint64_t sectors)
+int rs_blk_discard(struct rs_blk *b, uint64_t sector, uint64_t sectors)
 {
     IN_KERNEL();
     struct waiter w;
 
     waiter_init(&w);
-    waiter_start(&w, b, BLK_DISCARD, sector, NULL, sectors);
+    waiter_start(&w, b, RS_BLK_DISCARD, sector, NULL, sectors);
     return waiter_finish(&w);
 }
 
-uint64_t blk_sectors(const struct blk *b)
+uint64_t rs_blk_sectors(const struct rs_blk *b)
 {
     return b->sectors;
 }
 
-bool blk_read_only(const struct blk *b)
+bool rs_blk_read_only(const struct rs_blk *b)
 {
     return b->read_only;
 }
 
-bool blk_can_discard(const struct blk *b)
+bool rs_blk_can_discard(const struct rs_blk *b)
 {
     return b->can_discard;
 }

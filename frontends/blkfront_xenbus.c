@@ -21,12 +21,12 @@
 #define OPEN_TIMEOUT  (10 * NS_PER_S)
 #define CLOSE_TIMEOUT (1 * NS_PER_S)
 
-static struct blk *disks;
+static struct rs_blk *disks;
 static struct mutex opening = MUTEX_INIT(opening); /* open, close: one by one */
 
 /* ---- nodes ---- */
 
-static int set_state(struct blk *b, enum xenbus_state state)
+static int set_state(struct rs_blk *b, enum xenbus_state state)
 {
     char path[XENBUS_PATH_MAX];
     int err = xenbus_path(path, b->path, "state");
@@ -35,7 +35,7 @@ static int set_state(struct blk *b, enum xenbus_state state)
 }
 
 /* -errno: the store could not be asked. */
-static int backend_state(struct blk *b)
+static int backend_state(struct rs_blk *b)
 {
     char path[XENBUS_PATH_MAX];
 
@@ -43,7 +43,7 @@ static int backend_state(struct blk *b)
                                                   : xenbus_state_ask(path);
 }
 
-static uint64_t backend_number(struct blk *b, const char *node,
+static uint64_t backend_number(struct rs_blk *b, const char *node,
                                uint64_t otherwise)
 {
     char path[XENBUS_PATH_MAX];
@@ -56,7 +56,7 @@ static uint64_t backend_number(struct blk *b, const char *node,
 /* ---- the ring ---- */
 
 /* Gives the ring up; the page is freed when the backend has let it go. */
-static void ring_release(struct blk *b)
+static void ring_release(struct rs_blk *b)
 {
     bool was = upcalls_mask();
 
@@ -75,7 +75,7 @@ static void ring_release(struct blk *b)
     b->ring.sring = NULL;
 }
 
-static int ring_make(struct blk *b)
+static int ring_make(struct rs_blk *b)
 {
     blkif_sring_t *sring = pages_alloc_zeroed(1);
     int err;
@@ -95,13 +95,13 @@ static int ring_make(struct blk *b)
 
 /* ---- steps ---- */
 
-static void set_phase(struct blk *b, enum blkfront_phase phase)
+static void set_phase(struct rs_blk *b, enum blkfront_phase phase)
 {
     b->phase = phase;
     wait_queue_wake_all(&b->changed);
 }
 
-static int publish(struct blk *b)
+static int publish(struct rs_blk *b)
 {
     const struct xenbus_node nodes[] = {
         { "ring-ref", NULL, b->ring_ref },
@@ -114,7 +114,7 @@ static int publish(struct blk *b)
 }
 
 /* The backend waits for us: offer a ring. */
-static void offer(struct blk *b)
+static void offer(struct rs_blk *b)
 {
     int err = ring_make(b);
 
@@ -132,7 +132,7 @@ static void offer(struct blk *b)
     }
 }
 
-static void use(struct blk *b)
+static void use(struct rs_blk *b)
 {
     struct xenbus_number of[] = {
         { "sectors", 0 },
@@ -158,7 +158,7 @@ static void use(struct blk *b)
     upcalls_restore(was);
 }
 
-static void lost(struct blk *b)
+static void lost(struct rs_blk *b)
 {
     bool was = upcalls_mask();
 
@@ -174,7 +174,7 @@ static void lost(struct blk *b)
  * The backend broke the protocol. It hears that we closed; once it has let go,
  * it may try again.
  */
-static void broken(struct blk *b, int theirs)
+static void broken(struct rs_blk *b, int theirs)
 {
     if (b->ring.sring) {
         ring_release(b);
@@ -188,7 +188,7 @@ static void broken(struct blk *b, int theirs)
     }
 }
 
-static void taken_away(struct blk *b)
+static void taken_away(struct rs_blk *b)
 {
     set_phase(b, BLKFRONT_GONE);
     if (b->ring.sring)
@@ -198,7 +198,7 @@ static void taken_away(struct blk *b)
 }
 
 /* Has the backend given up: could it never open the disk? */
-static bool is_hopeless(struct blk *b)
+static bool is_hopeless(struct rs_blk *b)
 {
     char path[XENBUS_PATH_MAX], *value;
     bool hopeless;
@@ -212,14 +212,14 @@ static bool is_hopeless(struct blk *b)
 }
 
 /* Has the toolstack taken the disk away for good, or never had it? */
-static bool is_offline(struct blk *b, int theirs)
+static bool is_offline(struct rs_blk *b, int theirs)
 {
     if (theirs == XenbusStateClosing || theirs == XenbusStateClosed)
         return backend_number(b, "online", 0) == 0 || is_hopeless(b);
     return theirs == XenbusStateUnknown;
 }
 
-static void step(struct blk *b)
+static void step(struct rs_blk *b)
 {
     int theirs = backend_state(b);
 
@@ -246,7 +246,7 @@ static void step(struct blk *b)
 
 void blkfront_backend_changed(struct xenbus_watch *w, const char *path)
 {
-    struct blk *b = w->arg;
+    struct rs_blk *b = w->arg;
 
     (void)path;
     mutex_lock(&b->lock);
@@ -257,16 +257,16 @@ void blkfront_backend_changed(struct xenbus_watch *w, const char *path)
 
 /* ---- opening and closing ---- */
 
-static struct blk *find(unsigned int devid)
+static struct rs_blk *find(unsigned int devid)
 {
-    struct blk *b = disks;
+    struct rs_blk *b = disks;
 
     while (b && b->devid != devid)
         b = b->next;
     return b;
 }
 
-static int read_backend(struct blk *b)
+static int read_backend(struct rs_blk *b)
 {
     char path[XENBUS_PATH_MAX], *value;
     uint64_t id;
@@ -285,9 +285,9 @@ static int read_backend(struct blk *b)
     return err;
 }
 
-static void blk_free(struct blk *b)
+static void blk_free(struct rs_blk *b)
 {
-    struct blk **p = &disks;
+    struct rs_blk **p = &disks;
 
     while (*p && *p != b)
         p = &(*p)->next;
@@ -309,9 +309,9 @@ static void blk_free(struct blk *b)
     free(b);
 }
 
-static int blk_new(unsigned int devid, struct blk **out)
+static int blk_new(unsigned int devid, struct rs_blk **out)
 {
-    struct blk *b = calloc(1, sizeof(*b));
+    struct rs_blk *b = calloc(1, sizeof(*b));
     int err;
 
     if (!b)
@@ -340,7 +340,7 @@ static int blk_new(unsigned int devid, struct blk **out)
 }
 
 /* Starts the handshake. A disk that was closed before is offered again. */
-static int blk_start(struct blk *b)
+static int blk_start(struct rs_blk *b)
 {
     char path[XENBUS_PATH_MAX];
     int err = xenbus_path(path, b->path, "state");
@@ -355,13 +355,13 @@ static int blk_start(struct blk *b)
     return err;
 }
 
-static bool is_settled(const struct blk *b)
+static bool is_settled(const struct rs_blk *b)
 {
     return b->phase == BLKFRONT_CONNECTED || b->phase == BLKFRONT_GONE;
 }
 
 /* The disk with this number, ours to use once more; made if need be. */
-static int get(unsigned int devid, struct blk **out)
+static int get(unsigned int devid, struct rs_blk **out)
 {
     int err;
 
@@ -379,7 +379,7 @@ static int get(unsigned int devid, struct blk **out)
     return err;
 }
 
-static void close_wait(struct blk *b, enum xenbus_state at_least)
+static void close_wait(struct rs_blk *b, enum xenbus_state at_least)
 {
     char path[XENBUS_PATH_MAX];
     unsigned int states = 1u << XenbusStateUnknown | 1u << XenbusStateClosed;
@@ -390,7 +390,7 @@ static void close_wait(struct blk *b, enum xenbus_state at_least)
         xenbus_state_wait(path, states, clock_now() + CLOSE_TIMEOUT);
 }
 
-static void put(struct blk *b)
+static void put(struct rs_blk *b)
 {
     bool connected = b->phase == BLKFRONT_CONNECTED;
 
@@ -412,11 +412,11 @@ static void put(struct blk *b)
     blk_free(b);
 }
 
-int blk_open(const char *name, struct blk **out)
+int rs_blk_open(const char *name, struct rs_blk **out)
 {
     IN_KERNEL();
     unsigned int devid;
-    struct blk *b;
+    struct rs_blk *b;
     int err = blkfront_devid(name, &devid);
 
     if (err)
@@ -437,7 +437,7 @@ int blk_open(const char *name, struct blk **out)
     return err;
 }
 
-void blk_close(struct blk *b)
+void rs_blk_close(struct rs_blk *b)
 {
     IN_KERNEL();
     mutex_lock(&opening);

@@ -27,7 +27,7 @@ struct options {
     unsigned int wait, rounds;
 };
 
-static struct blk *disk;
+static struct rs_blk *disk;
 
 /*
  * Any memory, which is copied, and memory of the disk's, which is not. Each
@@ -56,13 +56,13 @@ static void report(const char *what, double since)
     double s = seconds() - since;
 
     printf("blkcheck: %s %llu sectors in %.3f s (%.0f MiB/s)\n", what,
-           (unsigned long long)blk_sectors(disk), s,
-           (double)blk_sectors(disk) / 2048 / s);
+           (unsigned long long)rs_blk_sectors(disk), s,
+           (double)rs_blk_sectors(disk) / 2048 / s);
 }
 
 static uint64_t chunk_at(uint64_t sector)
 {
-    uint64_t left = blk_sectors(disk) - sector;
+    uint64_t left = rs_blk_sectors(disk) - sector;
 
     return left < CHUNK ? left : CHUNK;
 }
@@ -72,10 +72,10 @@ static int write_header(uint64_t generation, bool complete)
     struct pattern_header h;
     int err;
 
-    pattern_header_make(&h, blk_sectors(disk), generation, complete);
-    err = blk_write(disk, 0, &h, 1);
+    pattern_header_make(&h, rs_blk_sectors(disk), generation, complete);
+    err = rs_blk_write(disk, 0, &h, 1);
     if (!err)
-        err = blk_flush(disk);
+        err = rs_blk_flush(disk);
     return err ? failed("writing the header", 0, err) : 0;
 }
 
@@ -88,14 +88,14 @@ static int fill(uint64_t generation)
 
     if (write_header(generation, false))
         return 1;
-    for (; sector < blk_sectors(disk); sector += n) {
+    for (; sector < rs_blk_sectors(disk); sector += n) {
         n = chunk_at(sector);
         pattern_fill(buf, generation, sector, n);
-        err = blk_write(disk, sector, buf, n);
+        err = rs_blk_write(disk, sector, buf, n);
         if (err)
             return failed("writing", sector, err);
     }
-    err = blk_flush(disk);
+    err = rs_blk_flush(disk);
     if (err)
         return failed("flushing", sector, err);
     if (write_header(generation, true))
@@ -110,12 +110,12 @@ static int verify(uint64_t generation)
     char *buf = buffers[!(generation % 2)];
     uint64_t sector = 1, n;
 
-    for (; sector < blk_sectors(disk); sector += n) {
+    for (; sector < rs_blk_sectors(disk); sector += n) {
         uint64_t wrong;
         int err;
 
         n = chunk_at(sector);
-        err = blk_read(disk, sector, buf, n);
+        err = rs_blk_read(disk, sector, buf, n);
         if (err)
             return failed("reading", sector, err);
         wrong = pattern_check(buf, generation, sector, n);
@@ -141,12 +141,12 @@ static int round_trip(const struct options *o, uint64_t generation)
 static int check(const struct options *o)
 {
     struct pattern_header h;
-    int err = blk_read(disk, 0, &h, 1), failures = 0;
+    int err = rs_blk_read(disk, 0, &h, 1), failures = 0;
     uint64_t generation = 0;
 
     if (err)
         return failed("reading", 0, err);
-    if (pattern_header_ok(&h, blk_sectors(disk))) {
+    if (pattern_header_ok(&h, rs_blk_sectors(disk))) {
         generation = h.generation;
         if (h.complete && !o->fill) {
             printf("blkcheck: %s was filled before (generation %llu)\n",
@@ -195,19 +195,19 @@ int main(int argc, char **argv)
     int err, failures;
 
     parse(argc, argv, &o);
-    err = blk_open(o.disk, &disk);
+    err = rs_blk_open(o.disk, &disk);
     if (err) {
         printf("blkcheck: cannot open %s: %s\n", o.disk, strerror(-err));
         return 1;
     }
     buffers[0] = malloc(CHUNK * PATTERN_SECTOR);
-    buffers[1] = blk_buffer_alloc(disk, CHUNK * PATTERN_SECTOR);
+    buffers[1] = rs_blk_buffer_alloc(disk, CHUNK * PATTERN_SECTOR);
     if (!buffers[0] || !buffers[1]) {
         printf("blkcheck: no memory\n");
         return 1;
     }
     failures = check(&o);
-    blk_close(disk);
+    rs_blk_close(disk);
     printf("blkcheck: %s\n", failures ? "FAILED" : "passed");
     return failures;
 }

@@ -136,7 +136,8 @@ static int disk_read(void *ctx, uint64_t offset, void *buf, size_t len)
 {
     struct tarfs *fs = ctx;
 
-    return blk_read(fs->disk, offset / BLK_SECTOR, buf, len / BLK_SECTOR);
+    return rs_blk_read(fs->disk, offset / RS_BLK_SECTOR, buf,
+                       len / RS_BLK_SECTOR);
 }
 
 int rs_mount_tar(const char *disk, const char *path)
@@ -148,11 +149,11 @@ int rs_mount_tar(const char *disk, const char *path)
 
     if (!fs)
         return -ENOMEM;
-    err = blk_open(disk, &fs->disk);
+    err = rs_blk_open(disk, &fs->disk);
     if (err)
         goto out;
-    err = tar_open(disk_read, fs, blk_sectors(fs->disk) * BLK_SECTOR, &fs->tar,
-                   why, sizeof(why));
+    err = tar_open(disk_read, fs, rs_blk_sectors(fs->disk) * RS_BLK_SECTOR,
+                   &fs->tar, why, sizeof(why));
     if (err)
         goto out;
     snprintf(why, sizeof(why), "cannot be mounted");
@@ -163,7 +164,7 @@ out:
     fprintf(stderr, "%s on %s: %s: %s\n", disk, path, why, strerror(-err));
     tar_close(fs->tar);
     if (fs->disk)
-        blk_close(fs->disk);
+        rs_blk_close(fs->disk);
     free(fs);
     return err;
 }

@@ -13,7 +13,7 @@
 
 struct tarfs {
     struct tar *tar;
-    struct blk *disk;
+    struct rs_blk *disk;
 };
 
 void tarfs_stat(const struct tar_member *m, struct stat *st);

@@ -15,10 +15,10 @@
 #include "guest-kernel/upcall.h"
 
 #define CHUNKS      3
-#define CHUNK_BYTES ((uint64_t)BLK_IO_SECTORS * BLK_SECTOR)
+#define CHUNK_BYTES ((uint64_t)RS_BLK_IO_SECTORS * RS_BLK_SECTOR)
 
 struct chunk {
-    struct blk_io io;
+    struct rs_blk_io io;
     uint64_t index;
     bool valid; /* index is what it holds, or will when not busy */
     bool busy;  /* the disk has it */
@@ -43,7 +43,7 @@ static uint64_t chunk_bytes(const struct tar_file *t, uint64_t index)
 }
 
 /* In upcall context. */
-static void chunk_done(struct blk_io *io, int err)
+static void chunk_done(struct rs_blk_io *io, int err)
 {
     struct chunk *c = container_of(io, struct chunk, io);
     struct tar_file *t = io->arg;
@@ -62,7 +62,8 @@ static void chunk_wait(struct tar_file *t, struct chunk *c)
 static int chunk_start(struct tar_file *t, uint64_t index)
 {
     struct chunk *c = &t->chunks[index % CHUNKS];
-    uint64_t sectors = (chunk_bytes(t, index) + BLK_SECTOR - 1) / BLK_SECTOR;
+    uint64_t sectors =
+        (chunk_bytes(t, index) + RS_BLK_SECTOR - 1) / RS_BLK_SECTOR;
     int err;
 
     if (c->valid && c->index == index)
@@ -70,22 +71,22 @@ static int chunk_start(struct tar_file *t, uint64_t index)
     chunk_wait(t, c);
     c->valid = false;
     if (!c->data)
-        c->data = malloc(t->member->size < CHUNK_BYTES ? sectors * BLK_SECTOR
+        c->data = malloc(t->member->size < CHUNK_BYTES ? sectors * RS_BLK_SECTOR
                                                        : CHUNK_BYTES);
     if (!c->data)
         return -ENOMEM;
     c->index = index;
     c->err = 0;
-    c->io = (struct blk_io){
-        .op = BLK_READ,
-        .sector = t->member->offset / BLK_SECTOR + index * BLK_IO_SECTORS,
+    c->io = (struct rs_blk_io){
+        .op = RS_BLK_READ,
+        .sector = t->member->offset / RS_BLK_SECTOR + index * RS_BLK_IO_SECTORS,
         .sectors = sectors,
         .buf = c->data,
         .done = chunk_done,
         .arg = t,
     };
     c->valid = c->busy = true;
-    err = blk_submit(t->fs->disk, &c->io);
+    err = rs_blk_submit(t->fs->disk, &c->io);
     if (err)
         c->valid = c->busy = false;
     return err;

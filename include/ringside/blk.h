@@ -4,7 +4,7 @@
  * A disk is opened by the name that the toolstack gave it ("xvda"). Sectors
  * have 512 bytes. Buffers are any memory of the guest; data is copied to and
  * from a pool of pages that the backend keeps mapped, unless the buffer is
- * one of blk_buffer_alloc().
+ * one of rs_blk_buffer_alloc().
  *
  * When the backend dies, requests wait; when it is back, those without an
  * answer are issued again. So a request may be done twice, never not at all,
@@ -23,9 +23,9 @@
 extern "C" {
 #endif
 
-#define BLK_SECTOR 512
+#define RS_BLK_SECTOR 512
 
-struct blk;
+struct rs_blk;
 
 /*
  * Opens a disk: "xvda".."xvdz", a partition of it ("xvda1"), or the number of
@@ -33,43 +33,45 @@ struct blk;
  * (-ETIMEDOUT). A disk that is open already is shared: each open needs its
  * close.
  */
-int blk_open(const char *name, struct blk **out);
-void blk_close(struct blk *b);
+int rs_blk_open(const char *name, struct rs_blk **out);
+void rs_blk_close(struct rs_blk *b);
 
 /* The numbers of this guest's disks, ascending; returns how many there are. */
-int blk_list(unsigned int *devids, unsigned int max);
+int rs_blk_list(unsigned int *devids, unsigned int max);
 
-uint64_t blk_sectors(const struct blk *b);
-bool blk_read_only(const struct blk *b);
-bool blk_can_discard(const struct blk *b);
+uint64_t rs_blk_sectors(const struct rs_blk *b);
+bool rs_blk_read_only(const struct rs_blk *b);
+bool rs_blk_can_discard(const struct rs_blk *b);
 
 /* ---- for threads: return when it is done ---- */
 
-int blk_read(struct blk *b, uint64_t sector, void *buf, size_t sectors);
-int blk_write(struct blk *b, uint64_t sector, const void *buf, size_t sectors);
+int rs_blk_read(struct rs_blk *b, uint64_t sector, void *buf, size_t sectors);
+int rs_blk_write(struct rs_blk *b, uint64_t sector, const void *buf,
+                 size_t sectors);
 /* All writes that were done before are durable. */
-int blk_flush(struct blk *b);
+int rs_blk_flush(struct rs_blk *b);
 /* The content of these sectors is not needed any more. */
-int blk_discard(struct blk *b, uint64_t sector, uint64_t sectors);
+int rs_blk_discard(struct rs_blk *b, uint64_t sector, uint64_t sectors);
 
 /* ---- asynchronous ---- */
 
-enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD };
+enum rs_blk_op { RS_BLK_READ, RS_BLK_WRITE, RS_BLK_FLUSH, RS_BLK_DISCARD };
 
-#define BLK_IO_SECTORS 88 /* the most that one read or write request moves */
+/* The most that one read or write request moves. */
+#define RS_BLK_IO_SECTORS 88
 
-struct blk_io {
-    enum blk_op op;
+struct rs_blk_io {
+    enum rs_blk_op op;
     uint64_t sector, sectors;
     void *buf; /* reads, writes: valid until done; writes may be copied again */
     /*
      * The end of the request. Called with upcalls masked, perhaps from an
      * event handler: may submit requests and wake threads, may not block.
      */
-    void (*done)(struct blk_io *io, int err);
+    void (*done)(struct rs_blk_io *io, int err);
     void *arg; /* the caller's */
 
-    struct blk_io *next_; /* blkfront's */
+    struct rs_blk_io *next_; /* blkfront's */
 };
 
 /*
@@ -77,7 +79,7 @@ struct blk_io {
  * context. Requests are not ordered among each other. -errno: it was not
  * taken, done() is not called.
  */
-int blk_submit(struct blk *b, struct blk_io *io);
+int rs_blk_submit(struct rs_blk *b, struct rs_blk_io *io);
 
 /* ---- buffers that need no copying ---- */
 
@@ -87,13 +89,13 @@ int blk_submit(struct blk *b, struct blk_io *io);
  * buf lies in it, at a multiple of 512 bytes from its start, go to and from it
  * directly. NULL: no memory.
  */
-void *blk_buffer_alloc(struct blk *b, size_t bytes);
+void *rs_blk_buffer_alloc(struct rs_blk *b, size_t bytes);
 
 /*
  * No request uses it. Pages that the backend still has mapped become free
- * memory when it lets them go. blk_close() frees those that are left.
+ * memory when it lets them go. rs_blk_close() frees those that are left.
  */
-void blk_buffer_free(struct blk *b, void *buf);
+void rs_blk_buffer_free(struct rs_blk *b, void *buf);
 
 #ifdef __cplusplus
 }

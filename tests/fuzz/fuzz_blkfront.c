@@ -23,13 +23,13 @@
 
 #define IOS 100
 
-static struct blk disk;
-static struct blk_io io[IOS];
+static struct rs_blk disk;
+static struct rs_blk_io io[IOS];
 static bool open[IOS];
-static char buffers[4][BLK_IO_SECTORS * BLK_SECTOR];
-static char *shared; /* of blk_buffer_alloc() */
+static char buffers[4][RS_BLK_IO_SECTORS * RS_BLK_SECTOR];
+static char *shared; /* of rs_blk_buffer_alloc() */
 
-static void io_done(struct blk_io *done, int err)
+static void io_done(struct rs_blk_io *done, int err)
 {
     size_t i = (size_t)(done - io);
 
@@ -46,15 +46,15 @@ static void submit(void)
         i++;
     if (i == IOS)
         return;
-    io[i] = (struct blk_io){
-        .op = (enum blk_op)(how & 3),
+    io[i] = (struct rs_blk_io){
+        .op = (enum rs_blk_op)(how & 3),
         .sector = place,
         .sectors = how >> 2 == 63 ? UINT64_MAX : (how >> 2) * 2,
         .buf = place & 1 ? buffers[place >> 1 & 3] : shared + place * 64,
         .done = io_done,
     };
     open[i] = true;
-    if (blk_submit(&disk, &io[i]))
+    if (rs_blk_submit(&disk, &io[i]))
         open[i] = false;
 }
 
@@ -167,7 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     disk.can_flush = disk.can_discard = true;
     disk.pool = pages_alloc_zeroed(BLKFRONT_POOL);
     disk.ring.sring = pages_alloc_zeroed(1);
-    shared = blk_buffer_alloc(&disk, 16 * PAGE_SIZE);
+    shared = rs_blk_buffer_alloc(&disk, 16 * PAGE_SIZE);
     demand(disk.pool && disk.ring.sring && shared);
     connect();
     while (input_left)

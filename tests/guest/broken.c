@@ -30,29 +30,30 @@
     })
 
 /* The backend's next response mends the index: until we are first to look. */
-static bool read_fails(struct blk *b, char *back)
+static bool read_fails(struct rs_blk *b, char *back)
 {
     int err = 0;
 
     for (int i = 0; i < 1000 && err == 0; i++) {
         WRITE_ONCE(b->ring.sring->rsp_prod, b->ring.rsp_cons + 100);
-        err = blk_read(b, 5, back, 1);
+        err = rs_blk_read(b, 5, back, 1);
     }
     return err == -EIO;
 }
 
 static void break_disk(void)
 {
-    static char sector[BLK_SECTOR], back[BLK_SECTOR];
-    struct blk *b;
+    static char sector[RS_BLK_SECTOR], back[RS_BLK_SECTOR];
+    struct rs_blk *b;
 
-    if (!point(blk_open("xvda", &b) == 0, "the disk opens"))
+    if (!point(rs_blk_open("xvda", &b) == 0, "the disk opens"))
         return;
     memset(sector, 'x', sizeof(sector));
-    point(blk_write(b, 5, sector, 1) == 0, "a sector is written");
+    point(rs_blk_write(b, 5, sector, 1) == 0, "a sector is written");
     point(read_fails(b, back), "a read on a broken ring fails");
     point(COMES(b->phase == BLKFRONT_CONNECTED), "the disk is connected anew");
-    point(blk_read(b, 5, back, 1) == 0 && !memcmp(back, sector, BLK_SECTOR),
+    point(rs_blk_read(b, 5, back, 1) == 0 &&
+              !memcmp(back, sector, RS_BLK_SECTOR),
           "the sector is read");
 }
 

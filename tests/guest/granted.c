@@ -85,15 +85,16 @@ static void look(const char *what)
 
 static void use_disk(void)
 {
-    static char sector[BLK_SECTOR] = "not secret";
-    struct blk *b;
+    static char sector[RS_BLK_SECTOR] = "not secret";
+    struct rs_blk *b;
 
-    if (!point(blk_open("xvda", &b) == 0, "the disk opens"))
+    if (!point(rs_blk_open("xvda", &b) == 0, "the disk opens"))
         return;
     look("disk, open");
-    point(blk_write(b, 3, sector, 1) == 0 && blk_read(b, 3, sector, 1) == 0,
+    point(rs_blk_write(b, 3, sector, 1) == 0 &&
+              rs_blk_read(b, 3, sector, 1) == 0,
           "one sector is written and read");
-    point(blk_buffer_alloc(b, 20 * PAGE_SIZE) != NULL, "a buffer to share");
+    point(rs_blk_buffer_alloc(b, 20 * PAGE_SIZE) != NULL, "a buffer to share");
     look("disk, in use");
 }
 

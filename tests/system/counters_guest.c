@@ -21,7 +21,7 @@
 #define SENDS 500
 
 static char buf[65536] __attribute__((aligned(4096)));
-static struct blk *disk;
+static struct rs_blk *disk;
 static evtchn_port_t here;
 
 static void send(unsigned int n)
@@ -49,10 +49,10 @@ static void hypercalls(void)
 static void blocks(void)
 {
     for (uint64_t i = 0; i < 64; i++)
-        blk_read(disk, i * 16, buf, 8);
+        rs_blk_read(disk, i * 16, buf, 8);
     for (uint64_t i = 0; i < 16; i++)
-        blk_write(disk, i * 32, buf, 16);
-    blk_flush(disk);
+        rs_blk_write(disk, i * 32, buf, 16);
+    rs_blk_flush(disk);
 }
 
 /*
@@ -110,7 +110,7 @@ int main(void)
     evtchn_port_t there;
     char line[64];
 
-    if (blk_open("xvda", &disk) ||
+    if (rs_blk_open("xvda", &disk) ||
         hypercall_evtchn_alloc_unbound(DOMID_SELF, &there) ||
         hypercall_evtchn_bind_interdomain(DOMID_SELF, there, &here))
         return 1;

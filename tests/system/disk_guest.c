@@ -14,39 +14,40 @@
 
 #define SECTORS 2048
 
-static struct blk *disk;
+static struct rs_blk *disk;
 
 static void test_names(void)
 {
     static const char *const bad[] = { "",        "xvd",    "xvdA", "xvda0",
                                        "xvda999", "sda",    "-1",   "51712x",
                                        "xvda1x",  "xvdabcd" };
-    struct blk *b;
+    struct rs_blk *b;
     unsigned int devids[4];
     bool good = true;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        good &= blk_open(bad[i], &b) == -EINVAL;
+        good &= rs_blk_open(bad[i], &b) == -EINVAL;
     point(good, "names that mean nothing are refused");
-    point(blk_open("xvdc", &b) == -ENODEV, "a disk that is not there");
-    point(blk_list(devids, 4) == 2 && devids[0] == 51712 && devids[1] == 51728,
+    point(rs_blk_open("xvdc", &b) == -ENODEV, "a disk that is not there");
+    point(rs_blk_list(devids, 4) == 2 && devids[0] == 51712 &&
+              devids[1] == 51728,
           "the list of disks");
-    point(blk_list(devids, 1) == 1, "no more than asked for");
+    point(rs_blk_list(devids, 1) == 1, "no more than asked for");
 }
 
 static void test_ranges(void)
 {
-    static char buf[BLK_SECTOR * 2];
+    static char buf[RS_BLK_SECTOR * 2];
 
-    point(blk_sectors(disk) == SECTORS, "the size");
-    point(blk_read(disk, SECTORS, buf, 1) == -EINVAL &&
-              blk_read(disk, SECTORS - 1, buf, 2) == -EINVAL &&
-              blk_read(disk, UINT64_MAX, buf, 2) == -EINVAL &&
-              blk_write(disk, SECTORS, buf, 1) == -EINVAL &&
-              blk_discard(disk, 1, SECTORS) == -EINVAL,
+    point(rs_blk_sectors(disk) == SECTORS, "the size");
+    point(rs_blk_read(disk, SECTORS, buf, 1) == -EINVAL &&
+              rs_blk_read(disk, SECTORS - 1, buf, 2) == -EINVAL &&
+              rs_blk_read(disk, UINT64_MAX, buf, 2) == -EINVAL &&
+              rs_blk_write(disk, SECTORS, buf, 1) == -EINVAL &&
+              rs_blk_discard(disk, 1, SECTORS) == -EINVAL,
           "outside of the disk");
-    point(blk_read(disk, SECTORS - 1, buf, 1) == 0, "the last sector");
-    point(blk_read(disk, 0, buf, 0) == 0, "nothing to read");
+    point(rs_blk_read(disk, SECTORS - 1, buf, 1) == 0, "the last sector");
+    point(rs_blk_read(disk, 0, buf, 0) == 0, "nothing to read");
 }
 
 static void fill(unsigned char *p, size_t n, unsigned int seed)
@@ -66,12 +67,12 @@ static void test_data(const char *what, unsigned char *out, unsigned char *in)
     bool good = true;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        size_t n = cases[i].sectors * BLK_SECTOR;
+        size_t n = cases[i].sectors * RS_BLK_SECTOR;
 
         fill(out, n, (unsigned int)i);
         memset(in, 0, n);
-        good &= blk_write(disk, cases[i].sector, out, cases[i].sectors) == 0;
-        good &= blk_read(disk, cases[i].sector, in, cases[i].sectors) == 0;
+        good &= rs_blk_write(disk, cases[i].sector, out, cases[i].sectors) == 0;
+        good &= rs_blk_read(disk, cases[i].sector, in, cases[i].sectors) == 0;
         good &= memcmp(in, out, n) == 0;
     }
     point(good, "written is read: %s", what);
@@ -79,34 +80,35 @@ static void test_data(const char *what, unsigned char *out, unsigned char *in)
 
 static void test_memory(void)
 {
-    size_t size = (SECTORS + 8) * BLK_SECTOR;
+    size_t size = (SECTORS + 8) * RS_BLK_SECTOR;
     unsigned char *any = malloc(size), *out, *in;
 
-    out = blk_buffer_alloc(disk, size);
-    in = blk_buffer_alloc(disk, size);
+    out = rs_blk_buffer_alloc(disk, size);
+    in = rs_blk_buffer_alloc(disk, size);
     point(any && out && in, "memory");
     test_data("to any memory", any + 1, out + 1);
     test_data("from the disk's memory to any", out, any);
     test_data("within the disk's memory", out, in);
-    test_data("not at the start of a page", out + BLK_SECTOR,
-              in + 3 * BLK_SECTOR);
-    blk_buffer_free(disk, out);
-    blk_buffer_free(disk, in);
+    test_data("not at the start of a page", out + RS_BLK_SECTOR,
+              in + 3 * RS_BLK_SECTOR);
+    rs_blk_buffer_free(disk, out);
+    rs_blk_buffer_free(disk, in);
     free(any);
 }
 
 static void test_flush_discard(void)
 {
-    static unsigned char buf[8 * BLK_SECTOR], zero[8 * BLK_SECTOR];
+    static unsigned char buf[8 * RS_BLK_SECTOR], zero[8 * RS_BLK_SECTOR];
 
-    point(blk_flush(disk) == 0, "flush");
+    point(rs_blk_flush(disk) == 0, "flush");
     memset(buf, 1, sizeof(buf));
-    if (!blk_can_discard(disk)) {
-        point(blk_discard(disk, 64, 8) == -EOPNOTSUPP, "no discard here");
+    if (!rs_blk_can_discard(disk)) {
+        point(rs_blk_discard(disk, 64, 8) == -EOPNOTSUPP, "no discard here");
         return;
     }
-    point(blk_write(disk, 64, buf, 8) == 0 && blk_discard(disk, 64, 8) == 0 &&
-              blk_read(disk, 64, buf, 8) == 0 && !memcmp(buf, zero, 4096),
+    point(rs_blk_write(disk, 64, buf, 8) == 0 &&
+              rs_blk_discard(disk, 64, 8) == 0 &&
+              rs_blk_read(disk, 64, buf, 8) == 0 && !memcmp(buf, zero, 4096),
           "what is discarded reads as zeros");
 }
 
@@ -117,7 +119,7 @@ static void test_flush_discard(void)
 static unsigned int ended, wrong;
 static struct rs_semaphore *all;
 
-static void one_done(struct blk_io *io, int err)
+static void one_done(struct rs_blk_io *io, int err)
 {
     (void)io;
     wrong += err != 0;
@@ -127,9 +129,11 @@ static void one_done(struct blk_io *io, int err)
 
 static void test_many(void)
 {
-    static struct blk_io io[MANY];
-    static uint64_t buf[MANY][BLK_SECTOR / 8];
-    struct blk_io large = { .op = BLK_READ, .sectors = 89, .done = one_done };
+    static struct rs_blk_io io[MANY];
+    static uint64_t buf[MANY][RS_BLK_SECTOR / 8];
+    struct rs_blk_io large = { .op = RS_BLK_READ,
+                               .sectors = 89,
+                               .done = one_done };
     bool good = true;
 
     all = rs_semaphore_new(0);
@@ -138,55 +142,59 @@ static void test_many(void)
         for (unsigned int i = 0; i < MANY; i++) {
             memset(buf[i], 0, sizeof(buf[i]));
             buf[i][63] = write ? i * 1000 : 0;
-            io[i] = (struct blk_io){ .op = write ? BLK_WRITE : BLK_READ,
-                                     .sector = i,
-                                     .sectors = 1,
-                                     .buf = buf[i],
-                                     .done = one_done };
-            good &= blk_submit(disk, &io[i]) == 0;
+            io[i] =
+                (struct rs_blk_io){ .op = write ? RS_BLK_WRITE : RS_BLK_READ,
+                                    .sector = i,
+                                    .sectors = 1,
+                                    .buf = buf[i],
+                                    .done = one_done };
+            good &= rs_blk_submit(disk, &io[i]) == 0;
         }
         rs_semaphore_down(all, RS_FOREVER);
     }
     for (unsigned int i = 0; i < MANY; i++)
         good &= buf[i][63] == i * 1000;
     point(good && !wrong, "%d requests at once", MANY);
-    point(blk_submit(disk, &large) == -EINVAL, "a request that is too large");
+    point(rs_blk_submit(disk, &large) == -EINVAL,
+          "a request that is too large");
     rs_semaphore_free(all);
 }
 
 static void test_read_only(void)
 {
-    static char buf[BLK_SECTOR];
-    struct blk *b;
+    static char buf[RS_BLK_SECTOR];
+    struct rs_blk *b;
 
-    if (!point(blk_open("51728", &b) == 0, "a disk by its number"))
+    if (!point(rs_blk_open("51728", &b) == 0, "a disk by its number"))
         return;
-    point(blk_read_only(b) && !blk_read_only(disk), "it may only be read");
-    point(blk_read(b, 0, buf, 1) == 0 && buf[0] == 'R', "and is");
-    point(blk_write(b, 0, buf, 1) == -EROFS && blk_discard(b, 0, 1) == -EROFS,
+    point(rs_blk_read_only(b) && !rs_blk_read_only(disk),
+          "it may only be read");
+    point(rs_blk_read(b, 0, buf, 1) == 0 && buf[0] == 'R', "and is");
+    point(rs_blk_write(b, 0, buf, 1) == -EROFS &&
+              rs_blk_discard(b, 0, 1) == -EROFS,
           "but not written");
-    blk_close(b);
+    rs_blk_close(b);
 }
 
 /* Opening and closing again leaves nothing behind. */
 static void test_reopen(void)
 {
     struct rs_usage before, after;
-    static char buf[BLK_SECTOR];
-    struct blk *b, *same = NULL;
+    static char buf[RS_BLK_SECTOR];
+    struct rs_blk *b, *same = NULL;
     bool good = true;
 
-    good &= blk_open("xvdb", &b) == 0 && blk_open("xvdb", &same) == 0;
+    good &= rs_blk_open("xvdb", &b) == 0 && rs_blk_open("xvdb", &same) == 0;
     point(good && b == same, "an open disk is shared");
-    blk_close(same);
-    point(blk_read(b, 0, buf, 1) == 0, "until the last one closes it");
-    blk_close(b);
+    rs_blk_close(same);
+    point(rs_blk_read(b, 0, buf, 1) == 0, "until the last one closes it");
+    rs_blk_close(b);
     rs_usage(&before);
     for (int i = 0; i < 20 && good; i++) {
-        good = blk_open("xvdb", &b) == 0 && blk_read(b, 0, buf, 1) == 0 &&
-               blk_buffer_alloc(b, 8192) != NULL;
+        good = rs_blk_open("xvdb", &b) == 0 && rs_blk_read(b, 0, buf, 1) == 0 &&
+               rs_blk_buffer_alloc(b, 8192) != NULL;
         if (good)
-            blk_close(b);
+            rs_blk_close(b);
     }
     rs_usage(&after);
     point(good, "closed and opened again, 20 times");
@@ -200,7 +208,7 @@ int main(void)
 {
     plan(26);
     test_names();
-    if (!point(blk_open("xvda", &disk) == 0, "xvda"))
+    if (!point(rs_blk_open("xvda", &disk) == 0, "xvda"))
         return 1;
     test_ranges();
     test_memory();
@@ -208,6 +216,6 @@ int main(void)
     test_many();
     test_read_only();
     test_reopen();
-    blk_close(disk);
+    rs_blk_close(disk);
     return done();
 }

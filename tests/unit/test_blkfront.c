@@ -19,13 +19,13 @@
 
 #define IOS 40
 
-static struct blk disk;
+static struct rs_blk disk;
 static blkif_back_ring_t back;
-static struct blk_io io[IOS];
-static char data[IOS][8 * BLK_SECTOR];
+static struct rs_blk_io io[IOS];
+static char data[IOS][8 * RS_BLK_SECTOR];
 static int result[IOS], times[IOS];
 
-static void io_done(struct blk_io *done, int err)
+static void io_done(struct rs_blk_io *done, int err)
 {
     size_t i = (size_t)(done - io);
 
@@ -60,15 +60,15 @@ static int setup(void **state)
     return 0;
 }
 
-static int submit(unsigned int i, enum blk_op op)
+static int submit(unsigned int i, enum rs_blk_op op)
 {
-    io[i] = (struct blk_io){ .op = op,
-                             .sector = i,
-                             .sectors = op == BLK_FLUSH ? 0 : 8,
-                             .buf = data[i],
-                             .done = io_done };
+    io[i] = (struct rs_blk_io){ .op = op,
+                                .sector = i,
+                                .sectors = op == RS_BLK_FLUSH ? 0 : 8,
+                                .buf = data[i],
+                                .done = io_done };
     memset(data[i], (int)i + 1, sizeof(data[i]));
-    return blk_submit(&disk, &io[i]);
+    return rs_blk_submit(&disk, &io[i]);
 }
 
 /* The backend takes one request. */
@@ -111,7 +111,7 @@ static void test_reads_and_writes(void **state)
 {
     (void)state;
     for (unsigned int i = 0; i < IOS; i++)
-        assert_int_equal(submit(i, i % 2 ? BLK_WRITE : BLK_READ), 0);
+        assert_int_equal(submit(i, i % 2 ? RS_BLK_WRITE : RS_BLK_READ), 0);
     for (unsigned int i = 0; i < IOS; i++) {
         struct blkif_request r = take();
 
@@ -137,7 +137,7 @@ static void test_status_nonsense(void **state)
 
     (void)state;
     for (unsigned int i = 0; i < 6; i++) {
-        submit(i, BLK_READ);
+        submit(i, RS_BLK_READ);
         answer(take().id, status[i]);
         deliver();
         assert_int_equal(times[i], 1);
@@ -159,7 +159,7 @@ static void check_broken(unsigned int first, unsigned int n)
         assert_int_equal(times[i], 1);
         assert_int_equal(result[i], -EIO);
     }
-    assert_int_equal(submit(IOS - 1, BLK_READ), -EIO);
+    assert_int_equal(submit(IOS - 1, RS_BLK_READ), -EIO);
     assert_int_equal(times[IOS - 1], 0);
     assert_false(blkfront_poll(&disk));
     assert_false(blkfront_arm(&disk));
@@ -168,7 +168,7 @@ static void check_broken(unsigned int first, unsigned int n)
 static void index_is(RING_IDX at)
 {
     for (unsigned int i = 0; i < 5; i++)
-        submit(i, BLK_READ);
+        submit(i, RS_BLK_READ);
     answer(take().id, BLKIF_RSP_OKAY);
     deliver();
     assert_int_equal(times[0], 1);
@@ -200,7 +200,7 @@ static void test_waiting_requests_end(void **state)
 {
     (void)state;
     for (unsigned int i = 0; i < IOS - 1; i++)
-        submit(i, BLK_READ);
+        submit(i, RS_BLK_READ);
     disk.ring.sring->rsp_prod = 33;
     blkfront_poll(&disk);
     check_broken(0, IOS - 1);
@@ -208,8 +208,8 @@ static void test_waiting_requests_end(void **state)
 
 static void id_is(uint64_t id)
 {
-    submit(0, BLK_READ);
-    submit(1, BLK_WRITE);
+    submit(0, RS_BLK_READ);
+    submit(1, RS_BLK_WRITE);
     answer(id, BLKIF_RSP_OKAY);
     deliver();
     check_broken(0, 2);
@@ -239,8 +239,8 @@ static void test_answered_twice(void **state)
     uint64_t id;
 
     (void)state;
-    submit(0, BLK_READ);
-    submit(1, BLK_READ);
+    submit(0, RS_BLK_READ);
+    submit(1, RS_BLK_READ);
     id = take().id;
     answer(id, BLKIF_RSP_OKAY);
     answer(id, BLKIF_RSP_OKAY);
@@ -256,12 +256,12 @@ static void test_wrapped(void **state)
     disk.ring.req_prod_pvt = disk.ring.rsp_cons = (RING_IDX)-2;
     disk.ring.sring->req_prod = disk.ring.sring->rsp_prod = (RING_IDX)-2;
     for (unsigned int i = 0; i < 10; i++) {
-        submit(i, BLK_READ);
+        submit(i, RS_BLK_READ);
         answer(take().id, BLKIF_RSP_OKAY);
         deliver();
         assert_int_equal(times[i], 1);
     }
-    submit(10, BLK_READ);
+    submit(10, RS_BLK_READ);
     disk.ring.sring->rsp_prod = disk.ring.req_prod_pvt + 1;
     blkfront_poll(&disk);
     check_broken(10, 1);
@@ -271,13 +271,13 @@ static void test_wrapped(void **state)
 static void test_connects_anew(void **state)
 {
     (void)state;
-    submit(0, BLK_READ);
+    submit(0, RS_BLK_READ);
     answer(5, BLKIF_RSP_OKAY);
     deliver();
     check_broken(0, 1);
     grant_end_and_free(disk.ring_ref, disk.ring.sring);
     connect();
-    submit(1, BLK_READ);
+    submit(1, RS_BLK_READ);
     answer(take().id, BLKIF_RSP_OKAY);
     deliver();
     assert_int_equal(times[1], 1);
@@ -285,17 +285,17 @@ static void test_connects_anew(void **state)
     check_slots();
 }
 
-/* The pages of blk_buffer_alloc() are granted at once. */
+/* The pages of rs_blk_buffer_alloc() are granted at once. */
 static void test_buffer_is_zeroed(void **state)
 {
-    char *buf = blk_buffer_alloc(&disk, 10 * PAGE_SIZE);
+    char *buf = rs_blk_buffer_alloc(&disk, 10 * PAGE_SIZE);
 
     (void)state;
     assert_non_null(buf);
     assert_int_equal(fake_guest.dirty_grants, 0);
     for (size_t i = 0; i < 10 * PAGE_SIZE; i++)
         assert_int_equal(buf[i], 0);
-    blk_buffer_free(&disk, buf);
+    rs_blk_buffer_free(&disk, buf);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, setup)
