@@ -12,8 +12,8 @@ nat = backends/link_slirp.c backends/nat.h backends/nat_slirp.c \
 	backends/nat_flows.c backends/nat_flows.h \
 	backends/nat_clients.c backends/nat_clients.h
 
-driver_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
-	-I$(top_srcdir)/libhypercall/host -I$(top_srcdir)/backends \
+driver_CPPFLAGS = $(HOST_CPPFLAGS) $(HYPERCALL_HOST_CPPFLAGS) \
+	-I$(top_srcdir)/backends \
 	$(EVENT_CFLAGS) $(XENSTORE_CFLAGS) $(URING_CFLAGS)
 
 noinst_LIBRARIES += %D%/libdriver.a
@@ -45,7 +45,7 @@ ringside_driverd_CPPFLAGS = $(driver_CPPFLAGS)
 ringside_driverd_SOURCES = %D%/driverd.c %D%/store.c $(xs_pipeline) \
 	$(rundir_check)
 ringside_driverd_LDADD = %D%/libdriver.a \
-	libhypercall/libhypercall-host.a \
+	libclient/libclient.a \
 	$(EVENT_LIBS) $(XENSTORE_LIBS) $(URING_LIBS) $(SLIRP_LIBS) -lpthread
 
 # Network cards and their links. nat_guest.c is a guest made of frames.

@@ -5,7 +5,7 @@ EXTRA_DIST += build-aux/core-size build-aux/fuzz build-aux/analyze \
 	build-aux/get-xenstore-control build-aux/get-kernel
 
 all_sources = find $(addprefix $(srcdir)/, include common libhypercall \
-	hypervisor guest-kernel frontends backends xenstore tools examples \
+	libclient hypervisor guest-kernel frontends backends xenstore tools examples \
 	tests bench) -name '*.[ch]'
 
 # One engine's figures, side by side with native ones: BENCH names which.

@@ -12,7 +12,7 @@ tests_unit_test_rundir_check_CPPFLAGS = $(HOST_CPPFLAGS) \
 	$(HYPERCALL_HOST_CPPFLAGS) $(XENSTORE_CFLAGS)
 tests_unit_test_rundir_check_SOURCES = tests/unit/test_rundir_check.c \
 	$(rundir_check) $(xs_pipeline)
-tests_unit_test_rundir_check_LDADD = libhypercall/libhypercall-host.a \
+tests_unit_test_rundir_check_LDADD = libclient/libclient.a \
 	$(XENSTORE_LIBS) $(CMOCKA_LIBS)
 
 # Text of strangers, for logs and terminals.

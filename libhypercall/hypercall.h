@@ -10,7 +10,7 @@
  *   libhypercall/guest/carrier.h  calls the hypercall page (guest kernels);
  *   libhypercall/host/carrier.h   sends the call over the control socket, for
  *                                 processes that are domains (the store, the
- *                                 driver domain); see host.h.
+ *                                 driver domain); see libclient/host.h.
  * A carrier supplies
  *   long hypercall_op(nr, cmd, arg, size)       arg: one struct of size bytes
  *   long hypercall_op_n(nr, cmd, arg, size, n)  arg: n structs of size bytes

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 
 /*
  * The time below which so many thousandths of the calls stayed, in ns. Inside

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 
 #include "guest_config.h"
 #include "host.h"

@@ -10,7 +10,7 @@
 
 #include <xenstore.h>
 
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 #include "xs_pipeline.h"
 
 #include "launch.h"

@@ -4,7 +4,7 @@
  *
  * A host is a runtime directory in which ringsided(8) serves. After one of the
  * host_open functions hypercalls and control operations work (host.h of
- * libhypercall), and h->store is a connection to its store. They return 0, or
+ * libclient), and h->store is a connection to its store. They return 0, or
  * -EINVAL after a complaint.
  */
 #ifndef RINGSIDE_TOOLS_HOST_H

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 #include "xen_compat.h"
 #include "xs_pipeline.h"
 

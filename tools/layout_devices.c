@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 #include "xen_compat.h"
 #include "xs_pipeline.h"
 

@@ -26,7 +26,7 @@ ringside_SOURCES = \
 	%D%/host.h %D%/host.c %D%/launch.h %D%/launch.c \
 	%D%/relay.h %D%/relay.c %D%/terminal.h %D%/terminal.c \
 	%D%/top.c %D%/top_sample.c
-ringside_LDADD = %D%/libtools.a libhypercall/libhypercall-host.a \
+ringside_LDADD = %D%/libtools.a libclient/libclient.a \
 	$(XENSTORE_LIBS) $(XLU_LIBS)
 
 unit_tests += tests/unit/test_tools_config

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 
 /* What is counted of a domain; all but `sends` by those whom we trust. */
 enum top_count {

@@ -3,8 +3,8 @@
 # libxenstored.a is all of it but main(), sockets and the hypervisor, so
 # that tests and fuzzers can put their own in place.
 
-xenstore_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/libhypercall \
-	-I$(top_srcdir)/libhypercall/host -I$(top_srcdir)/xenstore \
+xenstore_CPPFLAGS = $(HOST_CPPFLAGS) $(HYPERCALL_HOST_CPPFLAGS) \
+	-I$(top_srcdir)/xenstore \
 	$(EVENT_CFLAGS) $(SQLITE_CFLAGS)
 
 noinst_LIBRARIES += %D%/libxenstored.a
@@ -54,7 +54,7 @@ ringside_xenstored_SOURCES = $(rundir_check) \
 	%D%/daemon/daemon.h %D%/daemon/options.c %D%/daemon/options.h \
 	%D%/daemon/xenstored.c
 ringside_xenstored_LDADD = %D%/libxenstored.a \
-	libhypercall/libhypercall-host.a $(EVENT_LIBS) $(SQLITE_LIBS)
+	libclient/libclient.a $(EVENT_LIBS) $(SQLITE_LIBS)
 
 EXTRA_DIST += %D%/daemon/ringside-xenstored.service.in
 if SYSTEMD

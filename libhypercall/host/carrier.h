@@ -1,5 +1,5 @@
 /*
- * The host's carrier: hypercalls over the control socket (see host.h).
+ * The host's carrier: hypercalls over the control socket (see libclient/host.h).
  *
  * A process has at most one connection, as a guest has one hypercall page;
  * without a connection every call answers -ENOTCONN. Structures travel by

@@ -15,7 +15,7 @@
 
 #include "hypervisor/test/engine_test.h"
 #include "libhypercall/hypercall.h"
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 
 static bool readable(int fd, int ms)
 {

@@ -20,7 +20,7 @@
 #include <linux/userfaultfd.h>
 
 #include "hypervisor/control/internal.h"
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 
 /* ---- speaking without the library ---- */
 

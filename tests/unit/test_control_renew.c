@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 #include "libhypercall/hypercall.h"
 
 #define GUEST 2

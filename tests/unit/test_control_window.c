@@ -18,7 +18,7 @@
 #include <linux/userfaultfd.h>
 
 #include "libhypercall/hypercall.h"
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 
 #define GUEST 2
 #define GFN   300 /* the first frame that tests grant */

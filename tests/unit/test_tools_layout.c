@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "fake_xs.h"
-#include "libhypercall/host.h"
+#include "libclient/host.h"
 #include "tools/layout.h"
 #include "tools/log_tail.h"
 #include "tools/say.h"

@@ -1,6 +1,6 @@
 /*
  * What the store asks of the hypervisor. Two implementations: hv_ringside.c
- * (libhypercall's host carrier) and hv_none.c (a plain store); tests have
+ * (libclient) and hv_none.c (a plain store); tests have
  * their own.
  */
 #ifndef XS_HV_H

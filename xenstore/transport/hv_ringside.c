@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "handover/state.h"
-#include "host.h" /* of libhypercall */
+#include "host.h" /* of libclient */
 #include "hypercall.h"
 #include "serve/turn.h"
 #include "session/domain_life.h"

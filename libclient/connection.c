@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <linux/userfaultfd.h>
 
-#include "../host.h"
+#include "host.h"
 #include "connection.h"
 #include "peer.h"
 #include "socket_name.h"

@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../host.h"
-#include "../hypercall.h"
+#include "host.h"
+#include "hypercall.h"
 #include "buckets.h"
 #include "connection.h"
 #include "list.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../host.h"
+#include "host.h"
 #include "connection.h"
 
 #define PORTS_MAX 65536u
