@@ -12,7 +12,6 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 %C%_libringside_a_CFLAGS = $(HOST_CFLAGS) $(SECCOMP_CFLAGS)
 %C%_libringside_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
 %C%_libringside_a_SOURCES = \
-	%D%/api.c \
 	%D%/budget.c \
 	%D%/clock.c %D%/clock.h \
 	%D%/console.c %D%/console.h \
@@ -30,6 +29,7 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/tsc.c %D%/tsc.h \
 	%D%/vcpu.c %D%/vcpu.h \
 	%D%/watchdog.c \
+	%D%/api/api.c \
 	%D%/build/builder.c %D%/build/builder.h \
 	%D%/build/image.c %D%/build/image.h \
 	%D%/control/call.c %D%/control/console_sink.c \

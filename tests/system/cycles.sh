@@ -12,13 +12,13 @@ cycles=$abs_top_srcdir/build-aux/cycles
 limits()
 {
     cat <<'END'
-hypervisor    36 36 4
+hypervisor     6  0 0
 xenstore       3  0 0
 guest         31 31 3
 guest-native  30 30 3
 backends       4  0 0
 tools          6  0 2
-libhypercall   2  0 0
+libclient      2  0 0
 END
 }
 

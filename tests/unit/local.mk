@@ -68,7 +68,7 @@ unit_tests += %D%/test_emulate
 endif
 # With an api.c that does not ask for it, the linker leaves emulate/ out.
 unit_tests += %D%/test_no_emulate
-%C%_test_no_emulate_SOURCES = %D%/test_no_emulate.c hypervisor/api.c
+%C%_test_no_emulate_SOURCES = %D%/test_no_emulate.c hypervisor/api/api.c
 %C%_test_no_emulate_CPPFLAGS = $(core_test_cppflags)
 %C%_test_no_emulate_LDADD = $(core_test_ldadd)
 
