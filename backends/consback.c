@@ -1,8 +1,9 @@
 /*
- * One guest's console. See consback.h.
+ * One of a guest's consoles. See consback.h.
  *
- * There is no handshake: the ring is the page behind grant reference 0, the
- * port was made by the domain's builder and is in the store. The indices that
+ * The primary one has no handshake: the ring is the page behind grant reference
+ * 0, the port was made by the domain's builder and is in the store. Of others
+ * the guest says where both are, as with any device. The indices that
  * are ours (out_cons, in_prod) are kept privately; what the guest does to
  * the shared copies is its own loss.
  *
@@ -175,32 +176,49 @@ static void budget_again(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the device ---- */
 
+/*
+ * The name of the terminal. A guest may write into the directory of each
+ * frontend but the primary console's, and whoever opens what is named there
+ * believes us: of other consoles it is in our own.
+ */
 static void publish_tty(struct consback *c)
 {
     struct xenbus_device *dev = c->dev;
+    const char *where = dev->devid ? dev->path : dev->frontend_path;
     int err = console_pty_open(dev->driver->base, pty_input, c, &c->pty);
 
     if (err)
         dev_log(dev, "no pseudo terminal: %s", strerror(-err));
     else
-        store_write(dev->driver->store, dev->frontend_path, "tty", "%s",
+        store_write(dev->driver->store, where, "tty", "%s",
                     console_pty_name(c->pty));
+}
+
+/* Where the log of a console is: others have a directory for each number. */
+static char *log_dir(const struct xenbus_device *dev)
+{
+    const char *rundir = dev->driver->rundir;
+    char *dir;
+    int n = dev->devid ? asprintf(&dir, "%s/console/%u", rundir, dev->devid)
+                       : asprintf(&dir, "%s/console", rundir);
+
+    return n < 0 ? NULL : dir;
 }
 
 static int open_log(struct consback *c)
 {
-    struct driver *driver = c->dev->driver;
-    char dir[64], id[16], *name, *logs = NULL;
+    struct xenbus_device *dev = c->dev;
+    char dir[64], id[16], *name, *logs = log_dir(dev);
     int err = -ENOMEM;
 
-    snprintf(dir, sizeof(dir), "/local/domain/%u", c->dev->frontend_id);
-    snprintf(id, sizeof(id), "%u", c->dev->frontend_id);
-    name = store_read(driver->store, dir, "name");
-    if (asprintf(&logs, "%s/console", driver->rundir) >= 0)
+    snprintf(dir, sizeof(dir), "/local/domain/%u", dev->frontend_id);
+    snprintf(id, sizeof(id), "%u", dev->frontend_id);
+    name = store_read(dev->driver->store, dir, "name");
+    if (logs)
         err = console_log_open(logs, name && *name ? name : id,
                                CONSOLE_LOG_LIMIT, &c->log);
     if (err)
-        dev_fail(c->dev, "log in %s: %s", logs, strerror(-err));
+        dev_fail(dev, "log in %s: %s", logs ? logs : "?", strerror(-err));
     free(logs);
     free(name);
     return err;
@@ -248,12 +266,27 @@ static void cons_release(struct consback *c)
     c->map.addr = NULL;
 }
 
+static int find_ring(const struct xenbus_device *dev, grant_ref_t *ref)
+{
+    uint64_t number = CONSOLE_GRANT;
+    int err = 0;
+
+    /* The primary console's node is a frame number, of the builder's. */
+    if (dev->devid)
+        err = store_read_u64(dev->driver->store, dev->frontend_path, "ring-ref",
+                             UINT32_MAX, &number);
+    *ref = (grant_ref_t)number;
+    return err;
+}
+
 static int map_ring(struct consback *c)
 {
-    const grant_ref_t ref = CONSOLE_GRANT;
     XENCONS_RING_IDX prod, cons;
-    int n = grant_map_range(c->dev->frontend_id, &ref, 1, false, &c->map);
+    grant_ref_t ref;
+    int n = find_ring(c->dev, &ref);
 
+    if (!n)
+        n = grant_map_range(c->dev->frontend_id, &ref, 1, false, &c->map);
     if (n < 0)
         return n;
     if (c->map.status != GNTST_okay) {
@@ -332,7 +365,7 @@ static int cons_disconnect(struct xenbus_device *dev)
 
 const struct backend_ops consback_ops = {
     .type = "console",
-    .no_handshake = true,
+    .first_is_there = true,
     .create = cons_create,
     .connect = cons_connect,
     .disconnect = cons_disconnect,

@@ -1,6 +1,7 @@
 /*
  * The console backend: the primary console of each guest (grant reference 0,
- * <xen/io/console.h>) to a pseudo terminal and a log.
+ * <xen/io/console.h>), and others that it has, each to a pseudo terminal and a
+ * log.
  */
 #ifndef RINGSIDE_BACKENDS_CONSBACK_H
 #define RINGSIDE_BACKENDS_CONSBACK_H

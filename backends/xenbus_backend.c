@@ -40,6 +40,11 @@ static enum xenbus_state frontend_state(struct xenbus_device *dev)
     return (enum xenbus_state)state;
 }
 
+static bool shakes_hands(const struct xenbus_device *dev)
+{
+    return dev->devid || !dev->ops->first_is_there;
+}
+
 static bool is_online(struct xenbus_device *dev)
 {
     uint64_t online = 1;
@@ -180,7 +185,7 @@ static void close_for_good(struct xenbus_device *dev)
     dev->closing = true;
     if (!device_disconnect(dev))
         return;
-    if (dev->phase == BACKEND_IDLE && !dev->ops->no_handshake) {
+    if (dev->phase == BACKEND_IDLE && shakes_hands(dev)) {
         dev->ops->destroy(dev);
         dev->phase = BACKEND_RELEASED;
     }
@@ -360,7 +365,7 @@ static void start(struct xenbus_device *dev)
         err = store_write(dev->driver->store, dev->path, "hotplug-status",
                           "connected");
     }
-    if (!err && dev->ops->no_handshake)
+    if (!err && !shakes_hands(dev))
         device_connect(dev);
     else if (!err)
         err = greet(dev);

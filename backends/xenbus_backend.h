@@ -51,10 +51,10 @@ struct backend_ops {
     const char *const *frontend_nodes;
 
     /*
-     * There is no frontend state to wait for (the primary console): connect()
-     * follows create() at once.
+     * Device 0 has no frontend state to wait for (the primary console):
+     * connect() follows create() at once.
      */
-    bool no_handshake;
+    bool first_is_there;
 
     /*
      * The directory was found: read what the toolstack wrote, open what is

@@ -11,105 +11,115 @@
 
 #include "guest-kernel/events.h"
 
-struct wait_queue consfront_changed = WAIT_QUEUE_INIT(consfront_changed);
-
-static struct xencons_interface *ring;
-static evtchn_port_t ring_port;
-static XENCONS_RING_IDX out_prod, in_cons;
-
-static void ring_event(evtchn_port_t port, void *arg)
+void consfront_event(evtchn_port_t port, void *arg)
 {
+    struct consfront *c = arg;
+
     (void)port;
-    (void)arg;
-    wait_queue_wake_all(&consfront_changed);
+    wait_queue_wake_all(&c->changed);
 }
 
-int consfront_init(const struct start_info *si)
+void consfront_begin(struct consfront *c, struct xencons_interface *ring)
+{
+    wait_queue_init(&c->changed);
+    c->ring = ring;
+    c->port = 0;
+    c->out_prod = READ_ONCE(ring->out_prod);
+    c->in_cons = READ_ONCE(ring->in_cons);
+}
+
+int consfront_init(struct consfront *c, const struct start_info *si)
 {
     if (!si->console.domU.evtchn)
         return -ENODEV;
-    ring = (void *)(si->console.domU.mfn << PAGE_SHIFT);
-    ring_port = si->console.domU.evtchn;
-    out_prod = READ_ONCE(ring->out_prod);
-    in_cons = READ_ONCE(ring->in_cons);
-    return event_bind(ring_port, ring_event, NULL);
+    consfront_begin(c, (void *)(si->console.domU.mfn << PAGE_SHIFT));
+    c->port = si->console.domU.evtchn;
+    return event_bind(c->port, consfront_event, c);
+}
+
+static void notify(const struct consfront *c)
+{
+    if (c->port)
+        event_notify(c->port);
 }
 
 /* Distances as the other end's indices have them, true or not. */
-static uint32_t out_used(void)
+static uint32_t out_used(const struct consfront *c)
 {
-    return ring ? out_prod - READ_ONCE(ring->out_cons) : 0;
+    return c->ring ? c->out_prod - READ_ONCE(c->ring->out_cons) : 0;
 }
 
-static uint32_t in_used(void)
+static uint32_t in_used(const struct consfront *c)
 {
-    return ring ? READ_ONCE(ring->in_prod) - in_cons : 0;
+    return c->ring ? READ_ONCE(c->ring->in_prod) - c->in_cons : 0;
 }
 
-bool consfront_out_broken(void)
+bool consfront_out_broken(const struct consfront *c)
 {
-    return out_used() > sizeof(ring->out);
+    return out_used(c) > sizeof(c->ring->out);
 }
 
-bool consfront_in_broken(void)
+bool consfront_in_broken(const struct consfront *c)
 {
-    return in_used() > sizeof(ring->in);
+    return in_used(c) > sizeof(c->ring->in);
 }
 
-void consfront_repair(void)
+void consfront_repair(struct consfront *c)
 {
-    if (consfront_out_broken()) {
-        out_prod = READ_ONCE(ring->out_cons);
-        WRITE_ONCE(ring->out_prod, out_prod);
+    if (consfront_out_broken(c)) {
+        c->out_prod = READ_ONCE(c->ring->out_cons);
+        WRITE_ONCE(c->ring->out_prod, c->out_prod);
     }
-    if (consfront_in_broken()) {
-        in_cons = READ_ONCE(ring->in_prod);
-        WRITE_ONCE(ring->in_cons, in_cons);
+    if (consfront_in_broken(c)) {
+        c->in_cons = READ_ONCE(c->ring->in_prod);
+        WRITE_ONCE(c->ring->in_cons, c->in_cons);
     }
 }
 
-size_t consfront_unread(void)
+size_t consfront_unread(const struct consfront *c)
 {
-    uint32_t used = out_used();
+    uint32_t used = out_used(c);
 
-    return used > sizeof(ring->out) ? 0 : used;
+    return used > sizeof(c->ring->out) ? 0 : used;
 }
 
-size_t consfront_room(void)
+size_t consfront_room(const struct consfront *c)
 {
-    uint32_t used = out_used();
+    uint32_t used = out_used(c);
 
-    return !ring || used > sizeof(ring->out) ? 0 : sizeof(ring->out) - used;
+    return !c->ring || used > sizeof(c->ring->out)
+               ? 0
+               : sizeof(c->ring->out) - used;
 }
 
-size_t consfront_available(void)
+size_t consfront_available(const struct consfront *c)
 {
-    uint32_t used = in_used();
+    uint32_t used = in_used(c);
 
-    return used > sizeof(ring->in) ? 0 : used;
+    return used > sizeof(c->ring->in) ? 0 : used;
 }
 
-size_t consfront_write(const char *s, size_t n)
+size_t consfront_write(struct consfront *c, const char *s, size_t n)
 {
-    size_t room = consfront_room();
+    size_t room = consfront_room(c);
 
     if (n > room)
         n = room;
     if (!n)
         return 0;
     for (size_t i = 0; i < n; i++)
-        ring->out[MASK_XENCONS_IDX(out_prod + i, ring->out)] = s[i];
+        c->ring->out[MASK_XENCONS_IDX(c->out_prod + i, c->ring->out)] = s[i];
     /* Partner: the other end reads out_prod before the bytes. */
     xen_wmb();
-    out_prod += (uint32_t)n;
-    WRITE_ONCE(ring->out_prod, out_prod);
-    event_notify(ring_port);
+    c->out_prod += (uint32_t)n;
+    WRITE_ONCE(c->ring->out_prod, c->out_prod);
+    notify(c);
     return n;
 }
 
-size_t consfront_read(char *buf, size_t n)
+size_t consfront_read(struct consfront *c, char *buf, size_t n)
 {
-    size_t available = consfront_available();
+    size_t available = consfront_available(c);
 
     if (n > available)
         n = available;
@@ -117,19 +127,19 @@ size_t consfront_read(char *buf, size_t n)
         return 0;
     xen_rmb(); /* bytes after in_prod; partner: the other end's wmb */
     for (size_t i = 0; i < n; i++)
-        buf[i] = ring->in[MASK_XENCONS_IDX(in_cons + i, ring->in)];
+        buf[i] = c->ring->in[MASK_XENCONS_IDX(c->in_cons + i, c->ring->in)];
     /* The other end may overwrite the bytes once it sees in_cons. */
     xen_mb();
-    in_cons += (uint32_t)n;
-    WRITE_ONCE(ring->in_cons, in_cons);
-    event_notify(ring_port);
+    c->in_cons += (uint32_t)n;
+    WRITE_ONCE(c->ring->in_cons, c->in_cons);
+    notify(c);
     return n;
 }
 
-bool consfront_connected(void)
+bool consfront_connected(const struct consfront *c)
 {
-    struct evtchn_status op = { .dom = DOMID_SELF, .port = ring_port };
+    struct evtchn_status op = { .dom = DOMID_SELF, .port = c->port };
 
-    return ring && hypercall_evtchn_status(&op) == 0 &&
+    return c->ring && c->port && hypercall_evtchn_status(&op) == 0 &&
            op.status == EVTCHNSTAT_interdomain;
 }

@@ -110,6 +110,7 @@ _Noreturn void boot(const struct start_info *si)
 _Noreturn void kernel_exit(int status)
 {
     console_flush();
+    console_flush_error();
     for (;;)
         hypercall_shutdown(SHUTDOWN_poweroff, (unsigned int)status);
 }

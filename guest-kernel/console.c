@@ -4,9 +4,9 @@
  */
 #include "guest-kernel/console.h"
 
-#include "frontends/consfront.h"
 #include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
+#include "guest-kernel/console_ring.h"
 #include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
 #include "libhypercall/hypercall.h"
@@ -20,12 +20,10 @@
  * (the driver domain starts, or is started again), for this long per guest,
  * after which output goes to the log.
  */
-#define PATIENCE NS_PER_S
-#define GLANCE   (10 * NS_PER_MS)
+#define GLANCE (10 * NS_PER_MS)
 
+struct console console_primary = { .patience = CONSOLE_PATIENCE };
 static bool have_ring;
-static bool out_broken, in_broken; /* as the log was told last */
-static uint64_t patience = PATIENCE;
 
 /* Input that is out of the ring and not read yet. */
 static struct {
@@ -35,7 +33,7 @@ static struct {
 
 void console_init(const struct start_info *si)
 {
-    have_ring = consfront_init(si) == 0;
+    have_ring = consfront_init(&console_primary.front, si) == 0;
 }
 
 /* Says on the log that a direction of the ring broke, or makes sense again. */
@@ -53,47 +51,55 @@ static void note(bool *was, bool is, const char *direction, const char *means)
 }
 
 /* Looks at the backend's indices; true if we can write. */
-static bool is_sane(void)
+static bool is_sane(struct console *c)
 {
-    if ((out_broken || in_broken) && !consfront_connected())
-        consfront_repair();
-    note(&in_broken, consfront_in_broken(), "input", "input waits");
-    note(&out_broken, consfront_out_broken(), "output",
+    if ((c->out_broken || c->in_broken) && !consfront_connected(&c->front))
+        consfront_repair(&c->front);
+    note(&c->in_broken, consfront_in_broken(&c->front), "input", "input waits");
+    note(&c->out_broken, consfront_out_broken(&c->front), "output",
          "output goes to the log");
-    return !out_broken;
+    return !c->out_broken;
 }
 
 /* True when the ring has room; false when it is hopeless. */
-static bool wait_for_room(void)
+static bool wait_for_room(struct console *c)
 {
     for (;;) {
-        int err = wait_event(&consfront_changed,
-                             consfront_room() > 0 || consfront_out_broken(),
+        int err = wait_event(&c->front.changed,
+                             consfront_room(&c->front) > 0 ||
+                                 consfront_out_broken(&c->front),
                              clock_now() + GLANCE);
 
-        if (!is_sane())
+        if (!is_sane(c))
             return false;
         if (!err)
             return true;
-        if (consfront_connected())
-            patience = PATIENCE;
-        else if (patience < GLANCE)
+        if (consfront_connected(&c->front))
+            c->patience = CONSOLE_PATIENCE;
+        else if (c->patience < GLANCE)
             return false;
         else
-            patience -= GLANCE;
+            c->patience -= GLANCE;
     }
 }
 
-void console_write(const char *s, size_t n)
+size_t console_put(struct console *c, const char *s, size_t n)
 {
-    while (n && have_ring && wait_for_room()) {
-        size_t written = consfront_write(s, n); /* 0: it broke just now */
+    while (n && wait_for_room(c)) {
+        size_t written = consfront_write(&c->front, s, n); /* 0: it broke */
 
         s += written;
         n -= written;
     }
-    if (n)
-        arch_log(s, n);
+    return n;
+}
+
+void console_write(const char *s, size_t n)
+{
+    size_t left = have_ring ? console_put(&console_primary, s, n) : n;
+
+    if (left)
+        arch_log(s + n - left, left);
 }
 
 /* Waits for input and takes it over from the ring. */
@@ -101,12 +107,14 @@ static void read_ahead(void)
 {
     ahead.at = ahead.n = 0;
     do {
-        is_sane();
-        wait_event(&consfront_changed,
-                   consfront_available() > 0 ||
-                       consfront_in_broken() != in_broken,
+        is_sane(&console_primary);
+        wait_event(&console_primary.front.changed,
+                   consfront_available(&console_primary.front) > 0 ||
+                       consfront_in_broken(&console_primary.front) !=
+                           console_primary.in_broken,
                    NEVER);
-        ahead.n = consfront_read(ahead.text, sizeof(ahead.text));
+        ahead.n = consfront_read(&console_primary.front, ahead.text,
+                                 sizeof(ahead.text));
     } while (!ahead.n);
 }
 
@@ -146,20 +154,27 @@ size_t console_read(char *buf, size_t n)
     return got;
 }
 
+void console_finish(struct console *c)
+{
+    uint64_t deadline = clock_now() + CONSOLE_PATIENCE;
+
+    while (consfront_unread(&c->front) && clock_now() < deadline &&
+           consfront_connected(&c->front))
+        wait_event(&c->front.changed, consfront_unread(&c->front) == 0,
+                   clock_now() + GLANCE);
+}
+
 void console_flush(void)
 {
-    uint64_t deadline = clock_now() + PATIENCE;
-
-    while (have_ring && consfront_unread() && clock_now() < deadline &&
-           consfront_connected())
-        wait_event(&consfront_changed, consfront_unread() == 0,
-                   clock_now() + GLANCE);
+    if (have_ring)
+        console_finish(&console_primary);
 }
 
 void console_drain(void)
 {
     uint64_t deadline = clock_now() + 2 * GLANCE;
 
-    while (have_ring && consfront_unread() && clock_now() < deadline)
+    while (have_ring && consfront_unread(&console_primary.front) &&
+           clock_now() < deadline)
         hypercall_sched_op(SCHEDOP_yield, NULL, 0);
 }

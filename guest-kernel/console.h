@@ -21,6 +21,16 @@ void console_write(const char *s, size_t n);
  * taken as it is.
  */
 size_t console_read(char *buf, size_t n);
+
+/*
+ * (console_error.c) The same for standard error, which has a ring of its own if
+ * the toolstack offers one: a console that is called "stderr". It is made when
+ * something is written for the first time. Else, and where that ring fails, it
+ * is the console's.
+ */
+void console_write_error(const char *s, size_t n);
+void console_flush_error(void);
+
 /* Waits (bounded) until the other end has read everything. */
 void console_flush(void);
 

@@ -36,10 +36,23 @@ static ssize_t tty_write(struct file *f, const void *buf, size_t n)
     return (ssize_t)n;
 }
 
+static ssize_t tty_write_error(struct file *f, const void *buf, size_t n)
+{
+    (void)f;
+    console_write_error(buf, n);
+    return (ssize_t)n;
+}
+
 static const struct file_ops tty_ops = {
     .name = "console",
     .read = tty_read,
     .write = tty_write,
+    .is_tty = true,
+};
+
+static const struct file_ops error_ops = {
+    .name = "console",
+    .write = tty_write_error,
     .is_tty = true,
 };
 
@@ -53,7 +66,8 @@ static void run_destructors(void)
 void libc_init(void)
 {
     for (int i = 0; i < 3; i++)
-        if (file_open(&tty_ops, NULL, i ? O_WRONLY : O_RDONLY) != i)
+        if (file_open(i == 2 ? &error_ops : &tty_ops, NULL,
+                      i ? O_WRONLY : O_RDONLY) != i)
             kernel_panic("no memory for the console's descriptors");
     libc_lock_init();
     atexit(run_destructors);

@@ -7,7 +7,8 @@ noinst_LIBRARIES += %D%/libringside-guest.a %D%/libringside-guest-native.a
 
 guest_kernel_sources = %D%/arch.h \
 	%D%/balloon.c %D%/boot.c %D%/clock.c %D%/clock.h %D%/cmdline.c %D%/console.c \
-	%D%/console.h %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h \
+	%D%/console.h %D%/console_error.c \
+	%D%/console_ring.h %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h \
 	%D%/file.c %D%/file.h %D%/fs.c %D%/grant_map.c %D%/grants.c \
 	%D%/grants.h %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \
 	%D%/libc.c %D%/libc.h %D%/lock.c %D%/libc_lock.c %D%/libc_memory.c %D%/libc_posix.c \

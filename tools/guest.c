@@ -157,6 +157,27 @@ static int backend_ready(const struct guest *g, const char *dir,
     return state < XenbusStateInitWait;
 }
 
+/*
+ * Whether the driver domain has looked at the console of standard error. One
+ * that does not know such a thing refuses it: then the guest does without.
+ */
+static bool error_console_settled(struct guest *g)
+{
+    struct xs_pipeline *store = g->host->store;
+    unsigned int state;
+    char dir[160];
+
+    if (!g->config->error_apart)
+        return true;
+    layout_backend(dir, sizeof(dir), "console", g->d.domid,
+                   LAYOUT_ERROR_CONSOLE);
+    state = layout_state(store, dir);
+    if (state == XenbusStateInitWait)
+        layout_error_console(store, g->d.domid, g->error_tty,
+                             sizeof(g->error_tty));
+    return state >= XenbusStateInitWait;
+}
+
 static int complain_backends(const struct guest *g)
 {
     char log[RUNDIR_FILE_MAX];
@@ -186,7 +207,7 @@ static int wait_backends(struct guest *g)
 
         if (ret < 0)
             return ret;
-        if (ret == 0 &&
+        if (ret == 0 && error_console_settled(g) &&
             layout_console(g->host->store, g->d.domid, g->tty, sizeof(g->tty)))
             return 0;
         if (now_ms() - begun >= BACKENDS_READY_MS) {
@@ -361,6 +382,9 @@ static void mark_log(struct guest *g)
 
     log_tail_path(path, sizeof(path), g->host->rundir, g->config->name);
     log_tail_mark(path, &g->log_start);
+    log_tail_path_of(path, sizeof(path), g->host->rundir, LAYOUT_ERROR_CONSOLE,
+                     g->config->name);
+    log_tail_mark(path, &g->error_start);
 }
 
 static int create(struct guest *g, struct host *h, struct guest_config *c,

@@ -21,8 +21,9 @@ struct guest {
     struct host *host;
     const struct guest_config *config;
     struct hypercall_created d;
-    char tty[64]; /* its console */
-    struct log_mark log_start;
+    char tty[64];       /* its console */
+    char error_tty[64]; /* and that of standard error; "": it has none */
+    struct log_mark log_start, error_start;
     bool watched;  /* guest_watch() */
     bool given_up; /* the driver domain does nothing: no use to wait for it */
     int locks[CONFIG_MAX_DISKS]; /* that hold the locks of its disks */

@@ -66,7 +66,8 @@ struct guest_config {
     unsigned int memory_mib;
     unsigned int vcpus, max_vcpus; /* at the start, and ever; max 0: the same */
     enum guest_mode mode;
-    bool ring; /* hypercalls by shared memory while there are many */
+    bool error_apart; /* a console of its own for standard error */
+    bool ring;        /* hypercalls by shared memory while there are many */
     enum end_action on_poweroff, on_reboot, on_crash;
     struct disk_config disks[CONFIG_MAX_DISKS];
     unsigned int nr_disks;

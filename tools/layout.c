@@ -195,6 +195,20 @@ static void put_console(struct writer *w, const struct hypercall_created *d,
     put(w, "protocol", "vt100");
 }
 
+/* As xl's channels: the guest makes the ring and finds it by its name. */
+static void put_error_console(struct writer *w)
+{
+    enter_frontend(w, "console", LAYOUT_ERROR_CONSOLE);
+    put(w, "name", "stderr");
+    put(w, "limit", "1048576");
+    put(w, "type", "xenconsoled");
+    put(w, "output", "pty");
+
+    enter_backend(w, "console", LAYOUT_ERROR_CONSOLE, "device/console/1");
+    put(w, "name", "stderr");
+    put(w, "protocol", "vt100");
+}
+
 static void put_disk(struct writer *w, const struct disk_config *d)
 {
     char frontend[40];
@@ -299,6 +313,8 @@ static void write_all(struct writer *w, const struct guest_config *c,
     put_guest_nodes(w);
     if (d->console_port != 0)
         put_console(w, d, log);
+    if (d->console_port != 0 && c->error_apart)
+        put_error_console(w);
     for (unsigned int i = 0; i < c->nr_disks; i++)
         put_disk(w, &c->disks[i]);
     for (unsigned int i = 0; i < c->nr_vifs; i++)

@@ -73,6 +73,11 @@ bool layout_backends_closed(struct xs_pipeline *store, unsigned int domid);
 bool layout_console(struct xs_pipeline *store, unsigned int domid, char *tty,
                     size_t n);
 
+/* The same of the console for standard error, which not every guest has. */
+#define LAYOUT_ERROR_CONSOLE 1
+bool layout_error_console(struct xs_pipeline *store, unsigned int domid,
+                          char *tty, size_t n);
+
 /* Where the console's log begins; false: nobody wrote it down. */
 bool layout_log_start(struct xs_pipeline *store, unsigned int domid,
                       struct log_mark *log);

@@ -211,6 +211,16 @@ bool layout_console(struct xs_pipeline *store, unsigned int domid, char *tty,
     return layout_read(store, dir, "tty", tty, n) && tty[0] != '\0';
 }
 
+/* In the backend's directory: the other one is the guest's to write into. */
+bool layout_error_console(struct xs_pipeline *store, unsigned int domid,
+                          char *tty, size_t n)
+{
+    char dir[160];
+
+    layout_backend(dir, sizeof(dir), "console", domid, LAYOUT_ERROR_CONSOLE);
+    return layout_read(store, dir, "tty", tty, n) && tty[0] != '\0';
+}
+
 bool layout_log_start(struct xs_pipeline *store, unsigned int domid,
                       struct log_mark *log)
 {

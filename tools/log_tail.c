@@ -21,6 +21,12 @@ void log_tail_path(char *path, size_t n, const char *rundir, const char *name)
     snprintf(path, n, "%s/console/%s.log", rundir, name);
 }
 
+void log_tail_path_of(char *path, size_t n, const char *rundir,
+                      unsigned int console, const char *name)
+{
+    snprintf(path, n, "%s/console/%u/%s.log", rundir, console, name);
+}
+
 void log_tail_mark(const char *path, struct log_mark *mark)
 {
     struct stat st;

@@ -17,8 +17,10 @@ struct log_mark {
     unsigned long long inode, offset;
 };
 
-/* The log's name. */
+/* The log's name; the second is that of a console beside the primary one. */
 void log_tail_path(char *path, size_t n, const char *rundir, const char *name);
+void log_tail_path_of(char *path, size_t n, const char *rundir,
+                      unsigned int console, const char *name);
 
 /* The log's present end. */
 void log_tail_mark(const char *path, struct log_mark *mark);

@@ -98,10 +98,10 @@ static void write_output(struct relay *r, const char *buf, size_t n)
 {
     r->mid_line = buf[n - 1] != '\n';
     while (n > 0 && !r->no_output) {
-        ssize_t done = write(STDOUT_FILENO, buf, n);
+        ssize_t done = write(r->out, buf, n);
 
         if (done < 0 && errno == EAGAIN) {
-            struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+            struct pollfd p = { .fd = r->out, .events = POLLOUT };
 
             poll(&p, 1, -1);
         } else if (done < 0 && errno != EINTR) {

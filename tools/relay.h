@@ -1,6 +1,6 @@
 /*
  * Bytes between a guest's console (a pty of the driver domain) and this
- * command's standard input and output.
+ * command's standard input and output, or error.
  *
  * The owner polls: relay_poll() fills in what to wait for, relay_move() moves
  * what there is. Neither blocks for long; what the guest does not read stays
@@ -12,14 +12,15 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "rundir_check.h"
 
 #define RELAY_FDS    2
 #define RELAY_ESCAPE 0x1d /* Ctrl-] */
-#define RELAY_INIT           \
-    {                        \
-        .tty = -1, .log = -1 \
+#define RELAY_INIT                                 \
+    {                                              \
+        .tty = -1, .log = -1, .out = STDOUT_FILENO \
     }
 
 struct relay {
@@ -29,7 +30,8 @@ struct relay {
     bool escape;    /* RELAY_ESCAPE, typed at a terminal, means: leave */
     bool left;      /* it came */
     bool mid_line;  /* the output does not end a line */
-    bool no_output; /* nobody reads our standard output any more */
+    int out;        /* where output goes */
+    bool no_output; /* nobody reads that any more */
     int log;        /* the log being followed, -1: none */
     char log_path[RUNDIR_FILE_MAX];
     char buf[512]; /* from input, not yet taken by the console */
@@ -53,7 +55,7 @@ void relay_follow(struct relay *r, const char *path, int fd);
 void relay_poll(const struct relay *r, struct pollfd p[RELAY_FDS]);
 void relay_move(struct relay *r, const struct pollfd p[RELAY_FDS]);
 
-/* Moves all that the console has said to standard output. */
+/* Moves all that the console has said to where it goes. */
 void relay_drain(struct relay *r);
 
 /*

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,15 +33,22 @@ struct session {
     struct host *host;
     struct guest guest;
     struct hypercall_info info;
-    struct relay relay;
-    int signals;     /* a signalfd */
-    int interrupted; /* how often */
+    struct relay relay, errors; /* the second is not always used */
+    int signals;                /* a signalfd */
+    int interrupted;            /* how often */
     int last_signal;
     uint64_t deadline; /* in ms: then it is destroyed; 0: none */
     bool connected;    /* and told so */
 };
 
-enum { FD_SIGNALS, FD_STORE, FD_HOST, FD_RELAY, NR_FDS = FD_RELAY + RELAY_FDS };
+enum {
+    FD_SIGNALS,
+    FD_STORE,
+    FD_HOST,
+    FD_RELAY,
+    FD_ERRORS = FD_RELAY + RELAY_FDS,
+    NR_FDS = FD_ERRORS + RELAY_FDS
+};
 
 static uint64_t now_ms(void)
 {
@@ -95,10 +103,24 @@ static void read_signals(struct session *s)
 
 /* ---- the session ---- */
 
-/* The console moved: its driver domain was started again. */
-static void find_console(struct session *s)
+static void drain(void *arg)
+{
+    struct session *s = arg;
+
+    relay_drain(&s->relay);
+    relay_drain(&s->errors);
+}
+
+/* The consoles moved: their driver domain was started again. */
+static void find_consoles(struct session *s)
 {
     char tty[64];
+
+    if (s->errors.log >= 0 && s->errors.tty < 0 &&
+        layout_error_console(s->host->store, s->guest.d.domid, tty,
+                             sizeof(tty)) &&
+        access(tty, R_OK | W_OK) == 0)
+        relay_open(&s->errors, tty);
 
     if (s->relay.tty < 0 &&
         layout_console(s->host->store, s->guest.d.domid, tty, sizeof(tty)) &&
@@ -110,8 +132,9 @@ static void tell_connected(struct session *s)
 {
     const struct guest_config *c = s->guest.config;
 
-    if (s->connected || s->relay.mid_line || c->nr_disks + c->nr_vifs == 0 ||
-        s->info.main_ns == 0 || !guest_connected(&s->guest))
+    if (s->connected || s->relay.mid_line || s->errors.mid_line ||
+        c->nr_disks + c->nr_vifs == 0 || s->info.main_ns == 0 ||
+        !guest_connected(&s->guest))
         return;
     s->connected = true;
     summary_connected(&s->guest, &s->info);
@@ -128,14 +151,16 @@ static bool session_step(struct session *s)
     int n;
 
     relay_poll(&s->relay, &p[FD_RELAY]);
+    relay_poll(&s->errors, &p[FD_ERRORS]);
     n = poll(p, NR_FDS, LOOK_MS);
     if (n <= 0) {
-        relay_drain(&s->relay);
+        drain(s);
         return true;
     }
     if (p[FD_SIGNALS].revents != 0)
         read_signals(s);
     relay_move(&s->relay, &p[FD_RELAY]);
+    relay_move(&s->errors, &p[FD_ERRORS]);
     if (s->relay.no_output && s->interrupted == 0)
         interrupt(s, SIGPIPE);
     if (p[FD_STORE].revents != 0)
@@ -154,7 +179,7 @@ static enum guest_end session_run(struct session *s)
 
             if (end != GUEST_LIVES)
                 return end;
-            find_console(s);
+            find_consoles(s);
             tell_connected(s);
         }
         if (s->deadline != 0 && now_ms() >= s->deadline)
@@ -178,9 +203,29 @@ static int open_console(struct session *s)
     return relay_open(&s->relay, s->guest.tty);
 }
 
-static void pump(void *arg)
+/* Without one the guest's standard error comes over the console. */
+static int open_errors(struct session *s)
 {
-    relay_drain(arg);
+    char log[RUNDIR_FILE_MAX];
+    bool cut;
+    int fd;
+
+    if (s->guest.error_tty[0] == '\0')
+        return 0;
+    log_tail_path_of(log, sizeof(log), s->host->rundir, LAYOUT_ERROR_CONSOLE,
+                     s->guest.config->name);
+    fd = log_tail_open(log, &s->guest.error_start, SIZE_MAX, &cut);
+    if (fd < 0)
+        return complain("cannot open the log of standard error %s: %s", log,
+                        strerror(-fd));
+    relay_follow(&s->errors, log, fd);
+    return relay_open(&s->errors, s->guest.error_tty);
+}
+
+static void close_consoles(struct session *s)
+{
+    relay_close(&s->relay);
+    relay_close(&s->errors);
 }
 
 /* One boot of the guest, from its creation to its end. */
@@ -191,15 +236,16 @@ static enum guest_end boot(struct session *s, struct guest_config *c)
     s->connected = false;
     if (guest_create(&s->guest, s->host, c, STDERR_FILENO) != 0)
         return GUEST_HOST_GONE;
-    if (open_console(s) != 0 || guest_start(&s->guest) != 0) {
+    if (open_console(s) != 0 || open_errors(s) != 0 ||
+        guest_start(&s->guest) != 0) {
         guest_remove(&s->guest, NULL, NULL);
-        relay_close(&s->relay);
+        close_consoles(s);
         return GUEST_HOST_GONE;
     }
     summary_start(&s->guest, "Ctrl-C   shuts it down");
     end = session_run(s);
-    guest_remove(&s->guest, pump, &s->relay);
-    relay_close(&s->relay);
+    guest_remove(&s->guest, drain, s);
+    close_consoles(s);
     summary_end(&s->guest, end, &s->info);
     return end;
 }
@@ -218,13 +264,32 @@ static int exit_status(const struct session *s, enum guest_end end)
     }
 }
 
+/*
+ * Whether standard error is not where standard output is. If it is, one stream
+ * keeps what the guest says in the order in which it said it.
+ */
+static bool error_is_apart(void)
+{
+    struct stat out, error;
+
+    if (fstat(STDOUT_FILENO, &out) != 0 || fstat(STDERR_FILENO, &error) != 0)
+        return false;
+    if (S_ISCHR(out.st_mode) && S_ISCHR(error.st_mode))
+        return out.st_rdev != error.st_rdev;
+    return out.st_dev != error.st_dev || out.st_ino != error.st_ino;
+}
+
 static int run_guest(struct host *h, struct guest_config *c, int signals)
 {
-    struct session s = { .host = h, .signals = signals, .relay = RELAY_INIT };
+    struct session s = {
+        .host = h, .signals = signals, .relay = RELAY_INIT, .errors = RELAY_INIT
+    };
     enum guest_end end;
 
     s.relay.input = owns_input();
     s.relay.ends = true;
+    s.errors.out = STDERR_FILENO;
+    c->error_apart = error_is_apart();
     do {
         end = boot(&s, c);
     } while (s.interrupted == 0 &&

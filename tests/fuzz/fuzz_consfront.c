@@ -18,12 +18,13 @@
 #include <string.h>
 
 #include "fake_guest.h"
-#include "frontends/consfront.h"
 #include "guest-kernel/console.h"
+#include "guest-kernel/console_ring.h"
 #include "guest-kernel/pages.h"
 #include "tests/fuzz/input.h"
 
 static struct xencons_interface *ring;
+static const struct consfront *const front = &console_primary.front;
 static jmp_buf stuck;
 
 static void poke(void)
@@ -71,9 +72,9 @@ static bool while_asleep(void)
 
 static void check(void)
 {
-    demand(consfront_room() <= sizeof(ring->out));
-    demand(consfront_unread() <= sizeof(ring->out));
-    demand(consfront_available() <= sizeof(ring->in));
+    demand(consfront_room(front) <= sizeof(ring->out));
+    demand(consfront_unread(front) <= sizeof(ring->out));
+    demand(consfront_available(front) <= sizeof(ring->in));
 }
 
 static void guest(unsigned int what)
@@ -87,10 +88,10 @@ static void guest(unsigned int what)
         if (!setjmp(stuck))
             console_write(text, take(1) * 16);
         else /* it may wait for who is there and does not read */
-            demand(fake_guest.peer_bound && !consfront_out_broken());
+            demand(fake_guest.peer_bound && !consfront_out_broken(front));
         break;
     case 13 ... 14:
-        if (!consfront_available() || setjmp(stuck))
+        if (!consfront_available(front) || setjmp(stuck))
             break;
         n = console_read(buf, 1 + take(1) % sizeof(buf));
         demand(n <= sizeof(buf));

@@ -132,7 +132,7 @@ static const struct backend_ops vbd = {
 
 static const struct backend_ops console = {
     .type = "console",
-    .no_handshake = true,
+    .first_is_there = true,
     .create = model_create,
     .connect = model_connect,
     .disconnect = model_disconnect,

@@ -8,6 +8,7 @@
  *   echo        repeats its input until that ends, then says "end"
  *   greet WORD  says "hello, WORD", then does the same
  *   prattle N   prints N lines of 64 bytes, says "that was all" and waits
+ *   both N      prints N lines of 64 bytes to each of stdout and stderr
  *   wait        says "waiting" and waits for ever (but shuts down when asked)
  *   stubborn    the same, but does not shut down when asked
  *   null        follows a null pointer
@@ -37,6 +38,18 @@ static int do_print(int argc, char **argv)
 
     for (int i = 0; i < n; i++)
         printf("%063d\n", i);
+    return 0;
+}
+
+static int do_both(int argc, char **argv)
+{
+    int n = argc > 0 ? atoi(argv[0]) : 0;
+
+    for (int i = 0; i < n; i++) {
+        printf("%063d\n", i);
+        fflush(stdout);
+        fprintf(stderr, "error %057d\n", i);
+    }
     return 0;
 }
 
@@ -124,6 +137,7 @@ static const struct {
     { "echo", do_echo },   { "wait", do_wait },
     { "null", do_null },   { "stubborn", do_stubborn },
     { "greet", do_greet }, { "prattle", do_prattle },
+    { "both", do_both },
 };
 
 int main(int argc, char **argv)

@@ -42,6 +42,19 @@ is 'all of a long output' $? 0
 is 'a reader that leaves' "$(run -- print 200000 </dev/null | head -n1)" \
     "$(printf '%063d' 0)"
 
+# Two streams where they go to two places, one in order where they do not.
+n=2000
+seq -f '%063.0f' 0 $((n - 1)) >"$tmp/expected.out"
+seq -f 'error %057.0f' 0 $((n - 1)) >"$tmp/expected.err"
+run -- both $n </dev/null >"$tmp/out" 2>"$tmp/err"
+ok "standard output alone" cmp "$tmp/expected.out" "$tmp/out"
+ok "standard error in a file of its own" cmp "$tmp/expected.err" "$tmp/err"
+run -- both $n </dev/null 2>&1 >/dev/null | cmp -s - "$tmp/expected.err"
+is 'and in a pipe' $? 0
+run -- both $n </dev/null >"$tmp/out" 2>&1
+paste -d '\n' "$tmp/expected.out" "$tmp/expected.err" | cmp -s - "$tmp/out"
+is 'both in one file: in their order' $? 0
+
 out=$(run -- null </dev/null 2>&1)
 is 'a crash: status' $? 134
 like 'a crash: why' "$out" 'ringside: cli_guest crashed: '

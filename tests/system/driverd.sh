@@ -38,6 +38,22 @@ kill -TERM "$first"
 another() { [ -n "$(driverd_pid)" ] && [ "$(driverd_pid)" != "$first" ]; }
 ok 'SIGTERM ends it, and it is started again' until_true 10 another
 second=$(driverd_pid)
+
+# Both of a guest's streams go on where the one before had left them.
+"$ringside" run -q --kernel "$abs_top_builddir/tests/system/cli_guest.elf" \
+    -- both 10000 </dev/null >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+ok 'a guest writes' until_true 20 test -s "$tmp/err"
+kill -TERM "$second"
+wait $pid
+is 'and ends well when its driver domain does not' $? 0
+seq -f '%063.0f' 0 9999 | cmp -s - "$tmp/out"
+is 'its standard output is whole' $? 0
+seq -f 'error %057.0f' 0 9999 | cmp -s - "$tmp/err"
+is 'and so is its standard error' $? 0
+third() { [ -n "$(driverd_pid)" ] && [ "$(driverd_pid)" != "$second" ]; }
+ok 'there is another again' until_true 10 third
+second=$(driverd_pid)
 "$ringside" stop-host >/dev/null
 ended() { ! kill -0 "$second" 2>/dev/null; }
 ok 'it ends with its host' until_true 10 ended

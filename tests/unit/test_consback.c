@@ -95,6 +95,8 @@ static int teardown(void **state)
     store_close(driver.store);
     poll_room_free(driver.poll);
     event_base_free(driver.base);
+    remove_file("console/1/a_guest.log");
+    remove_file("console/1");
     remove_file("console/a_guest.log");
     remove_file("console");
     return rmdir(dir);
@@ -114,19 +116,24 @@ static size_t guest_writes(const char *text, size_t n)
     return n;
 }
 
-static char *read_log(size_t *n)
+static char *read_log_of(const char *name, size_t *n)
 {
     static char text[8 << 20];
     char path[128];
     FILE *f;
 
-    snprintf(path, sizeof(path), "%s/console/a_guest.log", dir);
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
     f = fopen(path, "r");
     assert_non_null(f);
     *n = fread(text, 1, sizeof(text) - 1, f);
     text[*n] = '\0';
     fclose(f);
     return text;
+}
+
+static char *read_log(size_t *n)
+{
+    return read_log_of("console/a_guest.log", n);
 }
 
 static int open_tty(void)
@@ -157,6 +164,62 @@ static void test_output(void **state)
     assert_string_equal(read_log(&n), "early late\n");
     assert_int_equal(ring->out_cons, ring->out_prod);
     assert_true(fake.notified > 0);
+}
+
+#define BACK1  "/local/domain/1/backend/console/5/1"
+#define FRONT1 "/local/domain/5/device/console/1"
+
+/* Another console than the primary one: the guest says where its ring is. */
+static void test_second_console(void **state)
+{
+    size_t n;
+
+    (void)state;
+    make_device();
+    fake_store_set(driver.store, FRONT1 "/state", "1");
+    fake_store_set(driver.store, BACK1 "/frontend", FRONT1);
+    fake_store_set(driver.store, BACK1 "/state", "1");
+    run_ms(2);
+    assert_string_equal(fake_store_get(driver.store, BACK1 "/state"), "2");
+    /* Not where the guest could name another. */
+    assert_null(fake_store_get(driver.store, FRONT1 "/tty"));
+    ring = fake_page(7);
+    guest_writes("early ", 6);
+    fake_store_set(driver.store, FRONT1 "/ring-ref", "7");
+    fake_store_set(driver.store, FRONT1 "/port", "3");
+    fake_store_set(driver.store, FRONT1 "/state", "3");
+    run_ms(2);
+    assert_string_equal(fake_store_get(driver.store, BACK1 "/state"), "4");
+    guest_writes("late\n", 5);
+    run_ms(5);
+    assert_string_equal(read_log_of("console/1/a_guest.log", &n),
+                        "early late\n");
+    assert_string_equal(read_log(&n), "");
+    /* What is in the ring at the end is not lost. */
+    guest_writes("last\n", 5);
+    fake_store_set(driver.store, BACK1 "/online", "0");
+    fake_store_set(driver.store, BACK1 "/state", "5");
+    run_ms(5);
+    assert_string_equal(fake_store_get(driver.store, BACK1 "/state"), "6");
+    assert_string_equal(read_log_of("console/1/a_guest.log", &n),
+                        "early late\nlast\n");
+}
+
+/* Without a ring it is refused, and the primary one goes on. */
+static void test_second_console_without_ring(void **state)
+{
+    size_t n;
+
+    (void)state;
+    make_device();
+    fake_store_set(driver.store, FRONT1 "/state", "3");
+    fake_store_set(driver.store, BACK1 "/frontend", FRONT1);
+    fake_store_set(driver.store, BACK1 "/state", "1");
+    run_ms(2);
+    assert_string_equal(fake_store_get(driver.store, BACK1 "/state"), "6");
+    guest_writes("here\n", 5);
+    run_ms(5);
+    assert_string_equal(read_log(&n), "here\n");
 }
 
 /* Reads until the text ends so, which may take the kernel a while. */
@@ -465,6 +528,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_output),
+        TEST(test_second_console),
+        TEST(test_second_console_without_ring),
         TEST(test_terminal),
         TEST(test_slow_terminal),
         TEST(test_much_input),

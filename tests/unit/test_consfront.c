@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "fake_guest.h"
-#include "frontends/consfront.h"
 #include "guest-kernel/console.h"
+#include "guest-kernel/console_ring.h"
 
 static union {
     struct xencons_interface ring;
@@ -226,7 +226,7 @@ static void test_output_with_broken_input(void **state)
     assert_true(wrote("out"));
     assert_string_equal(taken(), "out");
     assert_true(fake_guest_said("input index cannot be"));
-    assert_int_equal(consfront_available(), 0);
+    assert_int_equal(consfront_available(&console_primary.front), 0);
 }
 
 static void test_flush_of_a_broken_ring(void **state)

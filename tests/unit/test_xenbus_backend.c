@@ -87,7 +87,7 @@ static const struct backend_ops test_ops = {
 };
 static const struct backend_ops simple_ops = {
     .type = "console",
-    .no_handshake = true,
+    .first_is_there = true,
     .create = test_create,
     .connect = test_connect,
     .disconnect = test_disconnect,
