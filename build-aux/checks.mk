@@ -1,7 +1,7 @@
 # Goals that look at the whole tree: bench, fuzz, analyze, format-check.
 
-EXTRA_DIST += build-aux/core-size build-aux/fuzz build-aux/analyze \
-	build-aux/cycles \
+EXTRA_DIST += build-aux/core-size build-aux/corpus build-aux/cycles \
+	build-aux/fuzz build-aux/analyze \
 	build-aux/get-xenstore-control build-aux/get-kernel
 
 all_sources = find $(addprefix $(srcdir)/, include common libhypercall \

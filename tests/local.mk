@@ -3,7 +3,7 @@
 #
 #   unit    cmocka programs for the host, tests/unit/test_*.c
 #   fuzz    fuzz targets, tests/fuzz/fuzz_*.c, here replaying their corpus
-#           tests/fuzz/corpus/NAME/
+#           tests/fuzz/corpus/NAME.tar (build-aux/corpus adds to it)
 #   guest   bootable ELFs from tests/guest/*.c, run under every engine
 #   system  whole hosts from outside, tests/system/*.sh
 #
@@ -26,14 +26,16 @@ include tests/unit/local.mk
 include tests/confine/local.mk
 include tests/probe/local.mk
 
-system_tests += %D%/system/abi.sh %D%/system/sdk.sh %D%/system/cycles.sh
+system_tests += %D%/system/abi.sh %D%/system/core_size.sh \
+	%D%/system/corpus.sh %D%/system/cycles.sh %D%/system/sdk.sh
 
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
 TESTS += $(unit_tests) $(fuzz_tests) $(guest_tests) $(system_tests)
 
 EXTRA_DIST += $(system_tests) %D%/fuzz/replay.c %D%/run-host \
 	%D%/run-guest %D%/run-suite \
-	%D%/fuzz/corpus %D%/fuzz/xs_wire.dict \
+	$(fuzz_tests:%D%/fuzz/fuzz_%=%D%/fuzz/corpus/%.tar) \
+	%D%/fuzz/xs_wire.dict \
 	%D%/kernels/check %D%/kernels/init %D%/kernels/suite
 
 # libFuzzer brings its own main().
