@@ -23,7 +23,7 @@
 
 struct node;
 struct vec;
-struct hx;
+struct name_hash;
 
 #define CHILDREN_FLAT_MAX 24
 #define CHILDREN_FLAT_MIN                               \

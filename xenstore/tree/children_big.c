@@ -2,13 +2,14 @@
  * The big form of a node's children; see children.h.
  *
  * Every child has a slot number, given in order of insertion and kept until
- * the container is rebuilt. Two tries are keyed by it:
- *   vec  slot -> child, 32 wide; a piece knows how many bytes of the listing
- *        lie under it, so that DIRECTORY_PART can seek;
- *   hx   hash of the name -> slot, 16 wide, with leaves of up to 32 entries.
+ * the container is rebuilt. There are two tries:
+ *   vec        slot -> child, 32 wide; each piece knows how many bytes of the
+ *              listing lie under it, so that DIRECTORY_PART can seek;
+ *   name_hash  hash of the name -> slot, 16 wide, with leaves of up to 32
+ *              entries.
  * Changing a child touches only vec; creating or removing one touches both.
- * Each piece has its own count of references and is copied when a shared one
- * must change. Both tries have at most nine levels, so recursion is bounded.
+ * Each piece has a reference count of its own; a shared piece is copied before
+ * it is changed. Both tries have at most nine levels, so recursion is bounded.
  */
 #include "tree/children_big.h"
 
@@ -18,12 +19,12 @@
 
 #include "tree/node.h"
 
-#define VEC_BITS    5
-#define VEC_WIDTH   (1u << VEC_BITS)
-#define HX_BITS     4
-#define HX_WIDTH    (1u << HX_BITS)
-#define HX_DEPTH    (32 / HX_BITS)
-#define HX_LEAF_MAX 32
+#define VEC_BITS           5
+#define VEC_WIDTH          (1u << VEC_BITS)
+#define NAME_HASH_BITS     4
+#define NAME_HASH_WIDTH    (1u << NAME_HASH_BITS)
+#define NAME_HASH_DEPTH    (32 / NAME_HASH_BITS)
+#define NAME_HASH_LEAF_MAX 32
 
 struct vec {
     uint32_t refs;
@@ -31,23 +32,24 @@ struct vec {
     void *p[VEC_WIDTH]; /* level 0: nodes; above: pieces */
 };
 
-struct hx_entry {
+struct name_hash_entry {
     uint32_t hash, slot;
 };
 
-struct hx {
+/* A piece of the trie from names to slots: an inner one, or a leaf. */
+struct name_hash {
     uint32_t refs;
     uint16_t n, cap; /* cap 0: an inner piece */
     union {
-        struct hx *sub[0];
-        struct hx_entry e[0];
+        struct name_hash *sub[0];
+        struct name_hash_entry e[0];
     };
 };
 
 struct big {
     struct children k;
     struct vec *vec;
-    struct hx *hx;
+    struct name_hash *name_hash;
     uint32_t next; /* slot of the next child */
     uint32_t levels;
 };
@@ -120,8 +122,8 @@ static struct node **vec_place(struct big *b, uint32_t slot)
     return (struct node **)place;
 }
 
-/* Books `delta` bytes of listing on the pieces above an owned slot. */
-static void vec_book(struct big *b, uint32_t slot, uint32_t delta)
+/* Adds `delta` bytes of listing to the pieces above an owned slot. */
+static void vec_add_bytes(struct big *b, uint32_t slot, uint32_t delta)
 {
     struct vec *v = b->vec;
 
@@ -164,18 +166,18 @@ static void vec_unref(struct vec *v, unsigned int level,
     free(v);
 }
 
-/* ---- hx ---- */
+/* ---- name_hash ---- */
 
-static unsigned int hx_index(uint32_t hash, unsigned int depth)
+static unsigned int name_hash_index(uint32_t hash, unsigned int depth)
 {
-    return hash >> (depth * HX_BITS) & (HX_WIDTH - 1);
+    return hash >> (depth * NAME_HASH_BITS) & (NAME_HASH_WIDTH - 1);
 }
 
-static struct hx *hx_alloc(unsigned int cap)
+static struct name_hash *name_hash_alloc(unsigned int cap)
 {
-    size_t size =
-        cap ? cap * sizeof(struct hx_entry) : HX_WIDTH * sizeof(struct hx *);
-    struct hx *h = malloc(sizeof(*h) + size);
+    size_t size = cap ? cap * sizeof(struct name_hash_entry)
+                      : NAME_HASH_WIDTH * sizeof(struct name_hash *);
+    struct name_hash *h = malloc(sizeof(*h) + size);
 
     if (h) {
         memset(h, 0, sizeof(*h) + size);
@@ -185,107 +187,109 @@ static struct hx *hx_alloc(unsigned int cap)
     return h;
 }
 
-static void hx_unref(struct hx *h)
+static void name_hash_unref(struct name_hash *h)
 {
     if (!h || --h->refs)
         return;
-    for (unsigned int i = 0; !h->cap && i < HX_WIDTH; i++)
-        hx_unref(h->sub[i]);
+    for (unsigned int i = 0; !h->cap && i < NAME_HASH_WIDTH; i++)
+        name_hash_unref(h->sub[i]);
     free(h);
 }
 
 /* A leaf of at least n + 1 entries, or an inner piece, owned. */
-static struct hx *hx_own(struct hx **place, unsigned int cap)
+static struct name_hash *name_hash_own(struct name_hash **place,
+                                       unsigned int cap)
 {
-    struct hx *old = *place, *h;
+    struct name_hash *old = *place, *h;
 
     if (old && old->refs == 1 && old->cap == cap)
         return old;
-    h = hx_alloc(cap);
+    h = name_hash_alloc(cap);
     if (!h)
         return NULL;
     if (old && cap) {
         h->n = old->n;
         memcpy(h->e, old->e, old->n * sizeof(old->e[0]));
     } else if (old) {
-        for (unsigned int i = 0; i < HX_WIDTH; i++)
+        for (unsigned int i = 0; i < NAME_HASH_WIDTH; i++)
             if ((h->sub[i] = old->sub[i]))
                 h->sub[i]->refs++;
     }
-    hx_unref(old);
+    name_hash_unref(old);
     *place = h;
     return h;
 }
 
-static unsigned int hx_leaf_cap(unsigned int cap, unsigned int n)
+static unsigned int name_hash_leaf_cap(unsigned int cap, unsigned int n)
 {
     if (n < cap)
         return cap;
     if (cap < 16)
         return cap + 4;
-    return cap < HX_LEAF_MAX ? cap + 8 : cap * 2;
+    return cap < NAME_HASH_LEAF_MAX ? cap + 8 : cap * 2;
 }
 
-static int hx_insert(struct hx **place, unsigned int depth, uint32_t hash,
-                     uint32_t slot);
+static int name_hash_insert(struct name_hash **place, unsigned int depth,
+                            uint32_t hash, uint32_t slot);
 
 /* Replaces a full leaf by an inner piece with its entries one level deeper. */
-static int hx_split(struct hx **place, unsigned int depth)
+static int name_hash_split(struct name_hash **place, unsigned int depth)
 {
-    struct hx *leaf = *place, *inner = hx_alloc(0);
+    struct name_hash *leaf = *place, *inner = name_hash_alloc(0);
 
     if (!inner)
         return -ENOMEM;
     for (unsigned int i = 0; i < leaf->n; i++) {
-        const struct hx_entry *e = &leaf->e[i];
-        struct hx **sub = &inner->sub[hx_index(e->hash, depth)];
+        const struct name_hash_entry *e = &leaf->e[i];
+        struct name_hash **sub = &inner->sub[name_hash_index(e->hash, depth)];
 
-        if (hx_insert(sub, depth + 1, e->hash, e->slot)) {
-            hx_unref(inner);
+        if (name_hash_insert(sub, depth + 1, e->hash, e->slot)) {
+            name_hash_unref(inner);
             return -ENOMEM;
         }
     }
-    hx_unref(leaf);
+    name_hash_unref(leaf);
     *place = inner;
     return 0;
 }
 
-static int hx_insert(struct hx **place, unsigned int depth, uint32_t hash,
-                     uint32_t slot)
+static int name_hash_insert(struct name_hash **place, unsigned int depth,
+                            uint32_t hash, uint32_t slot)
 {
-    struct hx *h;
+    struct name_hash *h;
 
-    for (;; place = &h->sub[hx_index(hash, depth++)]) {
+    for (;; place = &h->sub[name_hash_index(hash, depth++)]) {
         h = *place;
-        if (h && h->cap && h->n == HX_LEAF_MAX && depth < HX_DEPTH &&
-            hx_split(place, depth))
+        if (h && h->cap && h->n == NAME_HASH_LEAF_MAX &&
+            depth < NAME_HASH_DEPTH && name_hash_split(place, depth))
             return -ENOMEM;
         h = *place;
         if (!h || h->cap)
             break;
-        h = hx_own(place, 0);
+        h = name_hash_own(place, 0);
         if (!h)
             return -ENOMEM;
     }
-    h = hx_own(place, h ? hx_leaf_cap(h->cap, h->n) : 4);
+    h = name_hash_own(place, h ? name_hash_leaf_cap(h->cap, h->n) : 4);
     if (!h)
         return -ENOMEM;
-    h->e[h->n++] = (struct hx_entry){ hash, slot };
+    h->e[h->n++] = (struct name_hash_entry){ hash, slot };
     return 0;
 }
 
-static int hx_remove(struct hx **place, uint32_t hash, uint32_t slot)
+static int name_hash_remove(struct name_hash **place, uint32_t hash,
+                            uint32_t slot)
 {
-    struct hx *h;
+    struct name_hash *h;
     unsigned int i = 0;
 
     for (unsigned int depth = 0; !(*place)->cap; depth++) {
-        h = hx_own(place, 0);
+        h = name_hash_own(place, 0);
         if (!h)
             return -ENOMEM;
-        place = &h->sub[hx_index(hash, depth)];
+        place = &h->sub[name_hash_index(hash, depth)];
     }
-    h = hx_own(place, (*place)->cap);
+    h = name_hash_own(place, (*place)->cap);
     if (!h)
         return -ENOMEM;
     while (h->e[i].slot != slot)
@@ -297,10 +301,10 @@ static int hx_remove(struct hx **place, uint32_t hash, uint32_t slot)
 /* The slot of a name, or -ENOENT. */
 static int64_t big_slot(const struct big *b, const struct name *n)
 {
-    const struct hx *h = b->hx;
+    const struct name_hash *h = b->name_hash;
 
     for (unsigned int depth = 0; h && !h->cap; depth++)
-        h = h->sub[hx_index(n->hash, depth)];
+        h = h->sub[name_hash_index(n->hash, depth)];
     for (unsigned int i = 0; h && i < h->n; i++)
         if (h->e[i].hash == n->hash &&
             node_name_is(vec_get(b, h->e[i].slot), n))
@@ -330,8 +334,8 @@ struct children *children_big_copy(const struct children *k)
     b->k.refs = 1;
     if (b->vec)
         b->vec->refs++;
-    if (b->hx)
-        b->hx->refs++;
+    if (b->name_hash)
+        b->name_hash->refs++;
     return &b->k;
 }
 
@@ -361,9 +365,9 @@ int children_big_add(struct children *k, struct node *child, uint32_t hash)
     if (vec_grow(b))
         return -ENOMEM;
     place = vec_place(b, b->next);
-    if (!place || hx_insert(&b->hx, 0, hash, b->next))
+    if (!place || name_hash_insert(&b->name_hash, 0, hash, b->next))
         return -ENOMEM;
-    vec_book(b, b->next, child->name_len + 1u);
+    vec_add_bytes(b, b->next, child->name_len + 1u);
     *place = child;
     b->next++;
     k->count++;
@@ -380,10 +384,10 @@ int children_big_remove(struct children *k, const struct name *n,
     if (slot < 0)
         return (int)slot;
     place = vec_place(b, (uint32_t)slot);
-    if (!place || hx_remove(&b->hx, n->hash, (uint32_t)slot))
+    if (!place || name_hash_remove(&b->name_hash, n->hash, (uint32_t)slot))
         return -ENOMEM;
     *child = *place;
-    vec_book(b, (uint32_t)slot, -((*child)->name_len + 1u));
+    vec_add_bytes(b, (uint32_t)slot, -((*child)->name_len + 1u));
     *place = NULL;
     k->count--;
     return 0;
@@ -396,7 +400,7 @@ void children_big_free(struct children *k, void (*drop)(struct node *, void *),
 
     if (b->vec)
         vec_unref(b->vec, b->levels - 1, drop, arg);
-    hx_unref(b->hx);
+    name_hash_unref(b->name_hash);
     free(b);
 }
 
