@@ -24,7 +24,7 @@ noinst_LIBRARIES += %D%/libxenstored.a
 	%D%/conn/throttle.h %D%/conn/wire.c %D%/conn/wire.h \
 	%D%/watch/watch.c %D%/watch/watch.h %D%/watch/watch_fire.c \
 	%D%/watch/watch_trie.h \
-	%D%/txn/kept.c %D%/txn/kept.h %D%/txn/txn.c %D%/txn/txn.h \
+	%D%/txn/txn_snapshot.c %D%/txn/txn_snapshot.h %D%/txn/txn.c %D%/txn/txn.h \
 	%D%/txn/txn_commit.c \
 	%D%/update/update.c %D%/update/update.h \
 	%D%/session/domain_life.c %D%/session/domain_life.h \

@@ -278,7 +278,7 @@ static void test_nodes_of_the_dead(void **state)
     is(A(XS_SET_PERMS, "/local/domain/5/open\0n5\0b0\0"), "OK|");
     is(G(XS_SET_PERMS, "open\0b5\0"), "OK|");
     nodes = dom(0)->used[QUOTA_NODES];
-    bytes = t.s->booked;
+    bytes = t.s->accounted;
     for (int i = 0; i < 50; i++) {
         struct client *k = guest(20);
 
@@ -291,7 +291,7 @@ static void test_nodes_of_the_dead(void **state)
         is(G(XS_DIRECTORY, "open\0"), "");
     }
     assert_int_equal(dom(0)->used[QUOTA_NODES], nodes);
-    assert_int_equal(t.s->booked, bytes);
+    assert_int_equal(t.s->accounted, bytes);
     assert_int_equal(dom(5)->used[QUOTA_NODES], 2);
 }
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "tree/node.h"
-#include "txn/kept.h"
+#include "txn/txn_snapshot.h"
 #include "xs_session.h"
 
 #define RING    XENSTORE_RING_SIZE
@@ -511,9 +511,9 @@ static void attack(void (*fn)(struct client *k), unsigned int guests)
         }
         forget(a);
         during = allocated();
-        assert_true(during - before <=
-                    guests * (QUOTA + SLACK) + (size_t)kept_bytes(t.s));
-        assert_true(kept_bytes(t.s) <= KEPT_MAX);
+        assert_true(during - before <= guests * (QUOTA + SLACK) +
+                                           (size_t)txn_snapshot_memory(t.s));
+        assert_true(txn_snapshot_memory(t.s) <= TXN_SNAPSHOT_MAX);
     }
     assert_true(allocated() <= before + JITTER);
 }

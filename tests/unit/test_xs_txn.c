@@ -429,8 +429,8 @@ static void test_large(void **state)
     assert_int_equal(node_stats.nodes, 6 + 6000);
 }
 
-/* Two who do the same to a node: it is booked once. */
-static void test_same_change_booked_once(void **state)
+/* Two who do the same to a node: it is accounted once. */
+static void test_same_change_accounted_once(void **state)
 {
     struct client *g = session_guest(&t, a, 5);
     struct client *h = session_guest(&t, a, 6);
@@ -488,7 +488,7 @@ static void test_refusals_are_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_same_change_booked_once),
+        T(test_same_change_accounted_once),
         T(test_refusals_are_reads),
         T(test_ids),
         T(test_isolation),

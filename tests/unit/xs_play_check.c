@@ -179,12 +179,12 @@ static void check_counts(struct stage *s)
         if (!!dom != s->m->dom[d].known)
             stage_wrong(s, "domain %u is %sknown", d, dom ? "" : "not ");
         else if (dom && dom->used[QUOTA_NODES] != owned)
-            stage_wrong(s, "domain %u: %lld nodes are booked, it owns %d", d,
+            stage_wrong(s, "domain %u: %lld nodes are accounted, it owns %d", d,
                         (long long)dom->used[QUOTA_NODES], owned);
         else if (dom && dom->introduced &&
                  dom->used[QUOTA_WATCHES] !=
                      s->m->conn[m_conn_of(d)].nr_watches)
-            stage_wrong(s, "domain %u: %lld watches are booked", d,
+            stage_wrong(s, "domain %u: %lld watches are accounted", d,
                         (long long)dom->used[QUOTA_WATCHES]);
     }
     if (session_check(&s->t))

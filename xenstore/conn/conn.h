@@ -64,7 +64,7 @@ struct conn {
     size_t in_at, in_len, in_cap; /* in[in_at] is the first byte */
     struct fair_share share;      /* of rings */
     struct outq out;
-    size_t charged;           /* bytes of buffers booked on the domain, */
+    size_t charged;           /* bytes of buffers that its domain is charged, */
     uint32_t charged_replies; /* and replies that wait to be read */
     uint64_t events_due_ms;   /* when to look for events that expired */
     bool dead;

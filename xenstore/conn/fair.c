@@ -161,8 +161,9 @@ void fair_tick(struct store *s)
 
 /* ---- slices ---- */
 
-/* Books the time that a ring took, and says when it is next. */
-static void book(struct store *s, struct conn *c, uint64_t ns, uint64_t cpu)
+/* Charges a ring with the time of its slice, and sets when it is next. */
+static void account_slice(struct store *s, struct conn *c, uint64_t ns,
+                          uint64_t cpu)
 {
     struct fair *f = &s->fair;
 
@@ -187,7 +188,7 @@ static uint64_t run_first(struct store *s, uint64_t now)
     f->level_ns = c->share.used_ns;
     c->ops->serve(c);
     then = f->clock(false);
-    book(s, c, then - now, cpu);
+    account_slice(s, c, then - now, cpu);
     return then;
 }
 

@@ -45,7 +45,7 @@ static int control_check(struct request *rq, int n, const char *arg[])
         const struct domain *d = domain_find(rq->s, i);
 
         if (count[i] != (d ? d->used[QUOTA_NODES] : 0))
-            log_line("check: domain %u owns %lld nodes, %lld are booked", i,
+            log_line("check: domain %u owns %lld nodes, %lld are accounted", i,
                      (long long)count[i],
                      d ? (long long)d->used[QUOTA_NODES] : 0LL);
     }

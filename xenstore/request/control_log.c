@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "txn/kept.h"
+#include "txn/txn_snapshot.h"
 
 static int log_show(struct request *rq)
 {
@@ -66,7 +66,7 @@ static void report(const struct store *s, FILE *f)
     fprintf(f, "nodes %llu bytes %llu\n", (unsigned long long)node_stats.nodes,
             (unsigned long long)node_stats.bytes);
     fprintf(f, "watches %u transactions %u keeping %lld\n", s->watches.count,
-            s->open_txns, (long long)kept_bytes(s));
+            s->open_txns, (long long)txn_snapshot_memory(s));
     fprintf(f, "requests %llu events %llu commits %llu conflicts %llu\n",
             (unsigned long long)s->requests, (unsigned long long)s->events,
             (unsigned long long)s->commits, (unsigned long long)s->conflicts);

@@ -10,7 +10,7 @@ static int note(struct request *rq, unsigned int depth, unsigned int flags)
     return rq->t ? txn_note(rq->t, &rq->s->path, depth, flags) : 0;
 }
 
-/* Books nodes on an owner: at once, or with the transaction. */
+/* Charges nodes to their owner: at once, or with the transaction. */
 static int account(struct request *rq, unsigned int owner, int64_t nodes,
                    int64_t bytes)
 {
@@ -144,7 +144,7 @@ static int note_create(struct request *rq, unsigned int first)
     return err ? err : will_change(rq, 0);
 }
 
-/* Books the new nodes: components first..depth. */
+/* Charges the new nodes: components first..depth. */
 static int account_created(struct request *rq, unsigned int first, size_t len,
                            unsigned int owner)
 {
@@ -204,7 +204,7 @@ int op_mkdir(struct request *rq)
 
 /* ---- remove ---- */
 
-/* Books the nodes of a removed subtree on their owners. */
+/* Takes the nodes of a removed subtree off their owners' accounts. */
 static int account_gone(struct request *rq, struct node *top)
 {
     unsigned int owner = perms_owner(top->perms);

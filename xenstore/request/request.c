@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "request/request.h"
-#include "txn/kept.h"
+#include "txn/txn_snapshot.h"
 
 #define PRIVILEGED 1 /* refused to guests: EACCES */
 #define NO_TXN     2 /* the transaction id does not matter */
@@ -64,8 +64,8 @@ static void reply_error(struct request *rq, int err)
 }
 
 /*
- * A transaction in which memory ran out cannot be committed: it may be half
- * done, or not be in the books. What a quota refuses is not done at all.
+ * A transaction in which memory ran out cannot be committed: a request may be
+ * half done, or not be accounted for. What a quota refuses is not done at all.
  */
 static int request_run(struct request *rq)
 {
@@ -82,7 +82,7 @@ static int request_run(struct request *rq)
             return -ENOENT;
     }
     err = type->serve(rq);
-    kept_trim(rq->s);
+    txn_snapshot_trim(rq->s);
     if (rq->t && err == -ENOMEM)
         rq->t->failed = true;
     return err;

@@ -12,7 +12,7 @@
 #include "store/store.h"
 #include "tree/tree.h"
 
-/* Books a removed subtree on its owners. */
+/* Takes a removed subtree off its owners' accounts. */
 static void uncharge_tree(struct store *s, struct node *top)
 {
     struct tree_walk w;

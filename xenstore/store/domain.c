@@ -93,7 +93,7 @@ void store_account(struct store *s, unsigned int owner, int64_t nodes,
 {
     struct domain *d = domain_find(s, owner);
 
-    s->booked += bytes + nodes * NODE_PLACE;
+    s->accounted += bytes + nodes * NODE_PLACE;
     if (!d)
         return;
     domain_charge(d, QUOTA_NODES, nodes);

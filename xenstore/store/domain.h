@@ -89,8 +89,8 @@ static inline void domain_peak(struct domain *d, enum quota_id q, int64_t value)
 }
 
 /*
- * Books nodes of the store's tree and their bytes on the domain that owns
- * them, if it is known.
+ * Adds nodes of the store's tree and their bytes to the accounts of the domain
+ * that owns them, if there is a record of it.
  */
 void store_account(struct store *s, unsigned int owner, int64_t nodes,
                    int64_t bytes);

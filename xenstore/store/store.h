@@ -50,16 +50,16 @@ struct store {
     const struct hv_ops *hv;
     void *hv_ctx;
     struct list conns;
-    struct list dirty;    /* connections with something to send, or dead */
-    struct list ready;    /* those with requests that wait for a slice */
-    struct fair fair;     /* and the same of rings */
-    uint32_t open_txns;   /* of all connections */
-    struct budget writes; /* of guests, while those are open: throttle.h */
-    int64_t booked;       /* cost of the nodes of the tree, on any account */
-    int64_t kept_base;    /* see kept.c */
-    uint64_t now_ms;      /* the loop's clock, set by it every turn */
-    uint64_t tick_ms;     /* when store_tick() is due */
-    uint64_t expired_ms;  /* when a guest's expired events were last dropped */
+    struct list dirty;     /* connections with something to send, or dead */
+    struct list ready;     /* those with requests that wait for a slice */
+    struct fair fair;      /* and the same of rings */
+    uint32_t open_txns;    /* of all connections */
+    struct budget writes;  /* of guests, while those are open: throttle.h */
+    int64_t accounted;     /* cost of all nodes that are on an account */
+    int64_t snapshot_base; /* see txn_snapshot.c */
+    uint64_t now_ms;       /* the loop's clock, set by it every turn */
+    uint64_t tick_ms;      /* when store_tick() is due */
+    uint64_t expired_ms;   /* when a guest's expired events were last dropped */
     uint64_t requests, events, commits, conflicts; /* since the start */
     uint64_t last_conn, last_serial; /* ids of connections and domains */
     bool may_open_files; /* CONTROL logfile and memreport FILE are allowed */

@@ -9,7 +9,7 @@
 #include "conn/conn.h"
 #include "store/store.h"
 #include "tree/tree.h"
-#include "txn/kept.h"
+#include "txn/txn_snapshot.h"
 
 static void txn_charge(struct txn *t, int64_t bytes)
 {
@@ -57,7 +57,7 @@ static int txn_new(struct conn *c, uint32_t id, struct txn **out)
     t->conn = c;
     t->id = id;
     if (!c->store->open_txns)
-        kept_begin(c->store);
+        txn_snapshot_begin(c->store);
     t->since = c->store->requests;
     t->base = node_ref(c->store->root);
     t->root = node_ref(t->base);

@@ -81,7 +81,7 @@ static int txn_check_owners(const struct txn *t)
     return 0;
 }
 
-/* Books every node of a subtree that a merge removes. */
+/* Accounts for every node of a subtree that a merge removes. */
 static int txn_account_gone(struct txn *t, struct node *top)
 {
     struct tree_walk w;
@@ -145,8 +145,8 @@ static int txn_apply_one(struct txn *t, struct node **root,
 }
 
 /*
- * Repeats the changes on `root`. The books are made anew: where somebody else
- * had made the same change, it is in his already.
+ * Repeats the changes on `root`. The accounts are made anew: if another client
+ * has made the same change, its domain has been charged for it already.
  */
 static int txn_merge(struct txn *t, struct node **root)
 {

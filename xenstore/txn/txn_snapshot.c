@@ -1,29 +1,29 @@
-/* What open transactions keep of the past; see kept.h. */
-#include "txn/kept.h"
+/* The memory of old versions of the tree; see txn_snapshot.h. */
+#include "txn/txn_snapshot.h"
 
 #include "conn/conn.h"
 #include "store/store.h"
 #include "txn/txn.h"
 
-/* Nodes of all versions, less those that are booked on somebody. */
-static int64_t unbooked(const struct store *s)
+/* Nodes of all versions, without those that are on an account. */
+static int64_t unaccounted(const struct store *s)
 {
     return (int64_t)(node_stats.bytes + NODE_PLACE * node_stats.nodes) -
-           s->booked;
+           s->accounted;
 }
 
-void kept_begin(struct store *s)
+void txn_snapshot_begin(struct store *s)
 {
-    s->kept_base = unbooked(s);
+    s->snapshot_base = unaccounted(s);
 }
 
-int64_t kept_bytes(const struct store *s)
+int64_t txn_snapshot_memory(const struct store *s)
 {
-    return s->open_txns ? unbooked(s) - s->kept_base : 0;
+    return s->open_txns ? unaccounted(s) - s->snapshot_base : 0;
 }
 
 /* The guests' transaction that is open longest, or NULL. */
-static struct txn *kept_oldest(struct store *s)
+static struct txn *oldest_guest_txn(struct store *s)
 {
     struct txn *oldest = NULL;
     struct list *pos, *in_conn;
@@ -44,20 +44,20 @@ static struct txn *kept_oldest(struct store *s)
 }
 
 /*
- * If it is not guests that keep it, the limit is for what comes on top:
+ * If only domain 0 still holds old versions, what it holds does not count:
  * domain 0 is trusted with its transactions.
  */
-void kept_trim(struct store *s)
+void txn_snapshot_trim(struct store *s)
 {
     struct txn *t;
 
-    if (kept_bytes(s) > KEPT_MAX)
+    if (txn_snapshot_memory(s) > TXN_SNAPSHOT_MAX)
         while (node_reap(UINT32_MAX))
-            ; /* they are nobody's, and counted still */
-    while (kept_bytes(s) > KEPT_MAX) {
-        t = kept_oldest(s);
+            ; /* removed nodes count until they are freed */
+    while (txn_snapshot_memory(s) > TXN_SNAPSHOT_MAX) {
+        t = oldest_guest_txn(s);
         if (!t || t->since == s->requests) {
-            kept_begin(s);
+            txn_snapshot_begin(s);
             return;
         }
         txn_start_over(t);
