@@ -30,7 +30,7 @@ struct daemon {
     char **arguments;         /* of the command line, as they were given */
     uint64_t tick_ms;         /* what `tick` is set to */
     uint64_t requests;        /* served before this turn */
-    unsigned int looks, vain; /* see look_again() */
+    unsigned int polls, vain; /* see poll_again() */
     bool wrote_pid;
     bool stopping;
     int status;

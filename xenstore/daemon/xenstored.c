@@ -204,32 +204,33 @@ static void arm_tick(struct daemon *d)
     d->tick_ms = s->tick_ms;
 }
 
-/* How often it looks for work before it sleeps: 25 us at most. */
-#define LOOKS 40
-/* So often in vain, and it leaves that for as many busy turns. */
+/* How often the daemon polls for work before it sleeps: 25 us at most. */
+#define POLLS 40
+/* After so many polls without success it does not poll for PAUSE busy turns. */
 #define VAIN  8
 #define PAUSE 256
 
 /*
- * Clients that are at work at the same time are back sooner than they could
- * wake a sleeper, so the daemon looks again some times before it sleeps:
- * unless that is in vain, as on a processor that it shares with them.
+ * Clients that run on another processor send their next request sooner than
+ * the daemon would fall asleep and wake, so it polls some times before it
+ * sleeps. On a processor that it shares with them polling never succeeds, and
+ * is given up for a while.
  */
-static bool look_again(struct daemon *d)
+static bool poll_again(struct daemon *d)
 {
     uint64_t served = d->store->requests - d->requests;
 
     d->requests += served;
-    if (served && d->looks && d->looks < LOOKS)
+    if (served && d->polls && d->polls < POLLS)
         d->vain = 0;
     if (served > 1) {
         if (d->vain >= VAIN && ++d->vain == VAIN + PAUSE)
             d->vain = VAIN - 1;
-        d->looks = d->vain < VAIN ? LOOKS : 0;
-    } else if (served == 0 && d->looks && --d->looks == 0) {
+        d->polls = d->vain < VAIN ? POLLS : 0;
+    } else if (served == 0 && d->polls && --d->polls == 0) {
         d->vain++;
     }
-    return d->looks > 0;
+    return d->polls > 0;
 }
 
 static void run(struct daemon *d)
@@ -245,7 +246,7 @@ static void run(struct daemon *d)
             store_tick(s);
         more = store_flush(s);
         more |= handover_turn(d->handover);
-        more |= look_again(d);
+        more |= poll_again(d);
     }
 }
 
@@ -334,7 +335,7 @@ static int setup_taken(struct daemon *d)
     if (err)
         return fail("hypervisor", err);
     if (d->hv)
-        hv_ringside_look(d->hv);
+        hv_ringside_poll(d->hv);
     if (d->options.db)
         handover_open_db(d);
     return 0;

@@ -416,7 +416,7 @@ out_free:
     return NULL;
 }
 
-void hv_ringside_look(struct hv_ringside *hv)
+void hv_ringside_poll(struct hv_ringside *hv)
 {
     struct list *pos;
 

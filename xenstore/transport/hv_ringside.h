@@ -44,8 +44,8 @@ int hv_ringside_adopt(struct event_base *base, const struct state_daemon *d,
 /* A guest's ring goes on. NULL: it has revoked its grant, or no memory. */
 struct conn *hv_ringside_ring(struct hv_ringside *hv, struct store *s,
                               struct domain *d, const struct transport *t);
-/* Looks at all rings, for what came while no program ran. */
-void hv_ringside_look(struct hv_ringside *hv);
+/* Serves all rings once, for what came while no program ran. */
+void hv_ringside_poll(struct hv_ringside *hv);
 
 /* After the store is gone. */
 void hv_ringside_close(struct hv_ringside *hv);

@@ -9,8 +9,8 @@
 #include "conn/conn.h"
 #include "store/store.h"
 
-/* How often it is looked whether the client still waits. */
-#define LOOK_MS 1000
+/* How often update_turn() checks whether the client is still connected. */
+#define CHECK_MS 1000
 
 /* ---- phases ---- */
 
@@ -138,7 +138,7 @@ void update_turn(struct store *s)
         update_failed(s, "given up, as its client has gone");
     } else {
         left = u->until_ms - s->now_ms;
-        store_want_tick(s, left < LOOK_MS ? left : LOOK_MS);
+        store_want_tick(s, left < CHECK_MS ? left : CHECK_MS);
     }
 }
 
