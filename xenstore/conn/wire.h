@@ -1,8 +1,8 @@
 /*
  * The wire: framing, strings in payloads, error names.
  */
-#ifndef XS_WIRE_ROOM_H
-#define XS_WIRE_ROOM_H
+#ifndef XS_WIRE_H
+#define XS_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

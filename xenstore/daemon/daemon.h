@@ -1,6 +1,6 @@
 /*
- * What the rooms of the daemon itself share: xenstored.c, which owns it, and
- * handover.c.
+ * The daemon around the store, for xenstored.c, which owns it, and for the
+ * handover to another program.
  */
 #ifndef XS_DAEMON_H
 #define XS_DAEMON_H

@@ -395,10 +395,10 @@ static void step(struct handover *h)
     db_close(d->db);
     d->db = NULL;
     if (d->hv)
-        hv_ringside_let_go(d->hv);
+        hv_ringside_unmap(d->hv);
     err = execute(h);
     if (d->hv)
-        hv_ringside_take_back(d->hv);
+        hv_ringside_remap(d->hv);
     if (db)
         handover_open_db(d);
     update_failed(d->store, "%.200s: %s", d->store->update.file,

@@ -1,5 +1,5 @@
 /*
- * What the rooms of the database share: db_file.c opens and checks the file,
+ * What the files of the database share: db_file.c opens and checks the file,
  * db_load.c reads it, db.c writes. For them only; others use db.h.
  */
 #ifndef XS_DB_FILE_H

@@ -334,7 +334,7 @@ static struct hv_ring *ring_of_domain(struct list *pos)
     return c ? conn_ring_ctx(c) : NULL;
 }
 
-void hv_ringside_let_go(struct hv_ringside *hv)
+void hv_ringside_unmap(struct hv_ringside *hv)
 {
     struct hv_ring *r;
     struct list *pos;
@@ -346,7 +346,7 @@ void hv_ringside_let_go(struct hv_ringside *hv)
     }
 }
 
-void hv_ringside_take_back(struct hv_ringside *hv)
+void hv_ringside_remap(struct hv_ringside *hv)
 {
     struct list *pos, *tmp;
     struct hv_ring *r;

@@ -29,19 +29,20 @@ int hv_ringside_open(struct event_base *base, const char *path,
  */
 int hv_ringside_start(struct hv_ringside *hv, struct store *s,
                       void (*lost)(void *), void *arg);
+
 /* ---- live update: state.h ---- */
 
 /* Fills in the descriptors that the next program needs. */
 void hv_ringside_save(const struct hv_ringside *hv, struct state_daemon *d);
-/* Unmaps all rings, which nobody may then touch; */
-void hv_ringside_let_go(struct hv_ringside *hv);
-/* maps them again. A connection whose page is not there any more ends. */
-void hv_ringside_take_back(struct hv_ringside *hv);
+/* Unmaps all rings, which may then not be touched; */
+void hv_ringside_unmap(struct hv_ringside *hv);
+/* maps them again. A connection whose page cannot be mapped ends. */
+void hv_ringside_remap(struct hv_ringside *hv);
 
-/* As hv_ringside_open(), over the connection of the last program. */
+/* As hv_ringside_open(), over the connection of the old program. */
 int hv_ringside_adopt(struct event_base *base, const struct state_daemon *d,
                       struct hv_ringside **out);
-/* A guest's ring goes on. NULL: it has revoked its grant, or no memory. */
+/* Reattaches a guest's ring. NULL: its grant was revoked, or no memory. */
 struct conn *hv_ringside_ring(struct hv_ringside *hv, struct store *s,
                               struct domain *d, const struct transport *t);
 /* Serves all rings once, for what came while no program ran. */
