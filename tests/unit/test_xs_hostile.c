@@ -87,7 +87,7 @@ static int teardown(void **state)
     assert_int_equal(t.s->watches.count, 0);
     assert_int_equal(t.s->open_txns, 0);
     assert_int_equal(t.s->fair.rings, 0);
-    assert_int_equal(t.s->fair.longs.n, 0);
+    assert_int_equal(t.s->fair.overruns.n, 0);
     assert_int_equal(t.s->writes.n, 0);
     session_free(&t);
     assert_int_equal(node_stats.nodes, 0);
@@ -213,7 +213,7 @@ static uint64_t flood_for_a_second(void)
     for (int i = 0; idle < 1000 && i < 100000; i++) { /* of 1 ms each */
         flood(5);
         turn();
-        if (!t.dom[5].ring->share.resting)
+        if (!t.dom[5].ring->share.suspended)
             continue;
         ask_once(VICTIM);
         turn();
@@ -260,7 +260,7 @@ static void test_long_requests_of_the_past(void **state)
         clock_ns += MS;
     }
     for (unsigned int i = 6; i < 5 + HOSTILE; i++) {
-        assert_true(t.dom[i].ring->share.watched);
+        assert_true(t.dom[i].ring->share.cpu_timed);
         cost[i] = US;
     }
     clock_ns += (uint64_t)60000 * MS;
@@ -577,11 +577,11 @@ static void test_death_of_a_ring(void **state)
     (void)state;
     begin_flood();
     cost[5] = 3 * MS;
-    for (int i = 0; i < 20000 && !t.dom[5].ring->share.resting; i++) {
+    for (int i = 0; i < 20000 && !t.dom[5].ring->share.suspended; i++) {
         turn();
         flood_all();
     }
-    assert_true(t.dom[5].ring->share.resting);
+    assert_true(t.dom[5].ring->share.suspended);
     is(A(XS_WRITE, "/local/domain/5/x\0v"), "OK|");
     for (unsigned int i = 5; i < 5 + HOSTILE; i++) {
         flood(i);

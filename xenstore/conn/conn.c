@@ -17,7 +17,7 @@ void conn_init(struct conn *c, struct store *s, struct domain *dom,
     *c = (struct conn){ .ops = ops, .store = s, .dom = dom };
     c->id = ++s->last_conn;
     c->next_txn = 1;
-    credit_init(&s->fair.longs, &c->share.longs);
+    credit_init(&s->fair.overruns, &c->share.overruns);
     list_add_tail(&s->conns, &c->entry);
     list_init(&c->dirty);
     list_init(&c->ready);

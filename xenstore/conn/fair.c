@@ -17,8 +17,8 @@ uint64_t fair_clock(bool cpu)
 }
 
 /*
- * The clock is first read when there is a second request: a client that
- * waits for each reply costs no look at it.
+ * The slice begins when its second request does, so that the clock is not read
+ * for a client that waits for each reply.
  */
 bool fair_slice_over(struct fair *f)
 {
@@ -42,7 +42,7 @@ static void heap_put(struct fair *f, uint32_t i, struct conn *c)
     c->share.place = i + 1;
 }
 
-/* Moves c, which belongs at i or above: before its equals. */
+/* Moves c, which belongs at i or above, in front of its equals. */
 static void heap_up(struct fair *f, uint32_t i, struct conn *c)
 {
     for (; i > 0 && !before(f->heap[(i - 1) / 2], c); i = (i - 1) / 2)
@@ -50,7 +50,7 @@ static void heap_up(struct fair *f, uint32_t i, struct conn *c)
     heap_put(f, i, c);
 }
 
-/* Moves c, which belongs at i or below: behind its equals. */
+/* Moves c, which belongs at i or below, after its equals. */
 static void heap_down(struct fair *f, uint32_t i, struct conn *c)
 {
     for (uint32_t child; (child = 2 * i + 1) < f->n; i = child) {
@@ -80,7 +80,7 @@ static void heap_remove(struct fair *f, struct conn *c)
 void fair_init(struct fair *f)
 {
     f->clock = fair_clock;
-    budget_init(&f->longs, 1000000 / LONG_SHARE, LONG_BURST_NS);
+    budget_init(&f->overruns, 1000000 / OVERRUN_SHARE, OVERRUN_BURST_NS);
 }
 
 int fair_join(struct fair *f)
@@ -102,7 +102,7 @@ void fair_leave(struct store *s, struct conn *c)
 {
     if (c->share.place)
         heap_remove(&s->fair, c);
-    credit_end(&s->fair.longs, &c->share.longs);
+    credit_end(&s->fair.overruns, &c->share.overruns);
     s->fair.rings--;
 }
 
@@ -110,7 +110,7 @@ void fair_ready(struct store *s, struct conn *c)
 {
     struct fair *f = &s->fair;
 
-    if (c->share.place || c->share.resting)
+    if (c->share.place || c->share.suspended)
         return;
     if (c->share.used_ns + LEAD_NS < f->level_ns)
         c->share.used_ns = f->level_ns - LEAD_NS;
@@ -122,39 +122,39 @@ void fair_free(struct fair *f)
     free(f->heap);
 }
 
-/* ---- what goes beyond a slice ---- */
+/* ---- overruns ---- */
 
-/* Takes c's slice out of its credit; without credit it rests. */
-static void long_charge(struct store *s, struct conn *c, uint64_t cpu_ns)
+/* Takes c's overrun out of its credit; without credit it is suspended. */
+static void charge_overrun(struct store *s, struct conn *c, uint64_t cpu_ns)
 {
-    struct budget *b = &s->fair.longs;
+    struct budget *b = &s->fair.overruns;
     struct fair_share *share = &c->share;
 
-    if (cpu_ns <= LONG_NS)
+    if (cpu_ns <= OVERRUN_NS)
         return;
-    credit_spend(b, &share->longs, (int64_t)(cpu_ns - SLICE_NS), s->now_ms);
-    if (share->longs.left >= 0)
+    credit_spend(b, &share->overruns, (int64_t)(cpu_ns - SLICE_NS), s->now_ms);
+    if (share->overruns.left >= 0)
         return;
-    share->resting = true;
-    store_want_tick(s, credit_wait_ms(b, &share->longs, 0));
+    share->suspended = true;
+    store_want_tick(s, credit_wait_ms(b, &share->overruns, 0));
 }
 
 void fair_tick(struct store *s)
 {
-    struct budget *b = &s->fair.longs;
+    struct budget *b = &s->fair.overruns;
     struct list *pos;
 
     budget_update(b, s->now_ms);
     list_for_each(pos, &s->conns) {
         struct conn *c = container_of(pos, struct conn, entry);
 
-        if (!c->share.resting)
+        if (!c->share.suspended)
             continue;
-        if (c->share.longs.left < 0) {
-            store_want_tick(s, credit_wait_ms(b, &c->share.longs, 0));
+        if (c->share.overruns.left < 0) {
+            store_want_tick(s, credit_wait_ms(b, &c->share.overruns, 0));
             continue;
         }
-        c->share.resting = false;
+        c->share.suspended = false;
         fair_ready(s, c);
     }
 }
@@ -168,11 +168,11 @@ static void account_slice(struct store *s, struct conn *c, uint64_t ns,
     struct fair *f = &s->fair;
 
     c->share.used_ns += ns;
-    if (c->share.watched)
-        long_charge(s, c, f->clock(true) - cpu);
-    else if (ns > LONG_NS)
-        c->share.watched = true;
-    if (c->share.resting || !c->ops->pending(c))
+    if (c->share.cpu_timed)
+        charge_overrun(s, c, f->clock(true) - cpu);
+    else if (ns > OVERRUN_NS)
+        c->share.cpu_timed = true;
+    if (c->share.suspended || !c->ops->pending(c))
         heap_remove(f, c);
     else
         heap_down(f, c->share.place - 1, c);
@@ -183,7 +183,7 @@ static uint64_t run_first(struct store *s, uint64_t now)
 {
     struct fair *f = &s->fair;
     struct conn *c = f->heap[0];
-    uint64_t cpu = c->share.watched ? f->clock(true) : 0, then;
+    uint64_t cpu = c->share.cpu_timed ? f->clock(true) : 0, then;
 
     f->level_ns = c->share.used_ns;
     c->ops->serve(c);

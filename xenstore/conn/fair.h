@@ -1,22 +1,21 @@
 /*
- * Fair shares of the daemon's time.
+ * Fair shares of the daemon's time: a scheduler of connections.
  *
- * What a client asks for is served in slices. Between two slices the loop
- * looks at everybody's sockets and events, so nobody waits for longer than
- * what others are in the middle of: a slice, or the one request that went
- * beyond it.
+ * What clients ask for is served in slices. Between two slices the loop looks
+ * at all sockets and events, so a client waits at most for one slice of
+ * others, or for one request that went beyond its slice.
  *
- * Sockets (domain 0) are served first, a slice each, in turns. The rings of
+ * Sockets (domain 0) are served first, a slice each, round robin. The rings of
  * guests share the slice after that: the ring that has used least of the
- * daemon's time is next. Of the time that a ring did not use while it had
- * nothing to do, it keeps LEAD_NS: who asks for little is served at once, and
- * who comes back after a pause is not served alone.
+ * daemon's time is next. A ring that was idle keeps LEAD_NS of the time that it
+ * did not use: a guest that asks for little is served at once, and one that
+ * comes back after a pause does not shut out the others.
  *
- * A request cannot be interrupted. So that requests that are longer than a
- * slice are no way around this, guests have LONG_BURST_NS each for what goes
- * beyond their slices, and a LONG_SHARE-th of the time together; a ring
- * that has used it up rests. That is counted in processor time, for what
- * the machine does elsewhere is not a guest's fault.
+ * A request cannot be interrupted. To bound requests that are longer than a
+ * slice, each guest has a credit of OVERRUN_BURST_NS for what goes beyond its
+ * slices, refilled by one OVERRUN_SHARE-th of the time, which all guests share.
+ * A ring without credit is suspended. Overruns are counted in processor time,
+ * for a guest does not pay for what else the machine does.
  */
 #ifndef XS_FAIR_H
 #define XS_FAIR_H
@@ -29,33 +28,33 @@
 struct conn;
 struct store;
 
-#define SLICE_NS        20000 /* of all rings together */
-#define SLICE_RINGS     16 /* at most so many in one, for sending takes time */
-#define LEAD_NS         40000
-#define SOCKET_SLICE_NS 50000 /* of each socket */
-#define LONG_NS         40000 /* so much of one ring at once is too long */
-#define LONG_BURST_NS   2000000
-#define LONG_SHARE      200
+#define SLICE_NS         20000 /* of all rings together */
+#define SLICE_RINGS      16    /* rings in one slice, for sending takes time */
+#define LEAD_NS          40000
+#define SOCKET_SLICE_NS  50000 /* of each socket */
+#define OVERRUN_NS       40000 /* a ring that takes longer at once overruns */
+#define OVERRUN_BURST_NS 2000000
+#define OVERRUN_SHARE    200
 
 /* The clock of slices in ns: of the wall, or the processor time used. */
 uint64_t fair_clock(bool cpu);
 
 /* Of a ring's connection. */
 struct fair_share {
-    uint32_t place;      /* 1 + index in the heap; 0: it has nothing to do */
-    bool resting;        /* it has something to do, and must wait */
-    bool watched;        /* it had a slice that was too long */
-    uint64_t used_ns;    /* rings are served by this, least first */
-    struct credit longs; /* ns, for what goes beyond slices */
+    uint32_t place;         /* 1 + index in the heap; 0: nothing to do */
+    bool suspended;         /* it has something to do, but no credit */
+    bool cpu_timed;         /* it overran once: measure its processor time */
+    uint64_t used_ns;       /* rings are served by this, least first */
+    struct credit overruns; /* ns */
 };
 
 struct fair {
-    struct conn **heap;
+    struct conn **heap; /* of rings with something to do, by used_ns */
     uint32_t n, cap;
-    uint32_t rings;      /* that heap has room for */
-    struct budget longs; /* of what goes beyond slices */
-    uint64_t level_ns;   /* used_ns of the ring that was last served */
-    uint64_t slice_end;  /* of the slice that is being served; 0: not set */
+    uint32_t rings; /* that the heap has room for */
+    struct budget overruns;
+    uint64_t level_ns;  /* used_ns of the ring that was last served */
+    uint64_t slice_end; /* of the slice that is being served; 0: not set */
     uint64_t (*clock)(bool cpu);
 };
 
@@ -82,7 +81,7 @@ bool fair_slice_over(struct fair *f);
  */
 bool fair_run(struct store *s);
 
-/* Rings have rested enough; asks for the next tick that they need. */
+/* Resumes suspended rings that have credit; asks for the next tick. */
 void fair_tick(struct store *s);
 
 void fair_free(struct fair *f);
