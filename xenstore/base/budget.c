@@ -23,7 +23,7 @@ void budget_update(struct budget *b, uint64_t now_ms)
     if (!ms || !b->n)
         return;
     if (ms > UINT32_MAX)
-        ms = UINT32_MAX; /* everybody's credit is full long before */
+        ms = UINT32_MAX; /* every credit is full long before */
     sum = ms * b->rate + b->rest;
     share = (int64_t)(sum / b->n);
     b->rest = sum % b->n;
@@ -45,7 +45,7 @@ void credit_init(struct budget *b, struct credit *c)
     c->left = b->full;
 }
 
-/* What a member has less than before makes it a spender. */
+/* A member whose credit is not full is a spender. */
 static void credit_set(struct budget *b, struct credit *c, int64_t left)
 {
     c->left = left;

@@ -23,7 +23,7 @@ const struct log_switch_info log_switch_info[LOG_SWITCHES] = {
 
 unsigned int log_active;
 
-#define SOURCES 256u /* guests whose numbers are so far apart share one */
+#define SOURCES 256u /* guests with equal numbers modulo this share one */
 
 static bool is_open;
 static struct log_file *log_file; /* NULL: stderr */
@@ -31,7 +31,7 @@ static bool tracing;
 static unsigned int switches = (1u << LOG_SWITCHES) - 1;
 static time_t trace_second; /* in which `traces` were written */
 static unsigned int traces, left_out;
-static unsigned int source;             /* whose doings are traced; 0: ours */
+static unsigned int source; /* the guest whose request is traced; 0: none */
 static unsigned int traces_of[SOURCES]; /* by source, in this second */
 
 FILE *log_append(const char *file)
@@ -148,7 +148,7 @@ void log_set_source(unsigned int domid)
     source = domid;
 }
 
-/* A guest's requests may fill a share, so that there is room for others'. */
+/* One guest's requests may use a part of the traces of a second. */
 static bool source_fits(void)
 {
     return !source || traces_of[source % SOURCES]++ < LOG_TRACES_OF_GUEST;
@@ -202,7 +202,7 @@ const char *log_text(char *out, size_t size, const char *data, size_t len)
         len -= n;
         if (!len || at + 1 >= size)
             break;
-        out[at++] = ' '; /* what separates a request's strings */
+        out[at++] = ' '; /* the end of one of the request's strings */
         data++;
         len--;
     }

@@ -1,12 +1,12 @@
 /*
  * The daemon's log: one line per message, to stderr or to a file of bounded
- * size (log_file.h) that can be opened anew (logrotate).
+ * size (log_file.h) that can be reopened (logrotate).
  *
- * Besides what is always said there are traces, each under a switch, written
- * only while tracing is on (--trace, CONTROL log). What clients do can fill
- * neither: guests may complain a few times each (domain_may_complain()), and
- * of traces there are at most LOG_TRACES_MAX a second, and of requests of one
- * guest at most LOG_TRACES_OF_GUEST; the rest is counted.
+ * log_line() always writes. log_trace() writes only while tracing is on
+ * (--trace, CONTROL log) and the trace's switch is set. Clients cannot fill the
+ * log: each guest has a few complaints (domain_may_complain()), there are at
+ * most LOG_TRACES_MAX traces a second, and at most LOG_TRACES_OF_GUEST for the
+ * requests of one guest. Traces that are left out are counted.
  */
 #ifndef XS_LOG_H
 #define XS_LOG_H
@@ -34,19 +34,19 @@ struct log_switch_info {
 extern const struct log_switch_info log_switch_info[LOG_SWITCHES];
 
 /*
- * Opens a file to append to, for whatever name a client gives: never waits for
- * the other end of a FIFO (ENXIO). NULL and errno.
+ * Opens a file to append to, under a name that a client chose: it never blocks
+ * on a FIFO (ENXIO). NULL and errno.
  */
 FILE *log_append(const char *file);
 
-/* Opens the log file (NULL: stderr). 0, or -errno and the old one stays. */
+/* Opens the log file (NULL: stderr). 0, or -errno, and the old file stays. */
 int log_open(const char *file);
 /* The file that was opened last; NULL: stderr. */
 const char *log_path(void);
-/* The same file again, which may be a new one by now. */
+/* Opens the file of that path again, which logrotate may have replaced. */
 void log_reopen(void);
 
-/* Tracing as a whole, and one switch, which counts while tracing is on. */
+/* Tracing as a whole, and one switch; a switch matters while tracing is on. */
 void log_set_trace(bool on);
 bool log_tracing(void);
 void log_set_switch(enum log_switch which, bool on);
@@ -61,8 +61,7 @@ static inline bool log_wants(enum log_switch which)
     return log_active & 1u << which;
 }
 
-/* Whose request is being served, until the next call; 0: domain 0's, or none.
- */
+/* Sets the guest whose request is served from now on; 0: domain 0, or none. */
 void log_set_source(unsigned int domid);
 
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -70,8 +69,9 @@ void log_trace(enum log_switch which, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Bytes of a client's as a line can show them: without a NUL at the end, other
- * NULs as spaces, the rest as printable.h says, at most `size` - 1 of them.
+ * Makes a client's bytes printable for a line: drops a NUL at the end, writes
+ * other NULs as spaces and the rest as printable.h says, at most `size` - 1
+ * characters.
  */
 const char *log_text(char *out, size_t size, const char *data, size_t len);
 

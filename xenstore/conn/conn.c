@@ -6,8 +6,8 @@
 /* A socket's client that leaves so many bytes of events unread is closed. */
 #define OUT_MAX (32u * 1024 * 1024)
 /*
- * To look for expired events goes through all that a guest left unread: so
- * often at most, and of one guest at a time.
+ * Looking for expired events walks through all that a guest left unread, so it
+ * is done at most this often, and for one guest at a time.
  */
 #define EXPIRE_MS 5000
 

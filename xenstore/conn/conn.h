@@ -1,10 +1,10 @@
 /*
  * A connection: a client that sends requests and gets replies and events, in
- * order. What carries the bytes (a socket, a guest's ring, a test's memory)
- * stands behind conn_ops.
+ * order. The transport (a socket, a guest's ring, a test's memory) is behind
+ * conn_ops.
  *
- * A connection never goes away in the middle of something: conn_kill() marks
- * it, and store_flush() ends it.
+ * A connection is not freed while it is in use: conn_kill() marks it, and
+ * store_flush() ends it.
  */
 #ifndef XS_CONN_H
 #define XS_CONN_H
@@ -30,22 +30,28 @@ struct conn_ops {
     /* Starts or stops taking requests in. */
     void (*reading)(struct conn *c, bool on);
     /*
-     * Of rings, which fair.c gives slices: takes in and serves what there is,
+     * For rings, which fair.c gives slices: takes in and serves what there is,
      * until fair_slice_over(); joins store->dirty if there is something to
-     * send. NULL: conn_input() is called instead.
+     * send. NULL for other transports, which call conn_input() themselves.
      */
     void (*serve)(struct conn *c);
     /* Whether serve() has more to do. */
     bool (*pending)(struct conn *c);
-    /* Whether a peer that is not read from has closed its end. NULL: no. */
+    /*
+     * Whether the peer has closed its end while nothing is read from it. NULL:
+     * cannot be known.
+     */
     bool (*gone)(const struct conn *c);
     /* The peer broke the protocol: XENSTORE_ERROR_... of <xs_wire.h>. */
     void (*violation)(struct conn *c, uint32_t error);
-    /* A ring begins anew, empty (after conn_reset()). */
+    /* Resets a ring to empty, after conn_reset(). */
     void (*restart)(struct conn *c);
     /* Closes the transport and frees the connection. */
     void (*free)(struct conn *c);
-    /* For a live update: what another program needs to go on with it. */
+    /*
+     * For a live update: tells what another program needs to adopt the
+     * transport.
+     */
     void (*save)(const struct conn *c, struct transport *t);
 };
 
@@ -60,15 +66,15 @@ struct conn {
     struct list txns;    /* struct txn.entry */
     uint32_t nr_txns, next_txn;
     uint64_t id;
-    unsigned char *in; /* what came of requests that wait or are incomplete */
+    unsigned char *in; /* requests that wait, the last may be incomplete */
     size_t in_at, in_len, in_cap; /* in[in_at] is the first byte */
     struct fair_share share;      /* of rings */
     struct outq out;
     size_t charged;           /* bytes of buffers that its domain is charged, */
     uint32_t charged_replies; /* and replies that wait to be read */
-    uint64_t events_due_ms;   /* when to look for events that expired */
+    uint64_t events_due_ms;   /* when to look for expired events next */
     bool dead;
-    bool held; /* not reading: it must first take replies, or wait */
+    bool held; /* not reading: the client must first read replies, or wait */
     bool more; /* not reading: whole requests wait in `in` for a slice */
 };
 
@@ -76,7 +82,7 @@ struct conn {
 void conn_init(struct conn *c, struct store *s, struct domain *dom,
                const struct conn_ops *ops);
 
-/* It is to end: store_flush() calls conn_end() (session.h). */
+/* Marks it to be ended: store_flush() calls conn_end() (session.h). */
 void conn_kill(struct conn *c);
 
 /* Something is queued: store_flush() will look at it. */
@@ -88,7 +94,8 @@ void conn_event(struct conn *c, const char *path, size_t path_len,
 
 /*
  * Drops the events that a guest has left unread for EVENT_TIMEOUT_MS. The
- * connection goes on: who was paused misses the oldest and nothing else.
+ * connection stays: a guest that was paused misses its oldest events and
+ * nothing else.
  */
 void conn_expire_events(struct conn *c);
 

@@ -9,7 +9,7 @@
 #include "conn/wire.h"
 
 #define OUTQ_MIN  1024
-#define OUTQ_KEEP 65536 /* an empty queue keeps no more than this */
+#define OUTQ_KEEP 65536 /* an empty queue gives back a larger buffer */
 #define INDEX_MIN 16
 
 void outq_free(struct outq *q)
@@ -43,7 +43,7 @@ size_t outq_growth(const struct outq *q)
     return outq_enough(q, MESSAGE_MAX) - q->cap;
 }
 
-/* Room for n more bytes behind end. */
+/* Room for n more bytes after end. */
 static int outq_reserve(struct outq *q, size_t n)
 {
     size_t used = q->end - q->start, cap = outq_enough(q, n);
@@ -111,7 +111,7 @@ static bool event_waits(const struct outq *q, const struct outq_event *e)
     return e->at > q->base + (q->part ? 1 : 0);
 }
 
-/* Room for one more entry; events that have gone are left out. */
+/* Room for one more entry; entries of sent events are dropped. */
 static int index_reserve(struct outq *q)
 {
     uint32_t cap = INDEX_MIN, live = 0;
@@ -136,7 +136,7 @@ static int index_reserve(struct outq *q)
     return 0;
 }
 
-/* All events have gone. */
+/* All events were sent or dropped. */
 static void index_clear(struct outq *q)
 {
     if (!q->index_used)
@@ -174,7 +174,7 @@ static bool event_known(const struct outq *q, uint32_t hash,
     return false;
 }
 
-/* The message behind `end` is an event; there is room for its entry. */
+/* The message after `end` is an event; there is room for its entry. */
 static void index_add(struct outq *q, uint32_t hash, uint64_t now_ms)
 {
     *index_slot(q->index, q->index_cap, hash) = (struct outq_event){
@@ -209,7 +209,7 @@ int outq_event(struct outq *q, const char *path, size_t path_len,
     return 0;
 }
 
-/* Takes the message behind end, which is there in full, into the queue. */
+/* Takes the complete message after end into the queue. */
 static int restore_one(struct outq *q, const struct xsd_sockmsg *hdr,
                        uint64_t now_ms)
 {
@@ -249,7 +249,7 @@ int outq_restore(struct outq *q, const void *data, size_t len, size_t part,
     return err;
 }
 
-/* Where an empty queue begins again. */
+/* Resets an empty queue to the start of its buffer. */
 static void outq_rewind(struct outq *q)
 {
     if (q->start < q->end)
@@ -293,8 +293,8 @@ static bool event_expired(const struct outq_event *e, uint64_t now_ms,
 }
 
 /*
- * Where in the buffer the first event is that is younger: all in front of it
- * are older, for they were queued before it.
+ * The offset in the buffer of the first event that has not expired. Events
+ * before it were queued earlier, so they have.
  */
 static size_t expired_end(const struct outq *q, uint64_t now_ms,
                           uint32_t age_ms)
@@ -311,7 +311,7 @@ static size_t expired_end(const struct outq *q, uint64_t now_ms,
     return q->start + (size_t)(first - 1 - q->base);
 }
 
-/* Moves what stays of buf[start..end) to its front; returns its end. */
+/* Moves what stays of buf[start..end) to its front; returns the new end. */
 static size_t squeeze_events(struct outq *q, size_t end, uint32_t *gone)
 {
     struct xsd_sockmsg hdr;
@@ -331,8 +331,9 @@ static size_t squeeze_events(struct outq *q, size_t end, uint32_t *gone)
 }
 
 /*
- * Entries of dropped events stay where they are, so that others are found
- * behind them, but say 1: the stream's first byte, which is gone by now.
+ * Entries of dropped events stay in the table, so that probing finds the
+ * entries after them, but their offset becomes 1: the first byte of the stream,
+ * which was sent long ago.
  */
 static void index_forget(struct outq *q, uint64_t before)
 {

@@ -1,9 +1,9 @@
 /*
- * What waits to be sent on a connection: replies and events, as the bytes
- * they will be on the wire, so that many go out with one write.
+ * The queue of replies and events that wait to be sent on a connection. They
+ * are stored as the bytes that go over the wire, so that one write sends many.
  *
- * The queue knows which of its messages are replies and which are events, and
- * finds an event that is already waiting without looking at all of them.
+ * The queue counts its replies and events, and finds a waiting duplicate of an
+ * event by hash.
  */
 #ifndef XS_OUTQ_H
 #define XS_OUTQ_H
@@ -16,17 +16,17 @@
 
 struct outq_event {
     uint32_t hash;
-    uint32_t queued_ms; /* the clock's low half */
+    uint32_t queued_ms; /* low half of the clock */
     uint64_t at;        /* 1 + offset in the stream; 0: a free entry */
 };
 
 struct outq {
     unsigned char *buf;
-    size_t start, end, cap; /* buf[start]: the first message not yet gone */
-    size_t part;            /* how much of that message is sent */
+    size_t start, end, cap; /* buf[start]: the first message not sent in full */
+    size_t part;            /* bytes of that message that are sent */
     uint64_t base;          /* stream offset of buf[start] */
     uint32_t replies, events;
-    struct outq_event *index; /* of waiting events, open addressing */
+    struct outq_event *index; /* of waiting events: open addressing */
     uint32_t index_cap, index_used;
 };
 
@@ -41,21 +41,21 @@ static inline const void *outq_data(const struct outq *q)
     return q->buf + q->start + q->part;
 }
 
-/* What the queue holds of memory. */
+/* Bytes that the queue has allocated. */
 static inline size_t outq_memory(const struct outq *q)
 {
     return q->cap + q->index_cap * sizeof(struct outq_event);
 }
 
-/* How much of that the next message adds. */
+/* Bytes that the queue must allocate for the next message. */
 size_t outq_growth(const struct outq *q);
 
 void outq_free(struct outq *q);
 
 /*
- * Begins a message and returns the place of its payload (room for
- * XENSTORE_PAYLOAD_MAX), or NULL for want of memory. Nothing is queued before
- * outq_end(), which tells how long the payload is.
+ * Begins a message and returns where its payload goes (room for
+ * XENSTORE_PAYLOAD_MAX); NULL: no memory. outq_end() queues the message, with
+ * the length of its payload.
  */
 void *outq_begin(struct outq *q, uint32_t type, uint32_t req_id,
                  uint32_t tx_id);
@@ -69,16 +69,15 @@ int outq_event(struct outq *q, const char *path, size_t path_len,
                const char *token, size_t token_len, uint64_t now_ms);
 
 /*
- * Drops the events that have waited for `age_ms` or longer; one of which a
- * part is sent stays, and replies do. Returns how many. It looks at all that
- * the queue holds.
+ * Drops the events that have waited for `age_ms` or longer, except one that is
+ * sent in part; replies stay. Returns how many. Walks through the whole queue.
  */
 uint32_t outq_expire(struct outq *q, uint64_t now_ms, uint32_t age_ms);
 
 /*
- * Fills an empty queue with whole messages, of the first of which `part` bytes
- * are sent; events count as queued now. 0, -EINVAL (they are not that),
- * -ENOMEM.
+ * Fills an empty queue with whole messages, the first of which is sent up to
+ * `part` bytes. The events count as queued now. 0, -EINVAL (not whole
+ * messages), -ENOMEM.
  */
 int outq_restore(struct outq *q, const void *data, size_t len, size_t part,
                  uint64_t now_ms);

@@ -108,7 +108,7 @@ static void set_quota(struct options *o, char *arg)
     o->quota.limit[which] = (uint32_t)number("quota", value, UINT32_MAX);
 }
 
-/* A name in the runtime directory, which is no stranger's. */
+/* A path in the runtime directory, which must belong to this user. */
 static char *in_rundir(const char *rundir, const char *name)
 {
     char dir[RUNDIR_MAX], why[RUNDIR_WHY_MAX], *path;
@@ -149,7 +149,10 @@ static void finish(struct options *o, const struct paths *p)
         o->foreground = true;
 }
 
-/* One option; getopt_long() has said what is wrong with an unknown one. */
+/*
+ * Takes one option; getopt_long() has printed what is wrong with an unknown
+ * one.
+ */
 static void take(struct options *o, struct paths *p, int c)
 {
     switch (c) {

@@ -1,6 +1,6 @@
 /*
  * ringside-xenstored: the daemon around the store. Options, background,
- * signals, and the loop: take in what came, then send what that caused.
+ * signals, and the loop: take in what came, then send what it caused.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -139,7 +139,7 @@ static int write_pid(const char *file)
     return fclose(f) ? -errno : 0;
 }
 
-/* Every client is a descriptor. */
+/* Each client needs a descriptor. */
 static void raise_nofile(void)
 {
     struct rlimit r;
@@ -300,7 +300,7 @@ static int setup_db(struct daemon *d, const char *file)
     if (err)
         return fail(file, err);
     db_attach(d->db, d->store);
-    (void)store_flush(d->store); /* what changed by the restart */
+    (void)store_flush(d->store); /* writes what the restart changed */
     return 0;
 }
 
@@ -323,7 +323,7 @@ static int setup_new(struct daemon *d)
     return err ? fail_socket(o->socket, err) : 0;
 }
 
-/* From the program that this process was before. */
+/* Continues from the state of the program that this process executed before. */
 static int setup_taken(struct daemon *d)
 {
     int err = handover_take(d);
@@ -389,8 +389,8 @@ static void teardown(struct daemon *d)
 /* ---- arguments ---- */
 
 /*
- * A copy of them for a live update, as parsing changes them. What a live
- * update has put behind them, --take-over and its descriptor, is left out.
+ * Copies the arguments for a live update, since parsing changes them. The two
+ * that a live update appended, --take-over and its descriptor, are left out.
  */
 static char **copy_arguments(int argc, char **argv)
 {
@@ -410,7 +410,7 @@ static void free_arguments(char **copy)
     free(copy);
 }
 
-/* To where it belongs: a terminal's daemon, or a supervisor's, stays. */
+/* Goes to the background, unless a terminal or a supervisor keeps it. */
 static int find_place(struct options *o)
 {
     if (o->state_fd >= 0) {
@@ -423,7 +423,7 @@ static int find_place(struct options *o)
     return o->ready_fd < 0 ? o->ready_fd : 0;
 }
 
-/* Only to prove that it can read a state. */
+/* --check-state: only shows that it can read a state. */
 static int prove(struct daemon *d)
 {
     int status = handover_check(&d->options);
@@ -455,7 +455,8 @@ int main(int argc, char **argv)
         return prove(&d);
     prctl(PR_SET_NAME, "ringside-xenstored");
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error */
+    signal(SIGXFSZ,
+           SIG_IGN); /* a write beyond the file size limit returns an error */
     raise_nofile();
     err = hold_standard_fds();
     if (err)
@@ -470,7 +471,7 @@ int main(int argc, char **argv)
     if (!d.status)
         serve(&d);
     teardown(&d);
-    if (d.wrote_pid) /* or it is another daemon's */
+    if (d.wrote_pid) /* otherwise the file is another daemon's */
         unlink(o->pid_file);
     options_free(o);
     free_arguments(d.arguments);

@@ -19,14 +19,15 @@
 #include "transport/conn_socket.h"
 #include "transport/hv_ringside.h"
 
-#define PROOF_S 10 /* for the new program to answer, with all its words */
+#define PROOF_S 10 /* for the new program to give its whole answer */
 
 extern char **environ;
 
 struct handover {
     struct daemon *d;
-    int program; /* the new one, so that nobody can exchange it; -1 */
-    pid_t child; /* proving itself, leader of its group; 0: none does */
+    int program; /* an open file: the path may change meanwhile; -1 */
+    pid_t child; /* the new program checks the state; leads a process group; 0:
+                    none */
     uint64_t until_ms;
     struct event *answer;
     int pipe;
@@ -88,7 +89,7 @@ static int write_state(const struct daemon *d, int fd)
     return fclose(f) && !err ? -errno : err;
 }
 
-/* The state as a file that nobody can change any more. -errno. */
+/* The state as a sealed file. Its descriptor, or -errno. */
 static int save_state(const struct daemon *d)
 {
     int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
@@ -120,8 +121,8 @@ static size_t count(char *const *argv)
 }
 
 /*
- * The new program's: its name, the arguments, an option and its descriptor.
- * `number` and `words` are places for what is made here.
+ * Makes the new program's arguments: its name, the command line, an option and
+ * its descriptor. `number` and `words` hold what is allocated here.
  */
 static char **make_argv(const struct daemon *d, const char *option, int fd,
                         char number[16], char **words)
@@ -153,7 +154,7 @@ static char **make_argv(const struct daemon *d, const char *option, int fd,
 
 /* ---- proof ---- */
 
-/* The program and whatever it has started end; returns its status. */
+/* Kills the program with its process group; returns its status. */
 static int proof_end(struct handover *h)
 {
     int status = 0;
@@ -170,7 +171,7 @@ static int proof_end(struct handover *h)
     return status;
 }
 
-/* What is wrong with what the program said, or with its end. */
+/* Tells the client what the program said, or how it ended. */
 static void proof_failed(struct handover *h, int status)
 {
     struct store *s = h->d->store;
@@ -186,7 +187,7 @@ static void proof_failed(struct handover *h, int status)
                       s->update.file, WEXITSTATUS(status));
 }
 
-/* The program has said all it will; it may only just be about to end. */
+/* The program has closed its output; it may not have ended yet. */
 static void proof_judge(struct handover *h)
 {
     int status = proof_end(h);
@@ -218,7 +219,7 @@ static void proof_heard(evutil_socket_t fd, short what, void *arg)
         proof_judge(h);
 }
 
-/* Nothing of ours but the state, and its words go to us. */
+/* Of the store's descriptors the program gets only that of the state. */
 static int proof_spawn(struct handover *h, int state, int out)
 {
     posix_spawn_file_actions_t files;
@@ -276,7 +277,7 @@ static int proof_start(struct handover *h, int state)
     h->pipe = fds[0];
     h->said_len = 0;
     h->until_ms = h->d->store->now_ms + PROOF_S * 1000;
-    (void)fcntl(fds[1], F_SETFL, 0); /* the program's end is a plain one */
+    (void)fcntl(fds[1], F_SETFL, 0); /* the program writes without O_NONBLOCK */
     err = proof_listen(h);
     if (!err)
         err = proof_spawn(h, state, fds[1]);
@@ -312,7 +313,7 @@ static void survive(int fd, bool survives)
         (void)fcntl(fd, F_SETFD, survives ? 0 : FD_CLOEXEC);
 }
 
-/* Which descriptors the next program gets, apart from the state. */
+/* Sets which descriptors stay open over exec, apart from the state's. */
 static void all_survive(const struct daemon *d, bool survive_exec)
 {
     struct state_daemon own;
@@ -333,7 +334,7 @@ static void all_survive(const struct daemon *d, bool survive_exec)
     }
 }
 
-/* Whoever takes over knows what to do with them, from a moment on. */
+/* Blocks the signals that the new program has no handlers for yet. */
 static void hold_signals(int how)
 {
     sigset_t set;

@@ -1,15 +1,16 @@
 /*
  * Live update as the daemon does it (update.h is what its client sees).
  *
- * The state goes into a sealed memory file. The new program is first started
- * beside us with --check-state FD: it must build the whole store in memory and
- * say what it found. Nothing that it does, or fails to do, reaches us; we go on
- * serving meanwhile. Then this very process executes it with --take-over FD:
- * process id, supervision and descriptors stay, and a client sees only that an
- * answer took a little longer. If that fails, too, we go on.
+ * The state goes into a sealed memory file. The new program is first started as
+ * a child with --check-state FD: it must build the whole store in memory and
+ * say what it found. Nothing that the child does reaches this process, which
+ * goes on serving meanwhile. Then this process executes the new program with
+ * --take-over FD: process id, supervision and descriptors stay, and a client
+ * sees only that an answer took a little longer. If the exec fails, this
+ * program goes on.
  *
- * Rings: the pages are unmapped before and mapped again after. A guest that
- * has revoked its grant meanwhile loses its ring, and nothing else is lost.
+ * The pages of rings are unmapped before the exec and mapped again after it. A
+ * guest that has revoked its grant meanwhile loses its ring, and nothing else.
  */
 #ifndef XS_HANDOVER_H
 #define XS_HANDOVER_H
@@ -23,8 +24,8 @@ struct handover *handover_new(struct daemon *d);
 void handover_free(struct handover *h);
 
 /*
- * Once per turn, after all queues are sent. Does not return if it succeeds;
- * returns whether it has left something to send.
+ * Called once per turn, after all queues are sent. Does not return if the
+ * update succeeds; returns whether there is something to send.
  */
 bool handover_turn(struct handover *h);
 
@@ -33,15 +34,18 @@ bool handover_turn(struct handover *h);
 int handover_check(const struct options *o);
 
 /*
- * The new program: --take-over. Makes store, listener and hypervisor of the
- * daemon from the state. 0, or -errno after it has said why.
+ * The new program: --take-over. Makes the daemon's store, listener and
+ * hypervisor from the state. 0, or -errno, which it has logged.
  */
 int handover_take(struct daemon *d);
 
-/* Signals that were held back while there was no program come now. */
+/* Unblocks the signals that were blocked over the exec. */
 void handover_signals(void);
 
-/* Keeps the store in the file again; without it, it goes on in memory. */
+/*
+ * Opens the database and attaches the store; if it cannot be opened, the store
+ * goes on in memory.
+ */
 void handover_open_db(struct daemon *d);
 
 #endif

@@ -38,7 +38,10 @@ static int map_file(int fd, struct file *out)
 
 /* ---- looking ---- */
 
-/* What a new command line cannot change: it is the connection to others. */
+/*
+ * Checks what a new command line must not change: the socket and whether there
+ * is a hypervisor.
+ */
 static int check_daemon(void *ctx, const struct state_daemon *d, char *why)
 {
     const struct options *o = ctx;

@@ -1,17 +1,17 @@
 /*
  * The whole state of a store as a file, for the program that takes over in a
- * live update: tree, domains, connections with what they have half read and
- * not yet sent, watches, open transactions.
+ * live update: tree, domains, connections with partly received and unsent data,
+ * watches, open transactions.
  *
- * The file (bytes: state_io.h) is read by another version of this program
- * than the one that wrote it, and is believed in nothing: a broken or unknown
- * one is refused with a line that says where, and never does harm. What can be
- * counted again (accounts, hashes, indices) is not in it. Records come in the
- * order of enum state_record; watches and transactions follow the connection
- * that they belong to.
+ * The file (its bytes: state_io.h) is read by another version of this program
+ * than the one that wrote it, and none of it is trusted: a broken or unknown
+ * file is refused with a line that says where. What can be computed (accounts,
+ * hashes, indices) is not in it. Records come in the order of enum
+ * state_record; watches and transactions follow the connection that they belong
+ * to.
  *
- * The format is ours alone and lives as long as one update: its version is
- * that of the records below. A program reads its own version only.
+ * The format lives as long as one update: its version is that of the records
+ * below. A program reads its own version only.
  */
 #ifndef XS_STATE_H
 #define XS_STATE_H
@@ -48,36 +48,40 @@ struct state_daemon {
     char socket[4096]; /* where it listens */
     int listener;
     int hypervisor;     /* the control socket */
-    int virq_rx;        /* news of domains, */
-    uint32_t virq;      /* and their port */
+    int virq_rx;        /* VIRQ_DOM_EXC, */
+    uint32_t virq;      /* and its port */
     bool new_arguments; /* the new program has a command line of its own */
-    bool trace;         /* what the log says, */
+    bool trace;         /* of the log, */
     bool switches[LOG_SWITCHES];
-    char log[4096]; /* and where; "": stderr */
+    char log[4096]; /* its file; "": stderr */
 };
 
-/* What is left of a connection's transport while no program runs. */
+/* A connection's transport while no program runs. */
 struct transport {
     bool ring;
     int fd; /* a socket */
-    /* A ring: its event channel and its descriptors; our indices. */
+    /* A ring: its event channel with its descriptors; the store's indices. */
     uint32_t port;
     int rx, tx;
     uint32_t req_cons, rsp_prod;
     bool ignored;
 };
 
-/* Writes the state. 0, or -errno. Nothing of the store changes. */
+/* Writes the state. 0, or -errno. Does not change the store. */
 int state_save(const struct store *s, const struct state_daemon *d, FILE *f);
 
-/* Takes the daemon's part, once, before any connection comes. 0, or -errno
- * with `why` (STATE_WHY_MAX) filled. */
+/*
+ * Takes the daemon's part, once, before any connection. 0, or -errno with `why`
+ * (STATE_WHY_MAX) filled.
+ */
 typedef int state_daemon_fn(void *ctx, const struct state_daemon *d, char *why);
 
 struct state_ops {
     state_daemon_fn *daemon;
-    /* A connection of domain d over what is left of its transport, reading;
-     * NULL: it is lost, and nothing else is. */
+    /*
+     * Makes a connection of domain d over its transport, which is being read;
+     * NULL: this connection is lost, and nothing else.
+     */
     struct conn *(*adopt)(void *ctx, struct store *s, struct domain *d,
                           const struct transport *t);
 };
@@ -90,12 +94,12 @@ struct state_ops {
 int state_load(struct store *s, const void *data, size_t len,
                const struct state_ops *ops, void *ctx, char why[STATE_WHY_MAX]);
 
-/* One line of how much there is, equal before and after. */
+/* One line that counts what there is; equal for the old and the new store. */
 void state_summary(const struct store *s, char *out, size_t size);
 
 /*
- * Loads a state without touching anything that it names. 0 with its summary
- * in `why`, or -errno with what is wrong with it.
+ * Loads a state into a store of its own, without using the descriptors in it. 0
+ * with the summary in `why`, or -errno with what is wrong.
  */
 int state_check(const void *data, size_t len, state_daemon_fn *daemon,
                 void *ctx, char why[STATE_WHY_MAX]);

@@ -1,6 +1,6 @@
 /*
- * Whether this program can take over a store: it makes the whole of it in
- * memory, over transports that do nothing; see state.h.
+ * Checks whether this program can take over a store: it builds the whole of it
+ * in memory, over transports that do nothing; see state.h.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -18,7 +18,10 @@
 
 /* ---- writing ---- */
 
-/* An error sticks, and state_out_end() tells it; all else may be unchecked. */
+/*
+ * An error is kept until state_out_end() returns it, so the other calls need no
+ * check.
+ */
 struct state_out {
     FILE *file;
     unsigned char *buf; /* the record being written */
@@ -55,7 +58,7 @@ struct state_file {
     uint32_t version;
 };
 
-/* false: it does not begin as such a file does. */
+/* false: the file does not begin with the magic bytes. */
 bool state_file_begin(struct state_file *f, const void *data, size_t len);
 /* false: the file ends here, or (in.bad) within a record. */
 bool state_file_next(struct state_file *f, uint32_t *type, struct state_in *in);
@@ -66,9 +69,9 @@ uint32_t in_u32(struct state_in *in);
 uint64_t in_u64(struct state_in *in);
 /* Bytes inside the file; never NULL. */
 const void *in_bytes(struct state_in *in, size_t *len);
-/* The same without NULs, at most size - 1 of them, copied, with a NUL. */
+/* A string without NULs, at most size - 1 bytes, copied and terminated. */
 void in_string(struct state_in *in, char *out, size_t size);
-/* Everything was read, and nothing more. */
+/* Whether exactly the whole payload was read. */
 bool in_done(const struct state_in *in);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * Reading a store's state; see state.h. Every number of the file is checked
- * before it is used, and what it says may come in any combination.
+ * before it is used; records may come in any combination.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -147,9 +147,9 @@ static int load_daemon(struct loader *l, struct state_in *in)
 }
 
 /*
- * Nodes and connections are charged anew as they are loaded, and that must
- * change nothing that is saved: a domain above a soft limit that was lowered
- * is warned of at its own next charge.
+ * Nodes and connections are charged anew as they are loaded. While `loading` is
+ * set that logs no warning, so a domain above a soft limit that was lowered is
+ * warned at its next charge.
  */
 static void in_domain(struct loader *l, struct state_in *in, struct domain *d)
 {
@@ -165,7 +165,7 @@ static void in_domain(struct loader *l, struct state_in *in, struct domain *d)
     d->features = in_u32(in);
     d->complaints = in_u32(in);
     writes = (int32_t)in_u32(in);
-    (void)in_u64(in); /* the time of that, from older programs */
+    (void)in_u64(in); /* a time that older programs wrote */
     in_quota(in, &d->quota);
     in->bad |= d->target < -1 || d->target >= XS_DOMIDS;
     in->bad |= d->features & ~(uint32_t)XS_FEATURES;
@@ -174,7 +174,7 @@ static void in_domain(struct loader *l, struct state_in *in, struct domain *d)
         credit_restore(&l->s->writes, &d->writes, writes, l->s->now_ms);
 }
 
-/* Domain 0 is there from the beginning. */
+/* Domain 0 exists from the beginning. */
 static int load_domain(struct loader *l, struct state_in *in)
 {
     unsigned int domid = in_u16(in);
@@ -204,7 +204,7 @@ static int load_root(struct loader *l, struct node *n)
     return 0;
 }
 
-/* Hangs a node under the last one of the depth above. Takes it. */
+/* Adds a node under the last node of the depth above. Takes it. */
 static int load_child(struct loader *l, struct node *n, int depth)
 {
     struct path *p = &l->s->path;
@@ -420,8 +420,9 @@ static int load_end(struct loader *l, struct state_in *in)
 /* ---- records ---- */
 
 /*
- * Ranks go up; records of equal rank come in any order. Up to the nodes none is
- * left out, so that what a record needs is there.
+ * Records come by rising rank; records of equal rank come in any order. No rank
+ * up to that of nodes is left out, so that later records find what they refer
+ * to.
  */
 #define RANK_NODE 4
 
@@ -454,7 +455,7 @@ static bool in_order(const struct loader *l, uint32_t type)
 static int say(struct loader *l, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* What a record's handler has said already stays. */
+/* A reason that a record's handler has given is kept. */
 static int say(struct loader *l, int err, const char *fmt, ...)
 {
     va_list ap;

@@ -43,7 +43,7 @@ static void bind_value(sqlite3_stmt *q, int at, const struct node *n)
                       SQLITE_STATIC);
 }
 
-/* "n0,r5,!b7"; the text is good until the next call. */
+/* "n0,r5,!b7" in a static buffer, which the next call overwrites. */
 static void bind_perms(sqlite3_stmt *q, int at, const struct perms *p)
 {
     static char text[PERMS_MAX * (PERM_STR_MAX + 1)];
@@ -93,7 +93,7 @@ static int row_changed(void *ctx, const char *path, size_t len,
     return run(db, DB_CHANGE);
 }
 
-/* What lies under "/a" is what lies between "/a/" and "/a0". */
+/* The rows below "/a" are those between "/a/" and "/a0". */
 static int row_gone(void *ctx, const char *path, size_t len,
                     const struct node *n)
 {
@@ -134,7 +134,7 @@ static int write_specials(struct db *db, const struct store *s)
     return err;
 }
 
-/* Which domains the numbers mean. */
+/* Writes which domains the numbers in permissions mean. */
 static int write_domains(struct db *db, struct store *s)
 {
     sqlite3_stmt *q = db->stmt[DB_DOMAIN_PUT];
@@ -153,8 +153,10 @@ static int write_domains(struct db *db, struct store *s)
     return err;
 }
 
-/* The lists that a dead domain's entries vanished from: tree_diff() does not
- * see them, for both versions have the same object. */
+/*
+ * Writes the lists that a dead domain's entries were removed from. tree_diff()
+ * does not see these, for both versions share the list.
+ */
 static int write_stripped(struct db *db, struct store *s)
 {
     char path[PATH_STR_MAX + 1];
@@ -202,7 +204,7 @@ static bool is_saved(const struct db *db, const struct store *s)
     return true;
 }
 
-/* The file holds what the store holds. */
+/* The file now holds what the store holds. */
 static void saved(struct db *db, struct store *s)
 {
     node_unref_later(db->root);
@@ -307,8 +309,9 @@ static void take_over(struct db *db, struct store *s)
 }
 
 /*
- * Every domain that the file knows gets a record and the nodes it owns; then
- * those that are gone meanwhile, or whose number is another's now, die.
+ * Makes a record of every domain that the file knows and charges it with its
+ * nodes; then removes the domains that have died, or whose number another
+ * domain has now.
  */
 int db_restore(struct db *db, struct store *s)
 {

@@ -13,9 +13,9 @@
 #define APPLICATION_ID 0x52735873 /* "RsXs" in the file's head */
 #define VERSION        1
 
-/* How long a person with the sqlite3 shell may delay the start. */
+/* How long a lock of the sqlite3 shell may delay the start. */
 #define BUSY_MS 2000
-/* No row of ours is longer, no statement either. */
+/* No row and no statement of the store is longer. */
 #define LENGTH_MAX (1 << 20)
 
 #define STR_(x) #x
@@ -59,10 +59,10 @@ int db_sql_error(const struct db *db, const char *doing, char why[DB_WHY_MAX])
 /* ---- locks ---- */
 
 /*
- * A lock of our own keeps other daemons out; SQLite's would keep out people
- * with the sqlite3 shell, too. It also finds out, better than SQLite, what is
- * wrong with the file. It is the first descriptor of the file and the last to
- * be closed: closing one earlier would end SQLite's locks.
+ * flock() keeps other daemons out and lets the sqlite3 shell in, which SQLite's
+ * own locks would not. Opening the file here also tells better than SQLite what
+ * is wrong with it. This descriptor is opened first and closed last: closing
+ * any descriptor of the file ends SQLite's locks on it.
  */
 static int lock_file(struct db *db, const char *file, char why[DB_WHY_MAX])
 {
@@ -127,7 +127,7 @@ static int make_tables(struct db *db, char why[DB_WHY_MAX])
     return err ? err : exec(db, "COMMIT", why);
 }
 
-/* The file has our tables as we make them, and nothing else. */
+/* Checks that the file has exactly the tables that make_tables() makes. */
 static int compare_tables(struct db *db, char why[DB_WHY_MAX])
 {
     sqlite3_stmt *q;
@@ -178,8 +178,8 @@ static int check_tables(struct db *db, char why[DB_WHY_MAX])
 /* ---- opening ---- */
 
 /*
- * What a stranger put into the file shall not run: no triggers, no views, no
- * functions in its schema.
+ * Nothing that the file contains may run: no triggers, no views, no functions
+ * in its schema.
  */
 static int set_up(struct db *db, char why[DB_WHY_MAX])
 {
@@ -200,8 +200,8 @@ static int set_up(struct db *db, char why[DB_WHY_MAX])
 }
 
 /*
- * A write-ahead log, so that people may read while the daemon writes; synced
- * when it is moved into the file. Then whether writing works at all.
+ * Sets up a write-ahead log, so that the file can be read while the daemon
+ * writes, and syncs it at checkpoints. Then tries whether writing works.
  */
 static int try_writing(struct db *db, char why[DB_WHY_MAX])
 {
@@ -210,7 +210,7 @@ static int try_writing(struct db *db, char why[DB_WHY_MAX])
                    "PRAGMA temp_store = MEMORY; BEGIN IMMEDIATE; ROLLBACK",
                    why);
 
-    /* From now on nobody waits for a lock. */
+    /* From now on a locked database is an error at once. */
     sqlite3_busy_timeout(db->sql, 0);
     return err;
 }
@@ -231,7 +231,7 @@ int db_file_open(struct db *db, const char *file, char why[DB_WHY_MAX])
 
     if (err)
         return err;
-    /* The path as it is now; ":memory:" is a file like others. */
+    /* An absolute path, so that ":memory:" is a file's name like any other. */
     db->file = realpath(file, NULL);
     if (!db->file || sqlite3_open_v2(db->file, &db->sql, SQLITE_OPEN_READWRITE,
                                      NULL) != SQLITE_OK) {

@@ -10,7 +10,7 @@
 #include "persist/db.h"
 #include "tree/node.h"
 
-/* A domain as a row tells of it. */
+/* A row of table domain. */
 struct db_domain {
     uint16_t domid;
     uint64_t birth;
@@ -23,7 +23,7 @@ enum db_statement {
     DB_PUT,      /* path, value, perms, seq */
     DB_CHANGE,   /* value, perms, path */
     DB_DROP,     /* path */
-    DB_DROP_SUB, /* after this, before that */
+    DB_DROP_SUB, /* paths between the two */
     DB_DOMAINS_CLEAR,
     DB_DOMAIN_PUT, /* domid, birth */
     DB_STATEMENTS
@@ -33,7 +33,7 @@ struct db {
     struct saver saver;
     struct store *store; /* NULL: not attached */
     char *file;          /* absolute */
-    int lock;            /* a descriptor whose lock keeps others out */
+    int lock;            /* the descriptor with the flock() */
     sqlite3 *sql;
     sqlite3_stmt *stmt[DB_STATEMENTS];
     /* What the file holds. */

@@ -1,6 +1,6 @@
 /*
- * Reading the database. The rows may be anybody's work: a row that no store
- * can have written is refused by its name, with the whole file.
+ * Reading the database. The rows are untrusted: a row that no store can have
+ * written is named, and the whole file is refused.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include "printable.h"
 #include "tree/tree.h"
 
-/* As much of a bad path as is shown. */
+/* Characters of a bad path that are shown. */
 #define SHOWN_MAX 200
 
 struct load {
@@ -79,7 +79,7 @@ static int domain_row(struct load *l)
 
 /* ---- permissions ---- */
 
-/* An entry that counts is for a domain that is known, or for any. */
+/* An active entry is for a domain that has a row, or for any domain. */
 static bool is_known(const struct load *l, const struct perm *e, bool owner)
 {
     if ((e->bits & PERM_INACTIVE) || e->domid == 0 ||
@@ -88,7 +88,7 @@ static bool is_known(const struct load *l, const struct perm *e, bool owner)
     return e->domid < XS_DOMIDS && l->known[e->domid];
 }
 
-/* One entry, up to a comma or the end; *s moves behind it. */
+/* Parses one entry, up to a comma or the end; *s moves after it. */
 static int parse_entry(const char **s, struct perm *e)
 {
     bool off = **s == '!';
@@ -164,7 +164,7 @@ static int tree_row(struct load *l, const void *value, size_t len,
     return tree_add(&l->db->root, p, p->depth, value, len, perms);
 }
 
-/* A path as a blob would not be found again. */
+/* Parses the path. A blob is refused, for SQLite would not find it as text. */
 static int row_path(struct load *l)
 {
     int type = sqlite3_column_type(l->q, 0);

@@ -1,8 +1,7 @@
 /*
- * CONTROL: what an administrator asks of the daemon (xenstore-control).
- * One table of commands; each answers "OK" or text. The commands about quotas
- * are in control_quota.c, those about logs and reports in control_log.c,
- * live-update is in update.c.
+ * CONTROL: the commands of xenstore-control. One table; each command answers
+ * "OK" or text. Commands about quotas are in control_quota.c, those about logs
+ * and reports in control_log.c, live-update is in control_update.c.
  */
 #include "request/control.h"
 
@@ -23,8 +22,8 @@ struct control {
 };
 
 /*
- * Counts the tree and compares with the accounts; a difference is a bug of
- * ours and is logged.
+ * Counts the tree and compares with the accounts. A difference is a bug of the
+ * store, and is logged.
  */
 static int control_check(struct request *rq, int n, const char *arg[])
 {

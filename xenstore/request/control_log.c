@@ -42,7 +42,7 @@ int control_log(struct request *rq, int n, const char *arg[])
     return reply_ack(rq);
 }
 
-/* A file that the daemon may open for its client. */
+/* Whether the daemon may open this file for its client. */
 static int check_file(const struct request *rq, const char *file)
 {
     if (!rq->s->may_open_files)
@@ -86,7 +86,7 @@ static void report(const struct store *s, FILE *f)
     }
 }
 
-/* To a file, or as the answer as far as it fits. */
+/* Writes to a file, or answers with as much as fits a reply. */
 int control_memreport(struct request *rq, int n, const char *arg[])
 {
     char text[XENSTORE_PAYLOAD_MAX] = "";

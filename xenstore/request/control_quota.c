@@ -29,7 +29,7 @@ static int quota_show_domain(struct request *rq, const char *arg)
     return d ? quota_show(rq, d->used, &d->quota) : -ENOENT;
 }
 
-/* What guests have now is the most that any had. */
+/* Sets the peaks to what is used now. */
 static void peaks_reset(struct store *s)
 {
     struct list *pos;
@@ -63,7 +63,7 @@ static int quota_max(struct request *rq, const char *option)
     if (option)
         peaks_reset(rq->s);
     for (int i = 0; i < QUOTA_COUNT; i++)
-        if (i != QUOTA_MEMORY_SOFT) /* another limit of the same */
+        if (i != QUOTA_MEMORY_SOFT) /* a second limit of the same amount */
             text_add(&t, "%-17s: %8lld  %s\n", quota_info[i].name,
                      (long long)peak_of(rq->s, i), quota_info[i].what);
     return reply_string(rq, t.s);

@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A client that has only named a program may be overtaken by another. */
+/*
+ * Whether another client has begun an update. One that has only named a program
+ * does not count.
+ */
 static bool is_taken(const struct request *rq)
 {
     const struct update *u = &rq->s->update;
@@ -16,7 +19,7 @@ static bool is_taken(const struct request *rq)
     return u->phase > UPDATE_NAMED && u->conn != rq->c;
 }
 
-/* NULL, or what is wrong with the file; said of what can be seen from here. */
+/* NULL, or what is wrong with the file, as far as this process can see. */
 static const char *check_file(const char *file)
 {
     struct stat st;
@@ -95,7 +98,7 @@ static int start_options(struct request *rq, int n, const char *arg[])
     return 0;
 }
 
-/* "-s": is served again and again, until it can be answered. */
+/* "-s": is served again until it can be answered. */
 static int start(struct request *rq, int n, const char *arg[])
 {
     struct update *u = &rq->s->update;

@@ -24,8 +24,8 @@ static int account(struct request *rq, unsigned int owner, int64_t nodes,
 }
 
 /*
- * A change of the path's node follows. In a transaction it is noted first, so
- * that what cannot be noted is not done; a noted change that then fails does
+ * Prepares a change of the path's node. A transaction notes it first, so that
+ * nothing is done that could not be noted; a note whose change then fails does
  * no harm.
  */
 static int will_change(struct request *rq, unsigned int flags)
@@ -34,7 +34,7 @@ static int will_change(struct request *rq, unsigned int flags)
     return note(rq, rq->s->path.depth, TXN_WRITTEN | TXN_EVENT | flags);
 }
 
-/* Tells watchers; those of a transaction hear at its commit. */
+/* Fires watches. Those of a transaction fire at its commit. */
 static void tell(struct request *rq, struct node *gone)
 {
     if (!rq->t)
@@ -42,8 +42,8 @@ static void tell(struct request *rq, struct node *gone)
 }
 
 /*
- * What a guest may do at a path is decided by the permissions of the nearest
- * node, and by there being no nearer one.
+ * Notes what decided the guest's rights at the path: the permissions of the
+ * nearest existing node, and that the next one is missing.
  */
 static int note_rights(struct request *rq, unsigned int nearest)
 {
@@ -94,8 +94,9 @@ static bool size_fits(const struct request *rq, const struct perms *perms,
 }
 
 /*
- * Whether `nodes` more of this owner fit, with what the transaction has. Who
- * has too many already (a limit can sink) may change those.
+ * Whether `nodes` more of this owner fit, with what the transaction has. A
+ * domain above its limit, which may have been lowered, can still change its
+ * nodes.
  */
 static bool nodes_fit(const struct request *rq, unsigned int owner,
                       int64_t nodes)
@@ -226,7 +227,10 @@ static int account_gone(struct request *rq, struct node *top)
     return err ? err : account(rq, owner, nodes, bytes);
 }
 
-/* Watchers are told first: what they may hear is judged before the removal. */
+/*
+ * Watches fire before the removal, since the removed node's permissions decide
+ * who may see the event.
+ */
 static int remove_node(struct request *rq, struct node *n)
 {
     int err = note(rq, rq->s->path.depth - 1u, TXN_PARENT);

@@ -1,9 +1,8 @@
 /*
- * What requests do to nodes: permissions, quotas, notes of the transaction,
- * and the events that follow, around the bare operations of tree.h.
+ * What requests do to nodes: permissions, quotas, the notes of a transaction,
+ * and events, around the bare operations of tree.h.
  *
- * All work on the request's version of the tree and on the path that was
- * parsed into s->path.
+ * All work on the request's version of the tree and on the path in s->path.
  */
 #ifndef XS_OPS_H
 #define XS_OPS_H

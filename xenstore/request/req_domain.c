@@ -8,7 +8,7 @@
 
 #define DOMID_MAX 65535
 
-/* `n` strings or more: what follows them is reserved. */
+/* Parses `n` strings; further strings are reserved and ignored. */
 static int args(const struct request *rq, const char *arg[], int n)
 {
     return wire_strings(rq->data, rq->len, arg, n) < n ? -EINVAL : 0;
@@ -110,7 +110,7 @@ int req_is_domain_introduced(struct request *rq)
     return reply_string(rq, "F");
 }
 
-/* Where a domain's home would be; whether there is one is not said. */
+/* The path of a domain's home, whether it exists or not. */
 int req_get_domain_path(struct request *rq)
 {
     uint64_t domid;
@@ -133,7 +133,7 @@ static int reply_number(struct request *rq, uint64_t n)
     return reply_string(rq, s);
 }
 
-/* A living domain named by a string. */
+/* Finds a living domain by its number in text. */
 static int living(struct request *rq, const char *s, struct domain **d)
 {
     uint64_t domid;
@@ -144,8 +144,8 @@ static int living(struct request *rq, const char *s, struct domain **d)
 }
 
 /*
- * Those of the caller, if it names no domain or an empty string. To name one,
- * and be it oneself, is for domain 0.
+ * The caller's features, if it names no domain or an empty string. Only domain
+ * 0 may name a domain, even itself.
  */
 int req_get_feature(struct request *rq)
 {
@@ -161,7 +161,7 @@ int req_get_feature(struct request *rq)
     return err ? err : reply_number(rq, d->features);
 }
 
-/* What a guest was told when it was introduced stays true. */
+/* Features change only before the introduction, which tells the guest. */
 int req_set_feature(struct request *rq)
 {
     const char *arg[2];

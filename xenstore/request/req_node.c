@@ -1,4 +1,7 @@
-/* Requests about nodes. Semantics: docs/xenstore.md. */
+/*
+ * Requests about nodes: read, write, list, remove, permissions. They parse and
+ * answer; ops.c does the work.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,8 +152,8 @@ int req_rm(struct request *rq)
 /* ---- permissions ---- */
 
 /*
- * The list of a special path, to those who have these rights. Names that do
- * not exist are as if below the root.
+ * Checks these rights on a special path. A special name that does not exist is
+ * judged as a missing node below the root.
  */
 static int special_perms(struct request *rq, unsigned int rights, int *which)
 {
@@ -210,7 +213,7 @@ int req_get_perms(struct request *rq)
 }
 
 /*
- * An entry for a domain that does not exist is inactive for good; an owner
+ * Marks entries for domains that do not exist as inactive, for good. The owner
  * must exist.
  */
 static int check_domains(struct request *rq, struct perm *e, int n)
@@ -250,7 +253,7 @@ static int parse_perms(struct request *rq, size_t rest, struct perms **out)
     domain_peak(d, QUOTA_PERMS, n);
     for (int i = 0; i < n; i++) {
         err = perm_parse(str[i], strlen(str[i]), &e[i]);
-        if (err) /* an owner out of range is one that is unknown */
+        if (err) /* an owner that is no domain's number does not exist */
             return err == -ERANGE && i == 0 ? -ENOENT : -EINVAL;
     }
     err = check_domains(rq, e, n);

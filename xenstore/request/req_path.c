@@ -3,7 +3,7 @@
 
 #include "request/request.h"
 
-/* A guest's path may be limited further than everybody's. */
+/* A guest has a quota for the length of its paths. */
 static bool path_fits(const struct request *rq)
 {
     const struct path *p = &rq->s->path;

@@ -9,7 +9,7 @@
 #define PRIVILEGED 1 /* refused to guests: EACCES */
 #define NO_TXN     2 /* the transaction id does not matter */
 
-/* As much of a payload as a trace shows. */
+/* Characters of a payload that a trace shows. */
 #define TRACE_TEXT_MAX 160
 
 struct request_type {
@@ -60,7 +60,8 @@ static void reply_error(struct request *rq, int err)
 
     rq->hdr.type = XS_ERROR;
     if (reply_string(rq, name))
-        conn_kill(rq->c); /* no memory for an answer: nothing can be told */
+        conn_kill(rq->c); /* without memory for an error the client cannot be
+                             told anything */
 }
 
 /*
@@ -88,7 +89,10 @@ static int request_run(struct request *rq)
     return err;
 }
 
-/* `text` was made before: serving may have changed what it was made of. */
+/*
+ * `text` was made before the request was served, which may have changed the
+ * buffer.
+ */
 static void trace(const struct request *rq, uint32_t asked, const char *text,
                   int err)
 {

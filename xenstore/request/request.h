@@ -2,10 +2,10 @@
  * A request and the means to answer it.
  *
  * request_serve() looks the type up in one table, checks privilege and
- * transaction, and calls the handler. A handler answers by exactly one
- * reply_...() and returns 0, or returns -errno and has answered nothing, or
- * REQUEST_LATER: the message is to be served again when its connection goes on
- * (conn_resume()), and what came after it waits.
+ * transaction, and calls the handler. A handler either calls exactly one
+ * reply_...() and returns 0; or returns -errno without a reply; or returns
+ * REQUEST_LATER: the message stays at the head of the connection's input and is
+ * served again by conn_resume().
  */
 #ifndef XS_REQUEST_H
 #define XS_REQUEST_H
@@ -30,7 +30,7 @@ struct request {
 
 #define REQUEST_LATER 1
 
-/* Serves one message whose payload is complete. false: it must wait. */
+/* Serves one complete message. false: it must be served again later. */
 bool request_serve(struct conn *c, const struct xsd_sockmsg *hdr,
                    const void *payload);
 

@@ -19,8 +19,9 @@
 #define IN_KEEP 8192
 
 /*
- * Whether the next request may be served now. Over its memory, a domain that
- * has nothing to read is served all the same: how else could it free some?
+ * Whether the next request may be served now. A domain that is over its memory
+ * quota is served if it has no replies to read: only a request of its own can
+ * free memory then.
  */
 static bool conn_may_serve(struct conn *c)
 {
@@ -43,7 +44,7 @@ static void conn_hold(struct conn *c)
         store_want_tick(c->store, HELD_MS);
 }
 
-/* Whole requests wait for a slice. */
+/* Queues a connection whose complete requests wait for a slice. */
 static void conn_ready(struct conn *c)
 {
     c->more = true;
@@ -103,12 +104,12 @@ static bool conn_store_input(struct conn *c, const void *data, size_t len)
     return true;
 }
 
-/* Serves from the input buffer what can be served. */
+/* Serves as much of the input buffer as may be served now. */
 static void conn_drain(struct conn *c)
 {
     size_t done = c->in_len ? conn_serve(c, c->in + c->in_at, c->in_len) : 0;
 
-    /* A reset or a violation inside has dropped the buffer. */
+    /* A reset or a violation during serving has dropped the buffer. */
     if (done > c->in_len)
         return;
     c->in_len -= done;

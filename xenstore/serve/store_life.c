@@ -24,7 +24,7 @@ static int store_mkdir(struct store *s, const char *name)
     return err;
 }
 
-/* Every domain may know that one has ended: it may have lent it something. */
+/* Every domain may see that one has ended, for it may have granted it pages. */
 static int store_open_special(struct store *s)
 {
     static const struct perm all[] = { { 0, 0 },

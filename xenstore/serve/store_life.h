@@ -1,6 +1,4 @@
-/*
- * Making and freeing a whole store.
- */
+/* Making a store and freeing it with everything that it holds. */
 #ifndef XS_STORE_LIFE_H
 #define XS_STORE_LIFE_H
 
@@ -8,8 +6,8 @@ struct hv_ops;
 struct store;
 
 /*
- * A new store with /tool, /local, /local/domain and /vm; NULL: no memory.
- * `hv` tells of domains; it stays the caller's.
+ * A new store with /tool, /local, /local/domain and /vm; NULL: no memory. `hv`
+ * answers questions about domains; it stays the caller's.
  */
 struct store *store_new(const struct hv_ops *hv, void *hv_ctx);
 void store_free(struct store *s);

@@ -9,7 +9,7 @@
 #include "session/session.h"
 #include "store/store.h"
 
-/* Removed nodes that are freed in one turn: no longer than a slice. */
+/* Removed nodes that are freed in one turn; takes no longer than a slice. */
 #define REAP_MAX 512
 
 static void send_queue(struct conn *c)
@@ -18,7 +18,10 @@ static void send_queue(struct conn *c)
     conn_account(c);
 }
 
-/* A batch of requests is answered with one send, or for so much each. */
+/*
+ * While more requests of a batch wait, replies are sent only when there are so
+ * many bytes of them.
+ */
 #define BATCH_BYTES 16384
 
 static void flush_conn(struct conn *c)
@@ -50,7 +53,7 @@ void store_save(struct store *s)
         s->saver->save(s->saver, s);
 }
 
-/* What becomes dirty meanwhile waits for the next pass. */
+/* A connection that becomes dirty meanwhile waits for the next pass. */
 static void flush_dirty(struct store *s)
 {
     struct list now = LIST_INIT(now);
@@ -77,9 +80,8 @@ static void serve_ready(struct store *s)
 }
 
 /*
- * Replies to what came just now go out before anything else is begun. Nobody
- * is served twice in one turn, so that a client that keeps itself busy delays
- * nobody.
+ * Sends the replies to the input of this turn before serving what waits. No
+ * connection is served twice in a turn, so that a busy client delays nobody.
  */
 bool store_flush(struct store *s)
 {

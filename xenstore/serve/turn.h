@@ -1,6 +1,6 @@
 /*
  * A turn of the daemon's loop as the store sees it: input comes (serve.h), then
- * store_flush() sends what that caused. And what depends on time.
+ * store_flush() sends what it caused. And what depends on time.
  */
 #ifndef XS_TURN_H
 #define XS_TURN_H
@@ -10,7 +10,7 @@
 struct conn;
 struct store;
 
-/* Keeps what changed, if anybody does: before anything is sent. */
+/* Saves what changed, if there is a saver; called before anything is sent. */
 void store_save(struct store *s);
 
 /*
@@ -22,10 +22,9 @@ void store_save(struct store *s);
 bool store_flush(struct store *s);
 
 /*
- * Sends a connection's replies at once if that changes no order: nobody else
- * has anything to be sent, and nothing must be saved first. Clients then work
- * on their replies while the daemon serves the next one: nobody sleeps, and
- * nobody need be woken.
+ * Sends a connection's replies at once if that changes no order: no other
+ * connection has anything to send, and nothing must be saved first. The client
+ * then works on the reply while the daemon serves the next client.
  */
 void store_answer(struct conn *c);
 
@@ -36,7 +35,7 @@ void store_answer(struct conn *c);
 void store_clock(struct store *s);
 
 /*
- * What depends on time: write credit, unread events. To be called at
+ * Does what depends on time: write credit, expired events. To be called at
  * s->tick_ms (UINT64_MAX: not needed); sets it anew.
  */
 void store_tick(struct store *s);

@@ -53,10 +53,9 @@ static void reclaim_root(struct store *s)
 }
 
 /*
- * Removes the nodes at and below `top` that a dead domain owns, with what lies
- * under them. The walk goes through the version from before, while the current
- * one changes; it ends as soon as the domain's counter says that nothing is
- * left.
+ * Removes the nodes at and below `top` that a dead domain owns, with their
+ * subtrees. The walk goes through the old version while the current one
+ * changes; it ends as soon as the domain's counter says that no node is left.
  */
 static void remove_owned_at(struct store *s, struct domain *d, const char *top)
 {
@@ -85,7 +84,10 @@ static void remove_owned_at(struct store *s, struct domain *d, const char *top)
     node_unref_later(before);
 }
 
-/* They are in its home; to look everywhere takes as long as the tree is big. */
+/*
+ * The home is searched first: searching the whole tree takes as long as the
+ * tree is big.
+ */
 static void remove_owned(struct store *s, struct domain *d)
 {
     char home[32];
@@ -111,7 +113,7 @@ static void reclaim_special(struct store *s, unsigned int domid)
     }
 }
 
-/* What it used at most is remembered; nobody asks of which domain it was. */
+/* Keeps the maximum over all domains that have ended. */
 static void keep_peaks(struct store *s, const struct domain *d)
 {
     for (int i = 0; i < QUOTA_COUNT; i++)
@@ -119,7 +121,7 @@ static void keep_peaks(struct store *s, const struct domain *d)
             s->peak[i] = d->peak[i];
 }
 
-/* Everything of a domain that is dead or released goes. */
+/* Removes a domain that died or was released, with everything it has. */
 static void domain_gone(struct store *s, struct domain *d)
 {
     unsigned int domid = d->domid;
@@ -163,12 +165,13 @@ int domain_introduce(struct store *s, unsigned int domid, uint32_t port)
     if (d && (s->hv->query(s->hv_ctx, domid, &info) || info.birth != d->birth))
         domain_gone(s, d);
     err = domain_get(s, domid, &d);
-    if (err) /* as if its ring could not be mapped, which it cannot */
+    if (err) /* the answer for a ring that cannot be mapped */
         return err == -ENOENT ? -EINVAL : err;
     if (d->ring)
         return domain_reintroduce(s, d, port);
     err = s->hv->connect(s->hv_ctx, s, domid, port, &d->ring);
-    if (err || d->introduced) /* then its ring was lost in a live update */
+    if (err || d->introduced) /* if it is introduced already, a live update lost
+                                 its ring */
         return err;
     d->introduced = true;
     log_trace(LOG_OBJ, "domain %u introduced, port %u", domid, port);

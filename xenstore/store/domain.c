@@ -74,7 +74,7 @@ void domain_charge(struct domain *d, enum quota_id q, int64_t more)
     }
 }
 
-/* A guest cannot fill the log. */
+/* Lines in the log about one guest. */
 #define COMPLAINTS_MAX 10
 
 bool domain_may_complain(struct domain *d)

@@ -40,7 +40,7 @@ struct domain {
     int64_t peak[QUOTA_COUNT]; /* the most of each, for CONTROL quota max */
     uint32_t complaints;       /* log lines about it so far */
     bool warned;               /* passed the soft memory limit */
-    bool loading;              /* its state is: what is charged is no news */
+    bool loading;              /* being restored: no warnings */
     struct credit writes;      /* thousandths of a write; see throttle.c */
 };
 
@@ -69,8 +69,8 @@ struct domain *domain_find(struct store *s, unsigned int domid);
 int domain_get(struct store *s, unsigned int domid, struct domain **out);
 
 /*
- * Makes the record of a domain that was there before a restart. Whether it
- * still lives, domain_check_all() finds out. 0, -EEXIST, -ENOMEM.
+ * Makes the record of a domain that existed before a restart;
+ * domain_check_all() finds out whether it still lives. 0, -EEXIST, -ENOMEM.
  */
 int domain_remember(struct store *s, unsigned int domid, uint64_t birth);
 
@@ -81,7 +81,7 @@ bool domain_may_complain(struct domain *d);
 bool domain_fits(const struct domain *d, enum quota_id q, int64_t more);
 void domain_charge(struct domain *d, enum quota_id q, int64_t more);
 
-/* So much of a quota was used at once. */
+/* Records the most that was used of a quota. */
 static inline void domain_peak(struct domain *d, enum quota_id q, int64_t value)
 {
     if (value > d->peak[q])

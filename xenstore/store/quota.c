@@ -34,7 +34,7 @@ int quota_by_name(const char *name)
 
 int quota_by_stored_name(const char *name)
 {
-    if (!strcmp(name, "memory-soft")) /* its first name */
+    if (!strcmp(name, "memory-soft")) /* what older programs called it */
         return QUOTA_MEMORY_SOFT;
     return quota_by_name(name);
 }

@@ -37,8 +37,8 @@ void quota_defaults(struct quota *q);
 /* The quota of that name, or -ENOENT. */
 int quota_by_name(const char *name);
 /*
- * The same in what an older program left to this one: its state, or its
- * command line.
+ * The same for what an older program left to this one, in its state or command
+ * line: knows former names, too.
  */
 int quota_by_stored_name(const char *name);
 

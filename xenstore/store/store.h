@@ -1,6 +1,4 @@
-/*
- * The store: what connections share. One thread; no locks.
- */
+/* The store: the state that all of xenstore/ shares. One thread; no locks. */
 #ifndef XS_STORE_H
 #define XS_STORE_H
 
@@ -26,11 +24,11 @@ struct conn;
 struct hv_ops;
 struct store;
 
-/* Who keeps the store beyond the daemon's life (db.c). */
+/* What saves the store beyond the daemon's life (persist/db.c). */
 struct saver {
     /*
-     * Keeps what changed since the last time. Called by store_save() before
-     * anything is sent: what a client is told of is kept.
+     * Saves what changed since the last call. store_save() calls it before
+     * anything is sent, so that an acknowledged change is saved.
      */
     void (*save)(struct saver *v, struct store *s);
     /* One line on its state, for CONTROL memreport. */
@@ -50,12 +48,13 @@ struct store {
     const struct hv_ops *hv;
     void *hv_ctx;
     struct list conns;
-    struct list dirty;     /* connections with something to send, or dead */
-    struct list ready;     /* those with requests that wait for a slice */
-    struct fair fair;      /* and the same of rings */
-    uint32_t open_txns;    /* of all connections */
-    struct budget writes;  /* of guests, while those are open: throttle.h */
-    int64_t accounted;     /* cost of all nodes that are on an account */
+    struct list dirty;  /* connections with something to send, or dead */
+    struct list ready;  /* those with requests that wait for a slice */
+    struct fair fair;   /* schedules rings */
+    uint32_t open_txns; /* of all connections */
+    struct budget
+        writes;        /* of guests, while transactions are open: throttle.h */
+    int64_t accounted; /* cost of all nodes that are on an account */
     int64_t snapshot_base; /* see txn_snapshot.c */
     uint64_t now_ms;       /* the loop's clock, set by it every turn */
     uint64_t tick_ms;      /* when store_tick() is due */
@@ -68,7 +67,7 @@ struct store {
     struct path path; /* of the request being served */
 };
 
-/* An event that a guest leaves unread so long is not worth more memory. */
+/* Events that a guest leaves unread for longer are dropped. */
 #define EVENT_TIMEOUT_MS 20000
 
 /* Asks that store_tick() be called in `ms` at the latest. */

@@ -20,7 +20,7 @@ struct ring {
     struct xenstore_domain_interface *page;
     const struct ring_ops *ops;
     void *ctx;
-    uint32_t req_cons, rsp_prod; /* ours; the page has copies */
+    uint32_t req_cons, rsp_prod; /* the store's own; the page has copies */
     bool ignored;                /* until the guest reconnects */
     bool notify; /* something changed that the guest may wait for */
 };
@@ -120,7 +120,7 @@ static void ring_flush(struct conn *c)
     r->notify = false;
 }
 
-/* ring_serve() looks by itself whether it may. */
+/* ring_serve() checks by itself whether it may read. */
 static void ring_reading(struct conn *c, bool on)
 {
     (void)c;
@@ -149,7 +149,7 @@ static void ring_restart(struct conn *c)
     conn_dirty(c);
 }
 
-/* Whoever has nothing to send or to tell does not become dirty. */
+/* A ring without output or notification does not become dirty. */
 static void ring_serve(struct conn *c)
 {
     struct ring *r = ring_of(c);
@@ -244,7 +244,10 @@ struct conn *conn_ring_new(struct store *s, struct domain *d,
     return &r->c;
 }
 
-/* What the page says of our indices is the guest's word: we have our own. */
+/*
+ * The indices of the store come from its state: those in the page are the
+ * guest's to change.
+ */
 struct conn *conn_ring_adopt(struct store *s, struct domain *d,
                              struct xenstore_domain_interface *page,
                              const struct transport *t,

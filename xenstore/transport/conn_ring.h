@@ -1,11 +1,10 @@
 /*
  * A guest's connection: the ring page that it shares with the store.
  *
- * What the page holds is the guest's to change at any moment. The store keeps
- * its own copy of the indices that are its to advance, reads the guest's once
- * per turn, and copies data out before it looks at it. A guest that breaks the
- * rules is ignored until it reconnects (docs/misc/xenstore-ring.txt); it stays
- * introduced.
+ * The guest can change the page at any moment. The store keeps its own copies
+ * of the indices that it advances, reads the guest's once per turn, and copies
+ * data out before it looks at it. A guest that breaks the protocol is ignored
+ * until it reconnects (docs/misc/xenstore-ring.txt); it stays introduced.
  */
 #ifndef XS_CONN_RING_H
 #define XS_CONN_RING_H
@@ -36,14 +35,14 @@ struct conn *conn_ring_new(struct store *s, struct domain *d,
 void *conn_ring_ctx(struct conn *c);
 
 /*
- * After a live update: goes on where the last program was with a page that was
- * mapped again. As conn_ring_new() otherwise.
+ * After a live update: continues with the indices of the old program, over a
+ * page that was mapped again. As conn_ring_new() otherwise.
  */
 struct conn *conn_ring_adopt(struct store *s, struct domain *d,
                              struct xenstore_domain_interface *page,
                              const struct transport *t,
                              const struct ring_ops *ops, void *ctx);
-/* The page is now mapped here; NULL: it is not, and nothing may touch it. */
+/* Sets where the page is mapped now; NULL: nowhere, and it is not touched. */
 void conn_ring_move(struct conn *c, struct xenstore_domain_interface *page);
 
 #endif

@@ -73,7 +73,7 @@ static bool sock_gone(const struct conn *c)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
 
-/* What came before was served, and its replies may have been waited for. */
+/* Sends the replies to earlier requests before the connection ends. */
 static void sock_violation(struct conn *c, uint32_t error)
 {
     (void)error;
@@ -152,7 +152,9 @@ struct conn *listener_adopt(struct listener *l, int fd)
     return &k->c;
 }
 
-/* Without descriptors left, accepting waits; the backlog keeps the clients. */
+/*
+ * Stops accepting while there are no descriptors; clients wait in the backlog.
+ */
 static void accept_later(struct listener *l)
 {
     static const struct timeval soon = { 0, 100000 };
@@ -196,7 +198,7 @@ static bool is_served(const char *path)
     return served;
 }
 
-/* Makes way for a socket file. */
+/* Removes a socket file that nobody serves. */
 static int remove_stale(const char *path)
 {
     struct stat st;
@@ -204,7 +206,7 @@ static int remove_stale(const char *path)
     if (lstat(path, &st))
         return 0; /* bind() will say what is wrong, if anything is */
     if (!S_ISSOCK(st.st_mode))
-        return -ENOTSOCK; /* somebody's file, named by mistake */
+        return -ENOTSOCK; /* not a socket: the path is a mistake */
     return unlink(path) ? -errno : 0;
 }
 

@@ -20,7 +20,7 @@ int listener_new(struct event_base *base, struct store *s, const char *path,
 /* After a live update: the socket `fd`, which listens at `path`, is taken. */
 int listener_continue(struct event_base *base, struct store *s,
                       const char *path, int fd, struct listener **out);
-/* A connection over a socket, which is taken. NULL: no memory. */
+/* Makes a connection over a socket, which it takes. NULL: no memory. */
 struct conn *listener_adopt(struct listener *l, int fd);
 int listener_fd(const struct listener *l);
 /* Stops listening and removes the file. */

@@ -19,7 +19,7 @@ struct hv_ringside {
     struct store *store;
     evtchn_port_t virq; /* of VIRQ_DOM_EXC; 0: not bound */
     struct event *news, *end;
-    struct hypercall_info *known; /* all domains, while all are looked at */
+    struct hypercall_info *known; /* all domains, during domains_changed() */
     size_t nr_known;
     void (*lost)(void *);
     void *lost_arg;
@@ -182,9 +182,8 @@ static int hv_rebind(void *ctx, struct conn *conn, uint32_t port)
 /* ---- domains ---- */
 
 /*
- * Asks for all domains at once, for one question each takes longer than a
- * slice if there are many. Without an answer, or with one that may be cut
- * short, each is asked for.
+ * Lists all domains with one call, since one call for each may take longer than
+ * a slice. If the list fails or may be incomplete, each domain is queried.
  */
 static void list_domains(struct hv_ringside *hv)
 {
@@ -230,8 +229,8 @@ static int domain_info(const struct hv_ringside *hv, unsigned int domid,
 }
 
 /*
- * The driver domain keeps its number and its nodes over restarts of its
- * process, so that front ends find them again: it counts as always there.
+ * The driver domain keeps its number and its nodes when its process restarts,
+ * so that frontends find them again: it always counts as alive.
  */
 static int hv_query(void *ctx, unsigned int domid, struct hv_domain *out)
 {

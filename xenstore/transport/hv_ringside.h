@@ -32,7 +32,7 @@ int hv_ringside_start(struct hv_ringside *hv, struct store *s,
 
 /* ---- live update: state.h ---- */
 
-/* Fills in the descriptors that the next program needs. */
+/* Fills in the descriptors that the new program needs. */
 void hv_ringside_save(const struct hv_ringside *hv, struct state_daemon *d);
 /* Unmaps all rings, which may then not be touched; */
 void hv_ringside_unmap(struct hv_ringside *hv);
@@ -45,7 +45,7 @@ int hv_ringside_adopt(struct event_base *base, const struct state_daemon *d,
 /* Reattaches a guest's ring. NULL: its grant was revoked, or no memory. */
 struct conn *hv_ringside_ring(struct hv_ringside *hv, struct store *s,
                               struct domain *d, const struct transport *t);
-/* Serves all rings once, for what came while no program ran. */
+/* Marks all rings ready, for requests that came while no program ran. */
 void hv_ringside_poll(struct hv_ringside *hv);
 
 /* After the store is gone. */

@@ -86,19 +86,22 @@ struct node *node_ref(struct node *n)
     return n;
 }
 
-/* A node that lost its last reference joins a list, and ends by and by. */
+/*
+ * Drops a reference; a node that lost its last one joins the list of dead
+ * nodes.
+ */
 static void node_drop(struct node *n, void *arg)
 {
     struct node **dead = arg;
 
     if (--n->refs)
         return;
-    /* gen and next_dead share a place: nobody asks a dead node's generation */
+    /* overwrites gen, which a dead node does not need */
     n->next_dead = *dead;
     *dead = n;
 }
 
-/* Takes the first node of a list apart; children that end join the list. */
+/* Frees the first node of a list; children that die join the list. */
 static void node_free_one(struct node **dead)
 {
     struct node *n = *dead;
@@ -121,7 +124,7 @@ void node_unref(struct node *n)
         node_free_one(&dead);
 }
 
-/* Nodes that are nobody's, and wait for node_reap(). */
+/* Dead nodes that wait for node_reap(). */
 static struct node *left_over;
 
 void node_unref_later(struct node *n)

@@ -21,7 +21,7 @@ struct node {
     uint16_t name_len, value_len;
     union {
         uint64_t gen;           /* of the last change; unique in the store */
-        struct node *next_dead; /* while node_unref() takes it apart */
+        struct node *next_dead; /* in a list of dead nodes */
     };
     struct perms *perms;
     struct children *children;
@@ -74,8 +74,8 @@ struct node *node_ref(struct node *n);
 void node_unref(struct node *n);
 
 /*
- * The same for what may be many nodes: they are left to node_reap(), so that
- * nobody waits for their end. NULL is allowed.
+ * The same for a node with many nodes below it: node_reap() frees them later,
+ * so that no client waits for it. NULL is allowed.
  */
 void node_unref_later(struct node *n);
 /* Frees up to `max` of them. Returns whether there are more. */

@@ -11,7 +11,7 @@
 #define BUCKETS_MIN 1024u
 
 /*
- * Lists are as few as there are domains and roles, unless guests give each of
+ * There are few lists, one per domain and role, unless guests give each of
  * their nodes another one.
  */
 static struct perms *few[BUCKETS_MIN], **perms_table = few;
@@ -24,7 +24,7 @@ static struct perms **perms_bucket(uint32_t hash)
     return &perms_table[hash & (perms_buckets - 1)];
 }
 
-/* Failing costs longer buckets, nothing else. */
+/* If there is no memory the buckets become longer. */
 static void perms_rehash(uint32_t buckets)
 {
     uint32_t old_buckets = perms_buckets;

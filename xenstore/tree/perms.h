@@ -64,8 +64,8 @@ unsigned int perms_rights(const struct perms *p, unsigned int domid,
 /* Removes a dead domain's entries from every list that exists. */
 void perms_strip(unsigned int domid);
 /*
- * How often lists were stripped, and which: for whoever keeps lists elsewhere
- * (db.c). perms_settle() tells that he knows.
+ * How often lists were stripped, for db.c, which saves lists. perms_settle()
+ * clears `stripped` of all lists, when they are saved.
  */
 extern uint64_t perms_strips;
 void perms_settle(void);

@@ -21,7 +21,9 @@ struct node *tree_new(struct perms *perms);
 
 /* A new number for a change; unique while the daemon runs. */
 uint64_t tree_generation(void);
-/* The last such number; a daemon that takes over goes on from it. */
+/*
+ * The last such number; after a live update the new program continues from it.
+ */
 uint64_t tree_last_generation(void);
 void tree_continue(uint64_t last);
 
@@ -74,7 +76,7 @@ struct tree_walk {
 void tree_walk_begin(struct tree_walk *w, struct node *start);
 /* The next node, or NULL at the end. */
 struct node *tree_walk_next(struct tree_walk *w);
-/* The current node's subtree is left out. */
+/* Leaves the current node's subtree out. */
 void tree_walk_skip(struct tree_walk *w);
 /* Length of the path from the start (not included) to the current node. */
 size_t tree_walk_path_len(const struct tree_walk *w);

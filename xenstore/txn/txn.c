@@ -150,7 +150,7 @@ static struct txn_entry **txn_bucket(struct txn *t, uint32_t hash)
     return &t->table[hash & (t->buckets - 1)];
 }
 
-/* Growing may fail: buckets become longer, nothing else. */
+/* If there is no memory the buckets become longer. */
 static void txn_rehash(struct txn *t)
 {
     uint32_t buckets = t->buckets * 4;
@@ -184,8 +184,8 @@ static struct txn_entry *txn_entry_find(struct txn *t, const char *path,
 }
 
 /*
- * A commit takes time by the lengths of the paths: a guest's may be DEPTH_MEAN
- * components long on average.
+ * A commit takes time by the lengths of the paths, so a guest's paths may be
+ * DEPTH_MEAN components long on average.
  */
 #define DEPTH_MEAN 16
 
@@ -232,7 +232,7 @@ static int txn_entry_add(struct txn *t, const struct path *p,
     return 0;
 }
 
-/* A node that is changed is there twice, until the transaction ends. */
+/* Charges the copy of a node that is changed, until the transaction ends. */
 static int txn_charge_copy(struct txn *t, const struct path *p,
                            unsigned int depth)
 {

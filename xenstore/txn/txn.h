@@ -35,15 +35,15 @@ struct store;
 #define TXN_WRITTEN  8  /* value, permissions or existence were changed */
 #define TXN_REMOVED  16 /* a node that was there at the start was removed */
 #define TXN_EVENT    32 /* watches fire at commit */
-#define TXN_REPERMED 64 /* permissions changed: judge by the old ones */
+#define TXN_REPERMED 64 /* permissions changed: the old ones count */
 #define TXN_CREATED \
-    128 /* it came to be (again): applied after what was before */
+    128 /* it was created (again): applied after what was before */
 #define TXN_RIGHTS 256 /* its permissions decided what a guest may do */
 
 struct txn_entry {
     struct txn_entry *next; /* in its bucket */
     struct list touched;    /* in order of first touch */
-    struct list apply;      /* in order of creation; self if not to apply */
+    struct list apply;      /* in order of creation; empty: not to apply */
     uint32_t hash;
     uint16_t flags, len;
     char path[];
@@ -52,7 +52,7 @@ struct txn_entry {
 /* Nodes gained or lost by a domain. */
 struct txn_delta {
     unsigned int owner;
-    uint64_t serial; /* which domain of that number; 0: none */
+    uint64_t serial; /* serial of the owner's record; 0: none */
     int64_t nodes, bytes;
 };
 
@@ -62,29 +62,32 @@ struct txn {
     struct list entry; /* conn->txns */
     struct conn *conn;
     uint32_t id;
-    bool failed; /* something inside is not noted: it cannot be committed */
-    bool doomed; /* a live update overtook it: it conflicts */
+    bool failed; /* a note is missing: it cannot be committed */
+    bool doomed; /* it lost its snapshot: the commit answers EAGAIN */
     struct node *base, *root;
     struct list touched, apply;
     struct txn_entry **table, *first_table[TXN_BUCKETS];
     uint32_t buckets, entries;
-    uint32_t depths; /* of all entries' paths, added up */
+    uint32_t depths; /* components of all entries' paths */
     struct txn_delta *delta;
     uint32_t deltas, deltas_cap;
     size_t memory;  /* charged to the connection's domain */
-    int64_t grown;  /* of that, for what its changes add to nodes */
+    int64_t grown;  /* part of it: for what its changes add to nodes */
     uint64_t since; /* s->requests when it began, or started over */
 };
 
 /* A new transaction of a connection. 0, -ENOSPC, -ENOMEM. */
 int txn_start(struct conn *c, struct txn **out);
-/* One that was open before a live update. 0, -EEXIST, -ENOMEM. */
+/*
+ * Restores one that was open before a live update: it can only end with EAGAIN.
+ * 0, -EEXIST, -ENOMEM.
+ */
 int txn_restore(struct conn *c, uint32_t id);
 struct txn *txn_find(struct conn *c, uint32_t id);
-/* Forgets it, committed or not. */
+/* Ends and frees it, committed or not. */
 void txn_end(struct txn *t);
 /*
- * Drops all that it did, and goes on with the present tree: it can only end
+ * Drops all that it did, and continues with the present tree: it can only end
  * with EAGAIN.
  */
 void txn_start_over(struct txn *t);

@@ -35,7 +35,10 @@ static const struct path *txn_path(struct txn *t, const struct txn_entry *e)
     return p;
 }
 
-/* Whether it may be committed. One that changed nothing read a snapshot. */
+/*
+ * Whether it may be committed. A transaction without changes always may: it
+ * read one version.
+ */
 static int txn_validate(struct txn *t)
 {
     struct node *now = t->conn->store->root;
@@ -60,8 +63,8 @@ static int txn_validate(struct txn *t)
 }
 
 /*
- * New nodes must fit their owner's quota, and their owner must be the domain
- * that it was when they were made: not one that has its number now.
+ * New nodes must fit their owner's quota. If the owner has died, and another
+ * domain may have its number now, the transaction conflicts.
  */
 static int txn_check_owners(const struct txn *t)
 {

@@ -14,7 +14,7 @@
 
 /* ---- phases ---- */
 
-/* Whoever waited goes on. */
+/* Resumes the connections that were held back. */
 static void wake_all(struct store *s)
 {
     struct list *pos;
@@ -78,8 +78,8 @@ void update_conn_ends(struct conn *c)
 /* ---- transactions ---- */
 
 /*
- * One with a transaction open may begin more: its requests are served in
- * order, and the end of the first may come behind the start of the second.
+ * A connection with an open transaction may begin more: its requests are served
+ * in order, and the end of the first may come after the start of the second.
  */
 bool update_holds(const struct conn *c)
 {
@@ -91,13 +91,16 @@ static bool is_late(const struct store *s)
     return s->now_ms >= s->update.until_ms;
 }
 
-/* The client waits unread: that it has gone is not noticed otherwise. */
+/*
+ * Whether the client has disconnected: its connection is not read while it
+ * waits, so nothing else notices.
+ */
 static bool is_alone(const struct update *u)
 {
     return u->conn->ops->gone && u->conn->ops->gone(u->conn);
 }
 
-/* Whether no transaction is in the way. */
+/* Whether open transactions no longer delay the update. */
 static bool is_clear(const struct store *s)
 {
     return !s->open_txns || (s->update.force && is_late(s));
@@ -131,7 +134,7 @@ void update_turn(struct store *s)
     if (u->phase != UPDATE_WAITING)
         return;
     if (is_clear(s)) {
-        u->phase = UPDATE_DUE; /* much may have changed since the proof */
+        u->phase = UPDATE_DUE; /* the state has changed since the check */
     } else if (is_late(s)) {
         give_up(s);
     } else if (is_alone(u)) {

@@ -1,12 +1,12 @@
 /*
- * Live update: another program takes the place of this one, and nobody who is
- * connected notices.
+ * Live update: another program takes the place of this one, and no connected
+ * client notices.
  *
- * What a client asks by CONTROL live-update is kept here, and what has to be
- * waited for: the proof that the new program can read our state, and the end
- * of open transactions. The request that starts the update is answered when it
- * is over, by the new program or by us; until then it waits at the head of its
- * connection's input, as any request does that is to be served later.
+ * This is what a client asks for by CONTROL live-update, and what the update
+ * waits for: the check that the new program can read the state, and the end of
+ * open transactions. The request that starts the update is answered when the
+ * update is over, by the new program or by this one; until then it waits at the
+ * head of its connection's input (REQUEST_LATER).
  *
  * The daemon (handover.c) looks at `phase` once per turn and does the rest.
  */
@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define UPDATE_WHY_MAX 512
-#define UPDATE_WAIT_S  60 /* for transactions, unless the client says else */
+#define UPDATE_WAIT_S  60 /* for transactions, by default */
 
 struct conn;
 struct store;
@@ -25,18 +25,18 @@ struct store;
 enum update_phase {
     UPDATE_NONE,
     UPDATE_NAMED,   /* a client has named the new program */
-    UPDATE_DUE,     /* the daemon is to let it prove itself */
+    UPDATE_DUE,     /* the daemon is to start the new program's check */
     UPDATE_PROVING, /* it does */
-    UPDATE_WAITING, /* it did; transactions are to end */
+    UPDATE_WAITING, /* the check succeeded; open transactions are to end */
     UPDATE_READY,   /* the daemon is to hand over */
-    UPDATE_FAILED,  /* its client is to be told why */
-    UPDATE_DONE,    /* its client is to be told */
+    UPDATE_FAILED,  /* the client is to be told why */
+    UPDATE_DONE,    /* the client is to be told */
 };
 
 struct update {
     enum update_phase phase;
-    bool possible;     /* there is a daemon that does it */
-    bool force;        /* transactions that last too long are left behind */
+    bool possible;     /* the daemon can do it */
+    bool force;        /* transactions that last too long will conflict */
     bool closing;      /* no more transactions begin */
     struct conn *conn; /* who asked */
     char *file;
@@ -45,24 +45,24 @@ struct update {
     char why[UPDATE_WHY_MAX];
 };
 
-/* Nothing is asked for any more. Connections that it held back go on. */
+/* Forgets the update, and resumes connections that it held back. */
 void update_clear(struct store *s);
 
-/* The daemon is at work on it. */
+/* Whether the daemon is checking or waiting. */
 bool update_under_way(const struct update *u);
 
-/* Whether this connection must wait with a new transaction. */
+/* Whether this connection must wait before it begins a transaction. */
 bool update_holds(const struct conn *c);
 
 /* Once per turn, before the queues are sent. */
 void update_turn(struct store *s);
 
-/* From the daemon: the new program has proved itself; */
+/* Called by the daemon: the new program's check succeeded; */
 void update_proved(struct store *s);
-/* it has not, or could not take over; */
+/* it failed, or the program could not take over; */
 void update_failed(struct store *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* this is the new program, and `c` is waiting to hear of it. */
+/* this is the new program, and `c` waits for the answer. */
 void update_done(struct store *s, struct conn *c);
 
 /* A connection ends. */

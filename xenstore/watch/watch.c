@@ -44,7 +44,7 @@ int watches_init(struct watches *ws)
     return ws->table && ws->root && ws->special ? 0 : -ENOMEM;
 }
 
-/* All watches have gone with their connections, and the trie with them. */
+/* The watches have ended with their connections, and the trie with them. */
 void watches_free(struct watches *ws)
 {
     free(ws->table);
@@ -65,7 +65,7 @@ struct wnode *wnode_find(const struct watches *ws, const struct wnode *parent,
     return w;
 }
 
-/* Growing may fail: buckets become longer, nothing else. */
+/* If there is no memory the buckets become longer. */
 static void watches_grow(struct watches *ws)
 {
     uint32_t buckets = ws->buckets * 2;
@@ -85,7 +85,7 @@ static void watches_grow(struct watches *ws)
     ws->buckets = buckets;
 }
 
-/* Frees a node that nobody needs, and its ancestors likewise. */
+/* Frees a node without watches and children, and then its ancestors. */
 static void wnode_put(struct watches *ws, struct wnode *w)
 {
     while (w->parent && list_empty(&w->watches) && list_empty(&w->children)) {
@@ -161,7 +161,7 @@ static struct watch *watch_find(struct wnode *w, const struct conn *c,
     return NULL;
 }
 
-/* The whole way through the trie: nobody else may be on it. */
+/* Charges all nodes of the trie on the path: other watches may share none. */
 static uint32_t watch_cost(const struct path *p, size_t token_len)
 {
     return (uint32_t)(sizeof(struct watch) + token_len + 1 + p->len +

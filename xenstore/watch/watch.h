@@ -26,9 +26,9 @@ struct watch {
     struct conn *conn;
     struct wnode *at;
     struct list in_conn, in_node;
-    uint64_t serial; /* in order of their being set */
+    uint64_t serial; /* in the order in which they were set */
     uint32_t depth;  /* levels below the path that fire it */
-    uint16_t prefix; /* left out of event paths: a relative watch */
+    uint16_t prefix; /* characters left out of event paths: a relative watch */
     uint16_t token_len;
     uint32_t cost; /* charged to the connection's domain */
     char token[];
@@ -40,7 +40,7 @@ struct watches {
     uint32_t count; /* of watches */
     uint64_t last_serial;
     struct wnode *root, *special;
-    struct watch **due; /* scratch: those that an event is for */
+    struct watch **due; /* scratch: the watches that an event fires */
     size_t due_cap;
 };
 

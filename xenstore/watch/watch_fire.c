@@ -1,4 +1,4 @@
-/* Watches: who hears of what; see watch.h. */
+/* Watches: which connections get an event; see watch.h. */
 #include "watch/watch_trie.h"
 
 #include <stdio.h>
@@ -9,14 +9,16 @@
 #include "store/store.h"
 #include "tree/tree.h"
 
-/* An event: its path, and what decides who may hear of it. */
+/* An event: its path, and the nodes that decide who may see it. */
 struct firing {
     const char *path;
     size_t len;
     const struct node *node, *parent;
 };
 
-/* A guest hears of nodes that it can read, or whose parent it can read. */
+/*
+ * A guest gets events of nodes that it can read, or whose parent it can read.
+ */
 static bool firing_visible(const struct firing *f, const struct conn *c)
 {
     if (conn_privileged(c))
@@ -76,7 +78,10 @@ static int by_serial(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Watches of several levels; without memory they come in another order. */
+/*
+ * Fires watches of several levels in the order in which they were set. Without
+ * memory for sorting they fire level by level.
+ */
 static void fire_levels(struct watches *ws, const struct firing *f,
                         const struct level *level, unsigned int levels)
 {
@@ -132,7 +137,10 @@ static struct wnode *wnode_of(struct list *sibling)
     return container_of(sibling, struct wnode, sibling);
 }
 
-/* Children before their parents, as the C daemon removes them. */
+/*
+ * Children fire before their parents, in the order in which the C daemon
+ * removes them.
+ */
 static void fire_below(struct wnode *top, const struct path *p,
                        const struct node *gone)
 {
@@ -215,8 +223,9 @@ void watch_fire(struct store *s, const struct path *p, struct node *view,
 }
 
 /*
- * Special events know no tree. A watch without a depth, or with depth 0, gets
- * the plain event; one that asked for more depth gets it with the domain.
+ * Special events are not in the tree. A watch without a depth, or with depth 0,
+ * gets the plain path; one that asked for more depth gets the path with the
+ * domain.
  */
 static void fire_special(struct wnode *w, const struct perms *perms,
                          const char *path, bool plain, bool deep)
