@@ -1,6 +1,8 @@
 /* Budgets: shared rates of credit; see budget.h. */
 #include "base/budget.h"
 
+#include <assert.h>
+
 void budget_init(struct budget *b, uint32_t rate, int64_t full)
 {
     *b = (struct budget){ .rate = rate, .full = full };
@@ -9,8 +11,10 @@ void budget_init(struct budget *b, uint32_t rate, int64_t full)
 
 static void spender_done(struct budget *b, struct credit *c)
 {
+    assert(b->n && !list_empty(&c->entry));
     list_del(&c->entry);
     b->n--;
+    assert((b->n == 0) == list_empty(&b->spenders));
 }
 
 void budget_update(struct budget *b, uint64_t now_ms)
@@ -48,6 +52,7 @@ void credit_init(struct budget *b, struct credit *c)
 /* A member whose credit is not full is a spender. */
 static void credit_set(struct budget *b, struct credit *c, int64_t left)
 {
+    assert(left <= b->full);
     c->left = left;
     if (left >= b->full || !list_empty(&c->entry))
         return;

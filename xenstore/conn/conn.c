@@ -1,6 +1,8 @@
 /* Connections: state, accounts, events that wait; see conn.h. */
 #include "conn/conn.h"
 
+#include <assert.h>
+
 #include "store/store.h"
 
 /* A socket's client that leaves so many bytes of events unread is closed. */
@@ -31,6 +33,7 @@ void conn_account(struct conn *c)
 {
     size_t now = c->in_cap + outq_memory(&c->out);
 
+    assert(c->in_at + c->in_len <= c->in_cap);
     domain_charge(c->dom, QUOTA_MEMORY, (int64_t)now - (int64_t)c->charged);
     c->charged = now;
     domain_charge(c->dom, QUOTA_OUTSTANDING,

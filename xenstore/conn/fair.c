@@ -1,6 +1,7 @@
 /* Fair shares of the daemon's time; see fair.h. */
 #include "conn/fair.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -38,6 +39,7 @@ static bool before(const struct conn *a, const struct conn *b)
 
 static void heap_put(struct fair *f, uint32_t i, struct conn *c)
 {
+    assert(i < f->n && f->n <= f->rings && f->rings <= f->cap);
     f->heap[i] = c;
     c->share.place = i + 1;
 }
@@ -66,8 +68,10 @@ static void heap_down(struct fair *f, uint32_t i, struct conn *c)
 static void heap_remove(struct fair *f, struct conn *c)
 {
     uint32_t i = c->share.place - 1;
-    struct conn *last = f->heap[--f->n];
+    struct conn *last;
 
+    assert(i < f->n && f->heap[i] == c);
+    last = f->heap[--f->n];
     c->share.place = 0;
     if (last == c)
         return;
@@ -103,6 +107,7 @@ void fair_leave(struct store *s, struct conn *c)
     if (c->share.place)
         heap_remove(&s->fair, c);
     credit_end(&s->fair.overruns, &c->share.overruns);
+    assert(s->fair.rings > s->fair.n);
     s->fair.rings--;
 }
 

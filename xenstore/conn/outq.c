@@ -1,6 +1,7 @@
 /* Queues of outgoing messages; see outq.h. */
 #include "conn/outq.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ void outq_end(struct outq *q, size_t len)
     hdr.len = (uint32_t)len;
     memcpy(q->buf + q->end, &hdr, sizeof(hdr));
     q->end += sizeof(hdr) + len;
+    assert(q->end <= q->cap);
     if (hdr.type == XS_WATCH_EVENT)
         q->events++;
     else
@@ -254,6 +256,7 @@ static void outq_rewind(struct outq *q)
 {
     if (q->start < q->end)
         return;
+    assert(!q->part && !q->replies && !q->events);
     q->start = q->end = 0;
     if (q->cap > OUTQ_KEEP) {
         free(q->buf);
@@ -266,6 +269,7 @@ void outq_sent(struct outq *q, size_t n)
 {
     struct xsd_sockmsg hdr;
 
+    assert(n <= outq_bytes(q));
     q->part += n;
     while (q->start < q->end) {
         memcpy(&hdr, q->buf + q->start, sizeof(hdr));
@@ -351,6 +355,7 @@ uint32_t outq_expire(struct outq *q, uint64_t now_ms, uint32_t age_ms)
     dropped = end - keep;
     if (!gone)
         return 0;
+    assert(gone <= q->events);
     index_forget(q, q->base + (end - q->start) + 1);
     memmove(q->buf + q->start + dropped, q->buf + q->start, keep - q->start);
     q->start += dropped;

@@ -1,6 +1,7 @@
 /* Domains: introduction, release, death; see domain_life.h. */
 #include "session/domain_life.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,8 +129,10 @@ static void domain_gone(struct store *s, struct domain *d)
     bool introduced = d->introduced;
     struct list *pos;
 
+    assert(d != s->dom0 && s->domains[domid] == d);
     if (d->ring)
         conn_end(d->ring);
+    assert(!d->ring);
     remove_owned(s, d);
     perms_strip(domid);
     reclaim_special(s, domid);

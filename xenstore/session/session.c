@@ -1,6 +1,7 @@
 /* Sessions: what a connection has set up, and its end; see session.h. */
 #include "session/session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "conn/conn.h"
@@ -35,6 +36,8 @@ void conn_end(struct conn *c)
     conn_reset(c);
     if (c->ops->serve)
         fair_leave(c->store, c);
+    assert(!c->charged && !c->charged_replies && !c->nr_txns);
+    assert(list_empty(&c->watches) && list_empty(&c->txns));
     list_del(&c->entry);
     list_del(&c->dirty);
     c->ops->free(c);

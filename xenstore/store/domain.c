@@ -1,6 +1,7 @@
 /* Domains: records and accounts; see domain.h. */
 #include "store/domain.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@ static int domain_new(struct store *s, unsigned int domid, uint64_t birth,
 {
     struct domain *d = calloc(1, sizeof(*d));
 
+    assert(domid < XS_DOMIDS && !s->domains[domid]);
     if (!d)
         return -ENOMEM;
     d->serial = ++s->last_serial;

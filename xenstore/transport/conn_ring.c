@@ -1,6 +1,7 @@
 /* Guests' rings; see conn_ring.h. */
 #include "transport/conn_ring.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +105,7 @@ static void ring_write(struct ring *r)
     copy_in(r->page->rsp, r->rsp_prod, outq_data(&r->c.out), len);
     xen_wmb(); /* the guest's barrier between rsp_prod and the reply */
     r->rsp_prod += len;
+    assert(r->rsp_prod - cons <= XENSTORE_RING_SIZE);
     WRITE_ONCE(r->page->rsp_prod, r->rsp_prod);
     outq_sent(&r->c.out, len);
     r->notify = true;

@@ -1,6 +1,7 @@
 /* Children of a node: the flat form, and the choice of form; see children.h. */
 #include "tree/children.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static struct flat *flat_new(uint32_t cap)
 
 static void flat_append(struct flat *f, struct node *n, uint8_t tag)
 {
+    assert(f->k.count < f->k.cap);
     f->node[f->k.count] = n;
     flat_tags(f)[f->k.count++] = tag;
     f->k.bytes += n->name_len + 1u;
@@ -123,6 +125,7 @@ static int children_rebuild(struct children **k, bool big)
         children_unref(to, drop_node, NULL);
         return -ENOMEM;
     }
+    assert(to->count == (*k)->count && to->bytes == (*k)->bytes);
     children_unref(*k, drop_node, NULL);
     *k = to;
     return 0;
@@ -210,12 +213,14 @@ static int flat_remove(struct children **k, const struct name *n,
     if (err)
         return err;
     f = flat_of(*k);
+    assert(f->k.refs == 1 && f->k.count > (uint32_t)i);
     *child = f->node[i];
     tail = --f->k.count - (uint32_t)i;
     f->k.bytes -= (*child)->name_len + 1u;
     memmove(&f->node[i], &f->node[i + 1], tail * sizeof(f->node[0]));
     memmove(&flat_tags(f)[i], &flat_tags(f)[i + 1], tail);
     if (!f->k.count) {
+        assert(!f->k.bytes);
         free(f);
         *k = NULL;
     }
@@ -254,6 +259,7 @@ struct children *children_ref(struct children *k)
 void children_unref(struct children *k, void (*drop)(struct node *, void *),
                     void *arg)
 {
+    assert(!k || k->refs);
     if (!k || --k->refs)
         return;
     if (!k->cap) {

@@ -13,6 +13,7 @@
  */
 #include "tree/children_big.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,10 +129,12 @@ static void vec_add_bytes(struct big *b, uint32_t slot, uint32_t delta)
     struct vec *v = b->vec;
 
     for (unsigned int level = b->levels; level-- > 0;) {
+        assert(v->refs == 1);
         v->bytes += delta;
         v = v->p[vec_index(slot, level)];
     }
     b->k.bytes += delta;
+    assert(b->vec->bytes == b->k.bytes);
 }
 
 /* Room for slot b->next: one more level when the vector is full. */
@@ -155,6 +158,7 @@ static int vec_grow(struct big *b)
 static void vec_unref(struct vec *v, unsigned int level,
                       void (*drop)(struct node *, void *), void *arg)
 {
+    assert(!v || v->refs);
     if (!v || --v->refs)
         return;
     for (unsigned int i = 0; i < VEC_WIDTH; i++) {
@@ -189,6 +193,7 @@ static struct name_hash *name_hash_alloc(unsigned int cap)
 
 static void name_hash_unref(struct name_hash *h)
 {
+    assert(!h || h->refs);
     if (!h || --h->refs)
         return;
     for (unsigned int i = 0; !h->cap && i < NAME_HASH_WIDTH; i++)
@@ -292,8 +297,9 @@ static int name_hash_remove(struct name_hash **place, uint32_t hash,
     h = name_hash_own(place, (*place)->cap);
     if (!h)
         return -ENOMEM;
-    while (h->e[i].slot != slot)
+    while (i < h->n && h->e[i].slot != slot)
         i++;
+    assert(i < h->n); /* both tries have every child */
     h->e[i] = h->e[--h->n];
     return 0;
 }
@@ -368,9 +374,11 @@ int children_big_add(struct children *k, struct node *child, uint32_t hash)
     if (!place || name_hash_insert(&b->name_hash, 0, hash, b->next))
         return -ENOMEM;
     vec_add_bytes(b, b->next, child->name_len + 1u);
+    assert(!*place);
     *place = child;
     b->next++;
     k->count++;
+    assert(k->count <= b->next);
     return 0;
 }
 
@@ -386,6 +394,7 @@ int children_big_remove(struct children *k, const struct name *n,
     place = vec_place(b, (uint32_t)slot);
     if (!place || name_hash_remove(&b->name_hash, n->hash, (uint32_t)slot))
         return -ENOMEM;
+    assert(*place && k->count);
     *child = *place;
     vec_add_bytes(b, (uint32_t)slot, -((*child)->name_len + 1u));
     *place = NULL;

@@ -8,6 +8,8 @@
  */
 #include "tree/diff.h"
 
+#include <assert.h>
+
 #include "tree/path.h"
 
 /* A pair of nodes whose children are being compared. */
@@ -37,6 +39,7 @@ static void diff_enter(struct diff *d, const struct children *old,
 {
     struct level *l = &d->level[++d->depth];
 
+    assert(d->depth <= PATH_DEPTH_MAX);
     children_iterate(&l->old, old);
     children_iterate(&l->now, now);
     l->len = len;

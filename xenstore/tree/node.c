@@ -1,6 +1,7 @@
 /* Nodes: allocation, copies, references; see node.h. */
 #include "tree/node.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,8 +15,10 @@ static size_t node_size(size_t name_len, size_t value_len)
 static struct node *node_alloc(size_t name_len, size_t value_len)
 {
     size_t size = node_size(name_len, value_len);
-    struct node *n = malloc(size);
+    struct node *n;
 
+    assert(name_len <= UINT16_MAX && value_len <= UINT16_MAX);
+    n = malloc(size);
     if (!n)
         return NULL;
     n->refs = 1;
@@ -60,6 +63,7 @@ int node_set_value(struct node **place, const void *value, size_t len)
 {
     struct node *n = *place;
 
+    assert(n->refs == 1 && len <= UINT16_MAX);
     if (len != n->value_len) {
         n = realloc(n, node_size(n->name_len, len));
         if (!n)
@@ -82,6 +86,7 @@ bool node_same(const struct node *a, const struct node *b)
 
 struct node *node_ref(struct node *n)
 {
+    assert(n->refs);
     n->refs++;
     return n;
 }
@@ -94,6 +99,7 @@ static void node_drop(struct node *n, void *arg)
 {
     struct node **dead = arg;
 
+    assert(n->refs);
     if (--n->refs)
         return;
     /* overwrites gen, which a dead node does not need */
@@ -109,6 +115,8 @@ static void node_free_one(struct node **dead)
     *dead = n->next_dead;
     perms_unref(n->perms);
     children_unref(n->children, node_drop, dead);
+    assert(node_stats.nodes &&
+           node_stats.bytes >= node_size(n->name_len, n->value_len));
     node_stats.nodes--;
     node_stats.bytes -= node_size(n->name_len, n->value_len);
     free(n);

@@ -1,6 +1,7 @@
 /* Parsing of paths; see path.h. */
 #include "tree/path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +91,7 @@ int path_parse(struct path *p, const char *s, size_t len, unsigned int domid,
 
 void path_cut(struct path *p, unsigned int n)
 {
+    assert(n <= p->depth);
     p->depth = (uint16_t)n;
     p->len = (uint16_t)path_prefix_len(p, n);
     p->str[p->len] = '\0';

@@ -1,6 +1,7 @@
 /* Interned permission lists; see perms.h. */
 #include "tree/perms.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ struct perms *perms_get(const struct perm *e, unsigned int n)
     uint32_t hash = hash_bytes(e, size);
     struct perms **head = perms_bucket(hash), *p;
 
+    assert(n >= 1 && n <= PERMS_MAX); /* entry 0 is the owner */
     for (p = *head; p; p = p->next)
         if (p->hash == hash && p->n == n && !memcmp(p->e, e, size))
             return perms_ref(p);
@@ -73,6 +75,7 @@ struct perms *perms_get(const struct perm *e, unsigned int n)
 
 struct perms *perms_ref(struct perms *p)
 {
+    assert(p->refs);
     p->refs++;
     return p;
 }
@@ -81,10 +84,11 @@ void perms_unref(struct perms *p)
 {
     struct perms **at;
 
+    assert(!p || p->refs);
     if (!p || --p->refs)
         return;
     for (at = perms_bucket(p->hash); *at != p; at = &(*at)->next)
-        ;
+        assert(*at); /* every list is in the table */
     *at = p->next;
     free(p);
     if (--perms_count < BUCKETS_MIN / 4 && perms_table != few)

@@ -1,6 +1,7 @@
 /* Versions of the tree; see tree.h. */
 #include "tree/tree.h"
 
+#include <assert.h>
 #include <errno.h>
 
 static uint64_t generation;
@@ -88,6 +89,7 @@ static int tree_own(struct node **root, const struct path *p,
         if (!err)
             err = node_own(*place);
     }
+    assert(err || (**place)->refs == 1);
     return err;
 }
 
@@ -202,6 +204,7 @@ void tree_walk_begin(struct tree_walk *w, struct node *start)
 
 static struct node *walk_enter(struct tree_walk *w, struct node *n)
 {
+    assert(w->depth < PATH_DEPTH_MAX);
     w->depth++;
     w->node[w->depth] = n;
     children_iterate(&w->it[w->depth], n->children);

@@ -1,6 +1,7 @@
 /* Transactions: life, and what they touched; see txn.h. */
 #include "txn/txn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 static void txn_charge(struct txn *t, int64_t bytes)
 {
+    assert(bytes >= 0 || t->memory >= (size_t)-bytes);
     t->memory += (size_t)bytes;
     domain_charge(t->conn->dom, QUOTA_MEMORY, bytes);
 }
@@ -134,6 +136,7 @@ void txn_end(struct txn *t)
     node_unref_later(t->root);
     node_unref_later(t->base);
     list_del(&t->entry);
+    assert(c->nr_txns && c->nr_txns <= c->store->open_txns);
     c->nr_txns--;
     c->store->open_txns--;
     domain_charge(c->dom, QUOTA_TXNS, -1);
@@ -260,6 +263,7 @@ int txn_note(struct txn *t, const struct path *p, unsigned int depth,
         return err;
     }
     e->flags |= (uint16_t)flags;
+    assert(!(e->flags & TXN_CREATED) || (e->flags & TXN_WRITTEN));
     if (flags & TXN_CREATED)
         list_del(&e->apply);
     if ((flags & TXN_WRITTEN) && list_empty(&e->apply))

@@ -1,6 +1,7 @@
 /* Transactions: commit, alone or merged; see txn.h. */
 #include "txn/txn.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "conn/conn.h"
@@ -30,8 +31,10 @@ static bool txn_conflicts(const struct txn_entry *e, const struct node *base,
 static const struct path *txn_path(struct txn *t, const struct txn_entry *e)
 {
     struct path *p = &t->conn->store->path;
+    int err = path_parse(p, e->path, e->len, 0, false);
 
-    (void)path_parse(p, e->path, e->len, 0, false); /* was parsed before */
+    assert(!err); /* a request's path made the entry */
+    (void)err;
     return p;
 }
 

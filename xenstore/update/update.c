@@ -1,6 +1,7 @@
 /* Live update: its phases, and what it waits for; see update.h. */
 #include "update/update.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,7 @@ void update_turn(struct store *s)
     }
     if (u->phase != UPDATE_WAITING)
         return;
+    assert(u->conn && u->file); /* the end of either ends the update */
     if (is_clear(s)) {
         u->phase = UPDATE_DUE; /* the state has changed since the check */
     } else if (is_late(s)) {

@@ -1,6 +1,7 @@
 /* Watches: the trie, adding and removing; see watch.h. */
 #include "watch/watch_trie.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,10 @@ static void wnode_put(struct watches *ws, struct wnode *w)
         struct wnode *parent = w->parent;
         struct wnode **at = &ws->table[w->key & (ws->buckets - 1)];
 
-        while (*at != w)
+        while (*at != w) {
+            assert(*at); /* every node but the roots is in the table */
             at = &(*at)->next;
+        }
         *at = w->next;
         list_del(&w->sibling);
         ws->nodes--;
@@ -253,6 +256,7 @@ static void watch_free(struct store *s, struct watch *w)
 
     domain_charge(w->conn->dom, QUOTA_WATCHES, -1);
     domain_charge(w->conn->dom, QUOTA_MEMORY, -(int64_t)w->cost);
+    assert(s->watches.count);
     s->watches.count--;
     list_del(&w->in_node);
     list_del(&w->in_conn);

@@ -1,6 +1,7 @@
 /* Watches: which connections get an event; see watch.h. */
 #include "watch/watch_trie.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,7 @@ static bool descent_enter(struct descent *d, const struct wnode *w)
     if (!node)
         return false;
     d->path[len++] = '/';
+    assert(len + w->len < sizeof(d->path) && d->depth < PATH_DEPTH_MAX);
     memcpy(d->path + len, w->name, w->len);
     d->depth++;
     d->node[d->depth] = node;
