@@ -13,6 +13,8 @@ ringside_CPPFLAGS += -DBENCH_GUEST='"$(benchdir)/guest.elf"' \
 	-DBENCH_XENSTORED='"$(sbindir)/ringside-xenstored"'
 guest_programs += %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
 	%D%/guest_emulated.native.elf %D%/hostile.elf %D%/hog.elf
+guest_inside += %D%/guest_calls.elf %D%/guest_peers.elf \
+	%D%/guest_emulated.native.elf %D%/hostile.elf
 benchdir = $(pkglibexecdir)/bench
 bench_DATA = %D%/guest.elf %D%/guest_calls.elf %D%/guest_peers.elf \
 	%D%/guest_emulated.native.elf %D%/hostile.elf \

@@ -16,9 +16,11 @@
 #     guest_tests += tests/guest/thing.elf    (built and run by make check)
 # Its native twin (guest-kernel/arch.h) is made from the same file:
 #     guest_programs += %D%/hello.native.elf
+# A program that calls the guest kernel's own functions says so:
+#     guest_inside += tests/guest/thing.elf
 
 # guest-sdk/ has the same layout in the build tree and when it is installed:
-#     newlib/{include,lib}  lwip/ net/ include/{ringside,xen}  lib/  guest.lds
+#     newlib/include  lwip/ net/ include/{ringside,xen}  lib/  guest.lds
 SDK = $(abs_builddir)/guest-sdk
 
 GUEST_CPPFLAGS = -nostdinc -isystem $(CC_INCLUDE) \
@@ -34,7 +36,8 @@ LWIP_CPPFLAGS = -I$(top_srcdir)/guest-kernel/net/include \
 	-isystem $(SDK)/lwip
 
 EXTRA_DIST += build-aux/patches build-aux/sources.txt \
-	build-aux/get-source build-aux/get-newlib build-aux/ringside-cc.in \
+	build-aux/get-source build-aux/get-newlib build-aux/guest-names \
+	build-aux/ringside-cc.in \
 	build-aux/ringside-guest.pc.in \
 	$(sort $(patsubst %.elf,%.c,$(guest_elfs:.native.elf=.elf)))
 
@@ -93,8 +96,8 @@ $(lwip_names:%=lwip/src/%.c): | guest-sdk/lwip.stamp
 
 -include $(wildcard $(lwip_objects:.o=.d))
 
-guest-sdk/lib/liblwip-guest.a: $(lwip_objects)
-	$(AM_V_at)$(MKDIR_P) $(@D) && rm -f $@
+lwip-objects/liblwip-guest.a: $(lwip_objects)
+	$(AM_V_at)rm -f $@
 	$(AM_V_AR)$(AR) cr $@ $(lwip_objects) && $(RANLIB) $@
 
 # The same stack for the host, with the same options and the host's flags: for
@@ -116,14 +119,40 @@ lwip-host/liblwip.a: $(lwip_host_objects)
 	$(AM_V_at)rm -f $@
 	$(AM_V_AR)$(AR) cr $@ $(lwip_host_objects) && $(RANLIB) $@
 
-# The SDK in the build tree: what is elsewhere, by links.
-guest_libraries = guest-sdk/lib/libringside-guest.a \
-	guest-sdk/lib/libringside-guest-native.a guest-sdk/lib/liblwip-guest.a
+# The libraries as they are compiled, and as the SDK has them: there a program
+# may define each name that C, POSIX and the SDK's headers do not reserve.
+# guest-sdk/names.map has the names that are hidden, guest-sdk/names.public those
+# that are not; build-aux/guest-names reads both from objects and headers.
+plain_libraries = guest-kernel/libringside-guest.a \
+	guest-kernel/libringside-guest-native.a lwip-objects/liblwip-guest.a \
+	guest-sdk/newlib/lib/libc.a guest-sdk/newlib/lib/libm.a
+guest_libraries = $(addprefix guest-sdk/lib/,$(notdir $(plain_libraries)))
 
-guest-sdk/lib/libringside-%.a: guest-kernel/libringside-%.a
+# The headers that a program includes, or that those include for it.
+public_headers = $(addprefix $(top_srcdir)/include/ringside/,guest.h blk.h \
+		net.h vchan.h) \
+	$(addprefix $(top_srcdir)/guest-kernel/net/include/,poll.h netdb.h \
+		arpa/inet.h lwip/netdb.h netinet/in.h netinet/tcp.h \
+		sys/dirent.h sys/socket.h) \
+	$(addprefix $(SDK)/lwip/lwip/,sockets.h inet.h netdb.h def.h)
+
+guest-sdk/newlib/lib/libc.a guest-sdk/newlib/lib/libm.a: guest-sdk/newlib.stamp
+
+guest-sdk/names.map: $(plain_libraries) guest-sdk/lwip.stamp \
+		$(wildcard $(public_headers)) \
+		$(top_srcdir)/guest-kernel/guest.lds \
+		$(top_srcdir)/build-aux/guest-names
+	$(AM_V_GEN)LC_ALL=C $(top_srcdir)/build-aux/guest-names "$(NM)" \
+	    $(top_srcdir)/guest-kernel/guest.lds $(plain_libraries) -- $(public_headers) \
+	    `find -L guest-sdk/newlib/include -name '*.h'` \
+	    3>guest-sdk/names.public >$@.tmp && mv $@.tmp $@
+
+$(guest_libraries): guest-sdk/names.map
 	$(AM_V_at)$(MKDIR_P) $(@D)
-	$(AM_V_GEN)cp $< $@ && $(RANLIB) $@
+	$(AM_V_GEN)$(OBJCOPY) -D --redefine-syms=$< \
+	    $(filter %/$(@F),$(plain_libraries)) $@ && $(RANLIB) $@
 
+# The SDK in the build tree: what is elsewhere, by links.
 guest-sdk/sdk.stamp: guest-sdk/newlib.stamp guest-sdk/lwip.stamp Makefile
 	$(AM_V_at)ln -srfn $(top_srcdir)/include guest-sdk/include
 	$(AM_V_at)ln -srfn $(top_srcdir)/guest-kernel/net/include guest-sdk/net
@@ -151,9 +180,10 @@ ringside-guest.pc: build-aux/ringside-guest.pc.in Makefile
 guest_elfs = $(guest_programs) $(guest_tests)
 native_elfs = $(filter %.native.elf,$(guest_elfs))
 pv_elfs = $(filter-out %.native.elf,$(guest_elfs))
-noinst_DATA += guest-sdk/lib/liblwip-guest.a $(guest_programs)
+noinst_DATA += $(guest_libraries) $(guest_programs)
 check_DATA += $(guest_tests)
-CLEANFILES += $(guest_elfs) $(guest_elfs:.elf=.d)
+CLEANFILES += $(guest_elfs) $(guest_elfs:.elf=.d) $(guest_inside:.elf=.o) \
+	guest-sdk/names.map guest-sdk/names.public
 
 AM_V_ELF = $(am__v_ELF_@AM_V@)
 am__v_ELF_ = $(am__v_ELF_@AM_DEFAULT_V@)
@@ -161,17 +191,25 @@ am__v_ELF_0 = @echo "  GUEST   " $@;
 am__v_ELF_1 =
 
 guest_elf_flags = $(WARN_CFLAGS) -I$(top_srcdir)/common -I$(top_srcdir) \
-	-I$(top_srcdir)/libhypercall/guest -MD -MP -MT $@ -MF $(@:.elf=.d)
+	-I$(top_srcdir)/libhypercall/guest -I$(@D) -MD -MP -MT $@ -MF $(@:.elf=.d)
+
+# Those of $(guest_inside) call the kernel itself, whose hidden names their
+# object gets, too.
+guest_elf = $(if $(filter $@,$(guest_inside)),$(call guest_elf_inside,$(1)), \
+	./ringside-cc $(1) $(guest_elf_flags) -o $@ $<)
+guest_elf_inside = ./ringside-cc $(1) $(guest_elf_flags) -c \
+	    -o $(@:.elf=.o) $< && \
+	$(OBJCOPY) --redefine-syms=guest-sdk/names.map $(@:.elf=.o) && \
+	./ringside-cc $(filter --native,$(1)) -o $@ $(@:.elf=.o)
 
 $(pv_elfs): %.elf: %.c ringside-cc $(guest_libraries) guest-kernel/guest.lds
 	$(AM_V_at)$(MKDIR_P) $(@D)
-	$(AM_V_ELF)./ringside-cc $(guest_elf_flags) $(GUEST_ARCH_PV) -o $@ $<
+	$(AM_V_ELF)$(call guest_elf,$(GUEST_ARCH_PV))
 
 $(native_elfs): %.native.elf: %.c ringside-cc $(guest_libraries) \
 		guest-kernel/guest.lds
 	$(AM_V_at)$(MKDIR_P) $(@D)
-	$(AM_V_ELF)./ringside-cc --native $(guest_elf_flags) \
-	    $(GUEST_ARCH_NATIVE) -o $@ $<
+	$(AM_V_ELF)$(call guest_elf,--native $(GUEST_ARCH_NATIVE))
 
 -include $(wildcard $(guest_elfs:.elf=.d))
 
@@ -186,11 +224,11 @@ distclean-guest:
 install-data-local: install-sdk
 install-sdk: $(guest_libraries) guest-sdk/sdk.stamp
 	$(MKDIR_P) "$(DESTDIR)$(pkglibdir)/lib" \
-	    "$(DESTDIR)$(pkglibdir)/xen-include"
+	    "$(DESTDIR)$(pkglibdir)/newlib" "$(DESTDIR)$(pkglibdir)/xen-include"
 	$(INSTALL_DATA) $(guest_libraries) "$(DESTDIR)$(pkglibdir)/lib"
 	$(INSTALL_DATA) guest-sdk/guest.lds guest-sdk/ksyms.awk \
 	    "$(DESTDIR)$(pkglibdir)"
-	for dir in include net lwip newlib; do \
+	for dir in include net lwip newlib/include; do \
 	    rm -rf "$(DESTDIR)$(pkglibdir)/$$dir" && \
 	    cp -RL guest-sdk/$$dir "$(DESTDIR)$(pkglibdir)/$$dir" && \
 	    chmod -R u+w,a+rX "$(DESTDIR)$(pkglibdir)/$$dir" || exit 1; done

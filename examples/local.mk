@@ -26,6 +26,8 @@ EXTRA_DIST += tests/system/net.bash
 
 guest_programs += %D%/sensitive/sensitive.elf \
 	%D%/sensitive/sensitive.native.elf
+guest_inside += %D%/sensitive/sensitive.elf \
+	%D%/sensitive/sensitive.native.elf
 EXTRA_DIST += %D%/sensitive/README.md
 system_tests += tests/system/trap.sh
 

@@ -23,16 +23,16 @@
     NOTE XEN_ELFNOTE_XEN_VERSION, .asciz "xen-3.0"
     NOTE XEN_ELFNOTE_LOADER, .asciz "generic"
     NOTE XEN_ELFNOTE_ENTRY, .quad _start
-    NOTE XEN_ELFNOTE_HYPERCALL_PAGE, .quad hypercall_page
+    NOTE XEN_ELFNOTE_HYPERCALL_PAGE, .quad __rs_hypercall_page
 
 /* The engine writes the real entries; until then a call is an error. */
     .section .text.hypercall_page, "ax", @progbits
     .balign 4096
-    .globl hypercall_page
-    .type hypercall_page, @function
-hypercall_page:
+    .globl __rs_hypercall_page
+    .type __rs_hypercall_page, @function
+__rs_hypercall_page:
     .fill 4096, 1, 0xcc
-    .size hypercall_page, 4096
+    .size __rs_hypercall_page, 4096
 
     .text
 

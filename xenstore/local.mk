@@ -171,5 +171,6 @@ check_PROGRAMS += tests/system/xs_hostile
 tests_system_xs_hostile_CPPFLAGS = $(HOST_CPPFLAGS)
 tests_system_xs_hostile_SOURCES = tests/system/xs_hostile.c
 guest_tests += tests/guest/store_ring.elf
+guest_inside += tests/guest/store_ring.elf
 
 dist_man_MANS += docs/man/ringside-xenstored.8

@@ -60,6 +60,7 @@ fuzz-stack: tests/fuzz/stack_random
 
 # Frames against a guest on a TAP device, in a network namespace.
 guest_programs += tests/system/frames_guest.elf
+guest_inside += tests/system/frames_guest.elf
 check_PROGRAMS += tests/system/frames
 tests_system_frames_SOURCES = tests/system/frames.c \
 	tests/system/frames_wire.c tests/system/frames_wire.h \

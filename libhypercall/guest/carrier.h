@@ -13,7 +13,7 @@
 #include "xen_compat.h"
 
 /* The page that the engine fills; reserved by the guest kernel's entry code. */
-extern char hypercall_page[];
+extern char hypercall_page[] __asm__("__rs_hypercall_page");
 
 static inline long hypercall5(unsigned int nr, unsigned long a1,
                               unsigned long a2, unsigned long a3,

@@ -35,4 +35,31 @@ guest_tests += %D%/halted.native.elf %D%/instructions.native.elf \
 endif
 EXTRA_DIST += %D%/halted.c %D%/instructions.c %D%/unknown.c
 
+# Those that test the kernel from inside.
+guest_inside += %D%/balloon.elf %D%/block.elf %D%/boot.elf %D%/broken.elf \
+	%D%/carried.elf %D%/events.elf %D%/fault_handler.elf \
+	%D%/fault_hole.elf %D%/granted.elf %D%/grants.elf %D%/halts.elf \
+	%D%/interrupted.elf %D%/memory.elf %D%/panic_blocking.elf \
+	%D%/poll.elf %D%/registers.elf %D%/runstate.elf %D%/store.elf \
+	%D%/threads.elf %D%/time.elf %D%/vcpus.elf
+guest_inside += %D%/balloon.native.elf %D%/block.native.elf \
+	%D%/boot.native.elf %D%/events.native.elf \
+	%D%/fault_handler.native.elf %D%/fault_hole.native.elf \
+	%D%/grants.native.elf %D%/halts.native.elf \
+	%D%/instructions.native.elf %D%/interrupted.native.elf \
+	%D%/memory.native.elf %D%/panic_blocking.native.elf \
+	%D%/poll.native.elf %D%/registers.native.elf %D%/runstate.native.elf \
+	%D%/store.native.elf %D%/threads.native.elf %D%/time.native.elf
+
+# A program that defines every name which the SDK hides from programs.
+guest_tests += %D%/own_names.elf
+if EMULATE
+guest_tests += %D%/own_names.native.elf
+endif
+%D%/own_names.elf %D%/own_names.native.elf: %D%/own_names.h
+CLEANFILES += %D%/own_names.h
+%D%/own_names.h: guest-sdk/names.map
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_GEN)$(SED) 's/ .*//; s/.*/OWN(&)/' guest-sdk/names.map >$@
+
 EXTRA_DIST += %D%/tap.h

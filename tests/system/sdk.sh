@@ -32,9 +32,28 @@ out=$(run one.elf -- 2.0)
 is 'its exit status' $? 5
 is 'its output' "$out" 'the root of 2.0 is 1.414'
 
+# Its global names are reserved, or those of C, POSIX and the SDK.
+nm -g --defined-only one.elf | awk '$3 !~ /^_/ { print $3 }' | sort >globals
+ok 'it has global names' grep -qx printf globals
+is 'and none that a program may define' \
+    "$(grep -vxFf "$abs_top_builddir/guest-sdk/names.public" globals)" main
+
 objdump -d one.elf >text
 ok 'it copies with what the kernel has for it' grep -q '<memcpy>:' text
 is 'nothing in it writes past the cache' "$(grep -c movnt text)" 0
+
+# Crash reports call the kernel's functions as its sources do.
+cat >crash.c <<'END'
+#include <stdlib.h>
+
+void stack_call(void) {}
+int main(void) { abort(); }
+END
+ok 'a program with a name of the kernel' "$cc" -o crash.elf crash.c
+out=$(run crash.elf 2>&1)
+is 'its crash' $? 134
+like 'is reported by names' "$out" ' stack_call\+0x'
+is 'without a prefix' "$(grep -c __rs_ <<<"$out")" 0
 
 # Who converts numbers: --wrap puts a function before the library's.
 cat >digits.c <<'END'
