@@ -39,6 +39,8 @@ struct vif_channel {
 
 struct vif {
     struct xenbus_device *dev;
+    struct list others; /* in all_vifs */
+    uint8_t mac[6];     /* zero: the toolstack wrote none */
     struct link *link;
     unsigned int mtu;
     bool connected;
@@ -47,6 +49,9 @@ struct vif {
     struct grant_mapping rings[2];
     struct vif_queue queue;
 };
+
+/* Of all guests, while they hold what they were given. */
+static struct list all_vifs = LIST_INIT(all_vifs);
 
 static struct vif *vif_of(struct ring_poll *p)
 {
@@ -171,6 +176,50 @@ static bool vif_read_mac(struct vif *vif, uint8_t mac[6])
     return false;
 }
 
+/* The vif that has this address, or NULL. */
+static const struct vif *vif_with_mac(const uint8_t mac[6])
+{
+    static const uint8_t none[6];
+    struct list *pos;
+
+    list_for_each(pos, &all_vifs) {
+        const struct vif *vif = container_of(pos, struct vif, others);
+
+        if (!memcmp(vif->mac, mac, 6) && memcmp(mac, none, 6))
+            return vif;
+    }
+    return NULL;
+}
+
+/*
+ * Two cards with one address on one wire take each other's frames, now and
+ * then. One toolstack may not see what another is making: we see all.
+ */
+static int vif_claim_mac(struct vif *vif)
+{
+    struct xenbus_device *dev = vif->dev;
+    const struct vif *other;
+    char dir[32], *name;
+    uint8_t mac[6];
+
+    vif_read_mac(vif, mac);
+    other = vif_with_mac(mac);
+    if (!other) {
+        memcpy(vif->mac, mac, sizeof(mac));
+        list_add_tail(&all_vifs, &vif->others);
+        return 0;
+    }
+    snprintf(dir, sizeof(dir), "/local/domain/%u", other->dev->frontend_id);
+    name = store_read(dev->driver->store, dir, "name");
+    dev_fail(dev,
+             "mac %02x:%02x:%02x:%02x:%02x:%02x: vif %u of %s has it; give "
+             "each guest its own",
+             mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], other->dev->devid,
+             name ? name : dir);
+    free(name);
+    return -EEXIST;
+}
+
 /*
  * The antispoof check: on, unless the toolstack says otherwise or has written
  * no hardware address to compare with.
@@ -275,6 +324,8 @@ static void vif_destroy(struct xenbus_device *dev)
 
     if (vif && vif->link)
         vif->link->ops->close(vif->link);
+    if (vif)
+        list_del(&vif->others);
     free(vif);
     dev->priv = NULL;
 }
@@ -291,7 +342,10 @@ static int vif_create(struct xenbus_device *dev)
     vif->poll.arm = vif_arm;
     ring_poll_init(dev->driver->poll, &vif->poll);
     dev->priv = vif;
-    err = vif_open_link(vif);
+    list_init(&vif->others);
+    err = vif_claim_mac(vif);
+    if (!err)
+        err = vif_open_link(vif);
     if (err)
         vif_destroy(dev);
     else

@@ -426,6 +426,41 @@ static void test_bad_ip(void **state)
     refused("nat", "ip is no IPv4 address");
 }
 
+#define BACK2 "/local/domain/1/backend/vif/6/0"
+
+static void make_second(const char *mac)
+{
+    fake_store_set(driver.store, BACK2 "/type", "nat");
+    fake_store_set(driver.store, BACK2 "/mac", mac);
+    fake_store_set(driver.store, BACK2 "/frontend",
+                   "/local/domain/6/device/vif/0");
+    fake_store_set(driver.store, BACK2 "/state", "1");
+    settle();
+}
+
+static void test_mac_of_another(void **state)
+{
+    (void)state;
+    fake_store_set(driver.store, "/local/domain/5/name", "web");
+    fake_store_set(driver.store, BACK "/mac", "00:16:3e:01:02:03");
+    connect_whole();
+    make_second("00:16:3E:01:02:03");
+    assert_string_equal(fake_store_get(driver.store, BACK2 "/state"), "6");
+    assert_string_equal(fake_store_get(driver.store, BACK2 "/hotplug-error"),
+                        "mac 00:16:3e:01:02:03: vif 0 of web has it; give each "
+                        "guest its own");
+    fake_store_remove(driver.store, BACK2);
+    settle();
+    make_second("00:16:3e:01:02:04");
+    assert_string_equal(fake_store_get(driver.store, BACK2 "/state"), "2");
+    /* The address is free when its owner is gone. */
+    fake_store_remove(driver.store, BACK);
+    fake_store_remove(driver.store, BACK2);
+    settle();
+    make_second("00:16:3e:01:02:03");
+    assert_string_equal(fake_store_get(driver.store, BACK2 "/state"), "2");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -442,6 +477,7 @@ int main(void)
         TEST(test_broken_ring),     TEST(test_denied_page),
         TEST(test_antispoof),       TEST(test_antispoof_ip),
         TEST(test_antispoof_off),   TEST(test_bad_ip),
+        TEST(test_mac_of_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
