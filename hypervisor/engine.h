@@ -18,7 +18,7 @@ struct vcpu;
 struct rs_host;
 struct rs_guest_counts;
 
-struct vcpu_look {
+struct vcpu_times {
     uint64_t running_ns, runnable_ns; /* ran; waited for a processor */
     int cpu;                          /* where it was last, -1: unknown */
     bool blocked;
@@ -119,7 +119,7 @@ struct engine_ops {
     /* CPU time consumed by d in ns; NULL: unknown. */
     uint64_t (*cpu_ns)(struct domain *d);
     /* What v, which is up, does with the machine; NULL: unknown. */
-    void (*vcpu_look)(struct vcpu *v, struct vcpu_look *out);
+    void (*vcpu_times)(struct vcpu *v, struct vcpu_times *out);
     /* Has v run on these processors only (bit 0: processor 0); what cannot be
      * told yet is at v's start. NULL: it cannot be chosen. -errno. */
     int (*vcpu_pin)(struct vcpu *v, uint64_t cpus);

@@ -115,8 +115,8 @@ static bool poll_engine(struct rs_host *h)
 {
     bool more;
 
-    if (!__atomic_load_n(&h->polling, __ATOMIC_RELAXED) || host_is_wanted(h) ||
-        pthread_mutex_trylock(&h->lock))
+    if (!__atomic_load_n(&h->polling, __ATOMIC_RELAXED) ||
+        host_lock_contended(h) || pthread_mutex_trylock(&h->lock))
         return false;
     more = h->engine->poll(h);
     host_unlock(h);

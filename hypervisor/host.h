@@ -65,9 +65,9 @@ struct rs_host {
     uint32_t files_limit;   /* RLIMIT_NOFILE, as at the last creation */
     uint32_t files_reserve; /* of these not for domains (host_charge_files()) */
     uint32_t files_used;    /* by all domains */
-    bool hold_pinned;  /* there is swap: pinned pages are locked (memory.c) */
-    bool told_memlock; /* that they could not be */
-    uint64_t boot_ns;  /* CLOCK_MONOTONIC: system time 0 */
+    bool hold_pinned;    /* there is swap: pinned pages are locked (memory.c) */
+    bool warned_memlock; /* that they could not be */
+    uint64_t boot_ns;    /* CLOCK_MONOTONIC: system time 0 */
     struct clock_scale *clock; /* clock.c */
     uint64_t budget_ticks;     /* of the TSC: PREEMPT_BUDGET_NS */
     struct watch timer;        /* timerfd of sched timers, clock.c */
@@ -84,7 +84,7 @@ void host_lock(struct rs_host *h);
 void host_unlock(struct rs_host *h);
 
 /* Does another thread wait for the lock? A poll should end then. */
-static inline bool host_is_wanted(const struct rs_host *h)
+static inline bool host_lock_contended(const struct rs_host *h)
 {
     return __atomic_load_n(&h->waiting, __ATOMIC_RELAXED) > 0;
 }

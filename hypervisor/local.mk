@@ -45,8 +45,9 @@ ringsideinclude_HEADERS += include/ringside/ringside.h
 	%D%/hypercalls/memory_op.c %D%/hypercalls/sched.c \
 	%D%/hypercalls/toolstack_op.c %D%/hypercalls/vcpu_op.c \
 	%D%/hypercalls/version.c \
-	%D%/sandbox/changes.c %D%/sandbox/filter.c %D%/sandbox/layout.h \
-	%D%/sandbox/mailbox.c %D%/sandbox/mailbox.h %D%/sandbox/notify.c \
+	%D%/sandbox/filter.c %D%/sandbox/guest_fds.c %D%/sandbox/layout.h \
+	%D%/sandbox/mailbox.c %D%/sandbox/mailbox.h \
+	%D%/sandbox/mappings.c %D%/sandbox/notify.c %D%/sandbox/pacing.c \
 	%D%/sandbox/sandbox.c %D%/sandbox/sandbox.h \
 	%D%/sandbox/stub_blob.S %D%/sandbox/vcpu_thread.c %D%/sandbox/zygote.c \
 	%D%/test/engine_test.c %D%/test/engine_test.h

@@ -207,8 +207,8 @@ static void hold(struct domain *d, xen_pfn_t gfn)
 
     if (h->hold_pinned &&
         mlock(d->memory.base + (gfn << PAGE_SHIFT), PAGE_SIZE) &&
-        !h->told_memlock) {
-        h->told_memlock = true;
+        !h->warned_memlock) {
+        h->warned_memlock = true;
         host_log(h, RS_LOG_WARN,
                  "the limit of locked memory is too low for granted pages: if "
                  "they are swapped out, the driver domain starts again");

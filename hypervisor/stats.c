@@ -28,12 +28,12 @@ static unsigned int bucket_of(uint64_t ns)
 unsigned int stats_sample(struct call_stats *s)
 {
     uint64_t mean = s->calls / SAMPLE_PART;
-    unsigned int n = s->untimed;
+    unsigned int n = s->since_sample;
 
     if (mean > SAMPLE_MAX)
         mean = SAMPLE_MAX;
-    s->untimed = 0;
-    s->bearable = (uint32_t)(mean / 2 + (__rdtsc() >> 3) % (mean + 1));
+    s->since_sample = 0;
+    s->next_sample_at = (uint32_t)(mean / 2 + (__rdtsc() >> 3) % (mean + 1));
     return n;
 }
 
@@ -47,12 +47,12 @@ void stats_run(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
     if ((int64_t)ticks > 0)
         ns = time_from_ticks(v->domain->host, ticks);
     v->call_ns = is_continuation ? v->call_ns + ns : ns;
-    s->ns += ns * v->stands_for;
+    s->ns += ns * v->sample_weight;
     s->calls += !is_continuation;
     if (v->continued)
         return;
     s->failed += ret < 0;
-    s->histogram[bucket_of(v->call_ns)] += v->stands_for;
+    s->histogram[bucket_of(v->call_ns)] += v->sample_weight;
 }
 
 void stats_entry(struct vcpu *v, enum stats_slot slot, long ret)

@@ -47,7 +47,8 @@ enum stats_slot {
 struct call_stats {
     uint64_t calls, batched, failed, ns;
     uint64_t histogram[RS_HISTOGRAM];
-    uint32_t untimed, bearable; /* calls since one was timed; how many may be */
+    uint32_t since_sample,
+        next_sample_at; /* calls since one was timed; how many may be */
 };
 
 struct stats {
@@ -57,17 +58,17 @@ _Static_assert(sizeof(struct stats) < 2688, "every domain has one");
 
 unsigned int stats_sample(struct call_stats *s);
 
-/* A call begins that need not be timed: for how many it is to be, itself among
- * them; 0: it is not. */
+/* Returns the sample weight of the call that begins: how many calls its time
+ * stands for, itself among them; 0: it is not timed. */
 static inline unsigned int stats_weight(struct call_stats *s)
 {
-    return ++s->untimed <= s->bearable ? 0 : stats_sample(s);
+    return ++s->since_sample <= s->next_sample_at ? 0 : stats_sample(s);
 }
 
 /*
  * A run of a call has ended: it took so many ticks of the TSC, for
- * v->stands_for calls, and returned `ret`, which counts if it was the last one
- * (not v->continued). is_continuation: it was not the first.
+ * v->sample_weight calls, and returned `ret`, which counts if it was the last
+ * one (not v->continued). is_continuation: it was not the first.
  */
 void stats_run(struct vcpu *v, enum stats_slot slot, uint64_t ticks,
                bool is_continuation, long ret);

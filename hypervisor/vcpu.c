@@ -15,7 +15,7 @@
 #define RUNSTATE_AGE_NS 1000000u
 
 /* Costs in system calls (hypercall.h). */
-#define LOOK_COST (8 * PREEMPT_COST_SYSCALL) /* two files of /proc */
+#define TIMES_COST (8 * PREEMPT_COST_SYSCALL) /* two files of /proc */
 
 static void tick(struct vcpu *v)
 {
@@ -48,27 +48,27 @@ void vcpu_stop(struct vcpu *v)
 
 /* ---- what it does with the machine ---- */
 
-static struct vcpu_look look_at(struct vcpu *v)
+static struct vcpu_times times_of(struct vcpu *v)
 {
-    struct vcpu_look look = { .cpu = -1 };
+    struct vcpu_times times = { .cpu = -1 };
 
-    if (v->domain->ops->vcpu_look)
-        v->domain->ops->vcpu_look(v, &look);
-    return look;
+    if (v->domain->ops->vcpu_times)
+        v->domain->ops->vcpu_times(v, &times);
+    return times;
 }
 
 void vcpu_fill_info(struct vcpu *v, struct rs_vcpu_info *info)
 {
-    struct vcpu_look look = look_at(v);
+    struct vcpu_times times = times_of(v);
 
     *info = (struct rs_vcpu_info){
         .id = v->id,
-        .state = !v->up         ? RS_VCPU_DOWN
-                 : look.blocked ? RS_VCPU_BLOCKED
-                                : RS_VCPU_RUNNING,
-        .cpu = v->up ? look.cpu : -1,
-        .cpu_ns = look.running_ns,
-        .stolen_ns = look.runnable_ns,
+        .state = !v->up          ? RS_VCPU_DOWN
+                 : times.blocked ? RS_VCPU_BLOCKED
+                                 : RS_VCPU_RUNNING,
+        .cpu = v->up ? times.cpu : -1,
+        .cpu_ns = times.running_ns,
+        .stolen_ns = times.runnable_ns,
         .cpus = v->cpus ? v->cpus : ~0ull,
     };
 }
@@ -98,16 +98,16 @@ static void read_runstate(struct vcpu *v, uint64_t now)
 {
     struct vcpu_runstate_info *info = &v->runstate;
     struct domain *d = v->domain;
-    struct vcpu_look look = look_at(v);
+    struct vcpu_times times = times_of(v);
     uint64_t known;
 
     memset(info, 0, sizeof(*info));
-    info->state = !v->up         ? RUNSTATE_offline
-                  : look.blocked ? RUNSTATE_blocked
-                                 : RUNSTATE_running;
+    info->state = !v->up          ? RUNSTATE_offline
+                  : times.blocked ? RUNSTATE_blocked
+                                  : RUNSTATE_running;
     info->state_entry_time = v->up ? now : v->offline_since;
-    info->time[RUNSTATE_running] = look.running_ns;
-    info->time[RUNSTATE_runnable] = look.runnable_ns;
+    info->time[RUNSTATE_running] = times.running_ns;
+    info->time[RUNSTATE_runnable] = times.runnable_ns;
     info->time[RUNSTATE_offline] =
         v->offline_ns + (v->up ? 0 : now - v->offline_since);
     known = info->time[RUNSTATE_running] + info->time[RUNSTATE_runnable] +
@@ -124,7 +124,7 @@ void vcpu_runstate(struct vcpu *v, struct vcpu *caller,
 
     if (!v->runstate_at || now - v->runstate_at >= RUNSTATE_AGE_NS ||
         (v == caller && v->runstate.state != RUNSTATE_running)) {
-        preempt_charge(caller, LOOK_COST);
+        preempt_charge(caller, TIMES_COST);
         read_runstate(v, now);
     }
     *info = v->runstate;

@@ -58,9 +58,9 @@ struct vcpu {
     uint64_t budget_end;    /* ticks of the TSC; 0: from the first reading */
     bool continued;         /* it is made again with these arguments: */
     uint64_t continuation[3];
-    unsigned int nr;         /* the last call's */
-    uint64_t call_ns;        /* its runs took as long */
-    unsigned int stands_for; /* calls for which it is timed (stats.h) */
+    unsigned int nr;            /* the last call's */
+    uint64_t call_ns;           /* its runs took as long */
+    unsigned int sample_weight; /* calls for which it is timed (stats.h) */
 
     /* A process's call: its arguments' bytes; a guest address is an offset
      * into them. NULL: addresses are in the domain's memory. */

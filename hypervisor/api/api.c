@@ -253,7 +253,7 @@ int rs_domain_destroy(struct rs_host *h, uint16_t domid)
     enum end_step step;
 
     while (!err && (step = end_step(h, domid, created)) != STEP_DONE)
-        if (step == STEP_MUST_WAIT || host_is_wanted(h))
+        if (step == STEP_MUST_WAIT || host_lock_contended(h))
             nanosleep(&nap, NULL);
     return err;
 }

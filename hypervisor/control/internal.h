@@ -40,7 +40,7 @@ struct control {
     int spare;  /* given up for a moment to refuse when files are out */
     struct list clients;
     unsigned int nr_clients;
-    bool told_weak;                /* that windows are not strict */
+    bool warned_weak;              /* that windows are not strict */
     struct control_buffer in, out; /* of the request being served */
 };
 

@@ -151,11 +151,11 @@ static int free_role(struct control *ctl, enum control_role role)
 
 static void tell_weak(struct control *ctl)
 {
-    if (!ctl->told_weak)
+    if (!ctl->warned_weak)
         host_log(ctl->host, RS_LOG_WARN,
                  "control: no userfaultfd: processes that map grants can reach "
                  "all memory of the granter (isolation is weaker)");
-    ctl->told_weak = true;
+    ctl->warned_weak = true;
 }
 
 static void open_windows(struct request *rq)

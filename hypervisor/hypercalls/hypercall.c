@@ -46,9 +46,9 @@ static void run(struct vcpu *v, unsigned int nr, const uint64_t args[6],
     t->slot = slot_of(nr);
     t->is_continuation = v->continued && v->nr == nr;
     if (!t->is_continuation)
-        v->stands_for =
+        v->sample_weight =
             sampled ? stats_weight(&v->domain->stats.hypercall[t->slot]) : 1;
-    t->start = v->stands_for ? __rdtsc() : 0;
+    t->start = v->sample_weight ? __rdtsc() : 0;
     preempt_begin(v, t->start);
     v->nr = nr;
     t->ret = call(v, nr, args);
@@ -71,7 +71,7 @@ void hypercall_dispatch_sampled(struct vcpu *v, unsigned int nr,
 
 void hypercall_count(struct vcpu *v, const struct hypercall_run *t)
 {
-    uint64_t ticks = v->stands_for ? __rdtsc() - t->start : 0;
+    uint64_t ticks = v->sample_weight ? __rdtsc() - t->start : 0;
 
     stats_run(v, t->slot, ticks, t->is_continuation, t->ret);
 }
@@ -84,7 +84,7 @@ const char *hypercall_name(unsigned int nr)
 
 /* ---- multicall ---- */
 
-/* Base cost of an entry; expensive operations charge more themselves. */
+/* Base cost per entry; expensive operations charge extra. */
 #define ENTRY_COST 8
 
 /* Does the entry at `at`. If it was preempted, the entry becomes its

@@ -39,7 +39,7 @@ _Static_assert(SANDBOX_FD_EPOLL % SANDBOX_MAX_VCPUS == 0 &&
 #define SANDBOX_CALL_CRASH (SANDBOX_BASE + 66)
 /* What a vCPU calls that was told to look up (SIGURG), and at each tick if its
  * runstate is to be written down. */
-#define SANDBOX_CALL_LOOK (SANDBOX_BASE + 67)
+#define SANDBOX_CALL_RUNSTATE (SANDBOX_BASE + 67)
 /* An exit of a native kernel: enum emulate_cause, address, where its registers
  * are (struct cpu_user_regs); 1: it halts, 0: it runs. */
 #define SANDBOX_CALL_EXIT (SANDBOX_BASE + 68)

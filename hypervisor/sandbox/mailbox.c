@@ -76,7 +76,7 @@ static void set_async(struct sandbox_domain *sd, bool async)
         list_add_tail(&sd->host->ring_async, &sd->ring.link_async);
     else
         list_del(&sd->ring.link_async);
-    notify_set_sync(sd->listener.fd, !async);
+    pacing_set_sync(sd->listener.fd, !async);
 }
 
 void mailbox_choose_wake(struct sandbox_domain *sd)
@@ -215,7 +215,7 @@ static bool carry_out(struct vcpu *v, const struct sandbox_mailbox *m,
     if (!may_ask(v) || !mailbox_carries(nr, args[0]))
         return false;
     hypercall_dispatch_sampled(v, nr, args, t);
-    notify_tell_rest(v);
+    sandbox_publish_continuation(v);
     return true;
 }
 
@@ -301,7 +301,7 @@ bool mailbox_poll(struct rs_host *h)
     bool preempted = false;
 
     while (!list_empty(&s->ring_active) && now - start < SLICE_NS &&
-           !host_is_wanted(h)) {
+           !host_lock_contended(h)) {
         unsigned int done = 0;
         uint64_t before = now;
 

@@ -1,16 +1,15 @@
 /*
- * Notifications: what a guest asked by a system call that Linux holds until
- * we answer. A hypercall is dispatched; a change of the address space is let
- * go only if changes.c allows it.
+ * Notifications: system calls of a guest that Linux holds until the
+ * hypervisor replies. A hypercall is dispatched; Linux carries out a change of
+ * the address space only if mappings.c allows it.
  *
  * One call of one vCPU is handled at a time, from RECV to SEND. A vCPU that is
- * down gets its answer when it is up again. After a domain shut down no call is
- * answered: its vCPUs sleep until they are killed.
+ * down gets its reply when it is up again. After a domain shut down no call is
+ * replied to: its vCPUs sleep until they are killed.
  */
 #include <asm/unistd.h>
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -22,39 +21,11 @@
 #include "hypercalls/hypercall.h"
 #include "sandbox.h"
 
-/* Newer than Debian 12's headers (Linux 6.6). */
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1ul
-#endif
-
 #define CALLS_IN_A_ROW 8 /* of a guest, while others wait; all its vCPUs */
-#define ROW_BUDGETS    2 /* times what a turn may take: so long a row goes on */
-#define NEXT_MISSES    6
+#define ROW_BUDGETS    2 /* a row lasts as long as so many budgets of a call */
 
-#define YIELD_LONG_NS      10000ull /* twice as long as a call takes */
-#define YIELD_PAUSE        32u /* times what a long one took, until the next */
-#define YIELD_WORST_NS     1000000ull
-#define YIELD_PAUSE_MAX_NS 10000000000ull
-
-enum verdict { ANSWER, LET_GO, KEEP };
-
-/* ---- descriptors ---- */
-
-int notify_install_fd(struct sandbox_domain *sd, int fd, int number)
-{
-    struct seccomp_notif_addfd add = {
-        .id = sd->notif_id,
-        .flags = SECCOMP_ADDFD_FLAG_SETFD,
-        .srcfd = (uint32_t)fd,
-        .newfd = (uint32_t)number,
-    };
-
-    if (!sd->in_call)
-        return -EBUSY;
-    return ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno
-                                                                       : 0;
-}
+/* What becomes of a system call: a value, Linux carries it out, or none. */
+enum verdict { REPLY, CONTINUE, HOLD };
 
 /* ---- calls ---- */
 
@@ -90,7 +61,7 @@ static int64_t emulate(struct vcpu *v, const uint64_t *args)
 
 /* ---- vCPUs ---- */
 
-static struct sandbox_vcpu *by_thread(struct sandbox_domain *sd, pid_t tid)
+static struct sandbox_vcpu *vcpu_by_tid(struct sandbox_domain *sd, pid_t tid)
 {
     for (unsigned int i = 0; i < sd->domain->nr_vcpus; i++)
         if (sd->vcpu[i].tid == tid)
@@ -114,14 +85,6 @@ static struct sandbox_vcpu *introduce(struct sandbox_domain *sd, pid_t tid,
     return &sd->vcpu[vcpu];
 }
 
-void notify_tell_rest(struct vcpu *v)
-{
-    struct sandbox_page *page = sandbox_page_of(v);
-
-    page->continued = v->continued;
-    memcpy(page->continuation, v->continuation, sizeof(page->continuation));
-}
-
 static enum verdict handle(struct sandbox_domain *sd, int nr,
                            const uint64_t *args, int64_t *value)
 {
@@ -131,45 +94,45 @@ static enum verdict handle(struct sandbox_domain *sd, int nr,
     switch (nr) {
     case __NR_mmap:
         *value = -EPERM;
-        return changes_allow_mmap(sd->caller, args) ? LET_GO : ANSWER;
+        return mappings_check_mmap(sd->caller, args) ? CONTINUE : REPLY;
     case __NR_mprotect:
         *value = -EINVAL;
-        return changes_allow_mprotect(sd->caller, args) ? LET_GO : ANSWER;
+        return mappings_check_mprotect(sd->caller, args) ? CONTINUE : REPLY;
     case SANDBOX_CALL_FINISH:
-        changes_take_files_back(sd->caller);
-        return ANSWER;
+        guest_fds_revoke(sd->caller);
+        return REPLY;
     case SANDBOX_CALL_CRASH:
         crash(d, args);
-        return KEEP;
+        return HOLD;
     case SANDBOX_CALL_EXIT:
         *value = emulate(sd->caller->vcpu, args);
-        return ANSWER;
-    case SANDBOX_CALL_LOOK:
+        return REPLY;
+    case SANDBOX_CALL_RUNSTATE:
         vcpu_publish_runstate(sd->caller->vcpu, sd->caller->vcpu);
-        return ANSWER;
+        return REPLY;
     case SANDBOX_CALL_START: /* a guest that calls it again gets nothing */
-        return ANSWER;
+        return REPLY;
     case SANDBOX_CALL_MAIL:
         mailbox_serve(sd->caller->vcpu);
-        return ANSWER;
+        return REPLY;
     default:
         nr -= (int)SANDBOX_BASE;
         mailbox_missed(sd, (unsigned int)nr, args[0]);
         *value = hypercall_dispatch(sd->caller->vcpu, (unsigned int)nr, args);
-        notify_tell_rest(sd->caller->vcpu);
-        return ANSWER;
+        sandbox_publish_continuation(sd->caller->vcpu);
+        return REPLY;
     }
 }
 
 static void answer(struct sandbox_domain *sd, uint64_t id, int64_t value,
-                   bool let_go)
+                   bool runs)
 {
     struct seccomp_notif_resp *r = sd->host->resp;
 
     mailbox_choose_wake(sd);
     memset(r, 0, sd->host->resp_size);
     r->id = id;
-    if (let_go)
+    if (runs)
         r->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     else
         r->val = value;
@@ -177,13 +140,12 @@ static void answer(struct sandbox_domain *sd, uint64_t id, int64_t value,
     ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_SEND, r);
 }
 
-static void hold(struct sandbox_vcpu *sv, uint64_t id, int64_t value,
-                 bool let_go)
+static void hold(struct sandbox_vcpu *sv, uint64_t id, int64_t value, bool runs)
 {
     sv->held.waits = true;
     sv->held.id = id;
     sv->held.value = value;
-    sv->held.let_go = let_go;
+    sv->held.runs = runs;
 }
 
 void notify_release(struct sandbox_vcpu *sv)
@@ -193,7 +155,7 @@ void notify_release(struct sandbox_vcpu *sv)
     if (!sv->held.waits)
         return;
     sv->held.waits = false;
-    answer(sd, sv->held.id, sv->held.value, sv->held.let_go);
+    answer(sd, sv->held.id, sv->held.value, sv->held.runs);
 }
 
 bool notify_is_parked(const struct sandbox_domain *sd)
@@ -239,7 +201,7 @@ static void take_call(struct sandbox_domain *sd)
     sd->next.id = q->id + 1;
     mailbox_interrupted(sd->host);
     memcpy(args, q->data.args, sizeof(args));
-    sv = by_thread(sd, (pid_t)q->pid);
+    sv = vcpu_by_tid(sd, (pid_t)q->pid);
     starts = !sv && q->data.nr == SANDBOX_CALL_START;
     if (starts)
         sv = introduce(sd, (pid_t)q->pid, args[0]);
@@ -249,14 +211,14 @@ static void take_call(struct sandbox_domain *sd)
     sd->caller = sv;
     sd->in_call = true;
     /* A look may come between a call and what it left to be done. */
-    changes_finish(sv, q->data.nr >= (int)SANDBOX_BASE &&
-                           q->data.nr != SANDBOX_CALL_LOOK);
-    verdict = d->shut_down ? KEEP : handle(sd, q->data.nr, args, &value);
-    if (verdict != KEEP && !d->shut_down) {
+    mappings_finish(sv, q->data.nr >= (int)SANDBOX_BASE &&
+                            q->data.nr != SANDBOX_CALL_RUNSTATE);
+    verdict = d->shut_down ? HOLD : handle(sd, q->data.nr, args, &value);
+    if (verdict != HOLD && !d->shut_down) {
         if (starts || !sv->vcpu->up)
-            hold(sv, sd->notif_id, value, verdict == LET_GO);
+            hold(sv, sd->notif_id, value, verdict == CONTINUE);
         else
-            answer(sd, sd->notif_id, value, verdict == LET_GO);
+            answer(sd, sd->notif_id, value, verdict == CONTINUE);
     }
     sd->in_call = false;
     sd->caller = NULL;
@@ -265,83 +227,8 @@ static void take_call(struct sandbox_domain *sd)
 }
 
 /*
- * Has the guest made its next call meanwhile? It mostly has if it makes many,
- * because who is answered runs before we come back. The kernel numbers the
- * calls of a listener; an answer to the next one, which nobody has taken, is
- * refused with EINPROGRESS if it is there and with ENOENT if not, for half of
- * what epoll takes to say so.
- */
-static bool next_is_there(struct sandbox_domain *sd)
-{
-    struct seccomp_notif_resp *r = sd->host->resp;
-
-    memset(r, 0, sd->host->resp_size);
-    r->id = sd->next.id;
-    return ioctl(sd->listener.fd, SECCOMP_IOCTL_NOTIF_SEND, r) &&
-           errno == EINPROGRESS;
-}
-
-/*
- * For how long nobody yields after a yield that took so long: for a multiple,
- * and a higher one the longer it was. A yield of milliseconds says that this
- * processor is not enough for all.
- */
-static uint64_t pause_after_yield(uint64_t took)
-{
-    if (took <= YIELD_LONG_NS)
-        return 0;
-    if (took >= YIELD_WORST_NS)
-        return YIELD_PAUSE_MAX_NS;
-    return YIELD_PAUSE * took * (took / YIELD_LONG_NS);
-}
-
-/*
- * Where the scheduler did not put the guest before us at once, it does so if
- * asked; that is quicker than to sleep and to be woken by the next call. But
- * all that the host does waits, if the guest then computes or if others need
- * this processor: so not again soon after one that took long, by anybody.
- */
-static bool next_is_there_soon(struct sandbox_domain *sd)
-{
-    uint64_t before, now;
-
-    if (next_is_there(sd))
-        return true;
-    if (!sd->host->sync_wake || !list_empty(&sd->host->ring_active))
-        return false; /* it runs elsewhere; or many wait for us */
-    before = host_now();
-    if (before < sd->host->no_yield_ns)
-        return false;
-    sched_yield();
-    now = host_now();
-    sd->host->no_yield_ns = now + pause_after_yield(now - before);
-    return next_is_there(sd);
-}
-
-/* A guest whose calls do not follow each other is asked ever more seldom. */
-static bool another_call(struct sandbox_domain *sd)
-{
-    const struct domain *d = sd->domain;
-
-    if (sd->next.skip) {
-        sd->next.skip--;
-        return false;
-    }
-    if (d->shut_down || d->pause_count || host_is_wanted(d->host))
-        return false;
-    if (next_is_there_soon(sd)) {
-        sd->next.misses = 0;
-        return true;
-    }
-    if (sd->next.misses < NEXT_MISSES)
-        sd->next.misses++;
-    sd->next.skip = (1u << sd->next.misses) - 1;
-    return false;
-}
-
-/*
  * A row of calls is the domain's, whichever of its vCPUs make them: it ends
- * when it has taken as long as two turns, whatever the calls cost.
+ * when two budgets of time are used up, whatever the calls cost.
  */
 static void call_ready(void *data, uint32_t events)
 {
@@ -358,16 +245,10 @@ static void call_ready(void *data, uint32_t events)
     do
         take_call(sd);
     while (++n < CALLS_IN_A_ROW && __rdtsc() - start < limit &&
-           another_call(sd));
+           pacing_another_call(sd));
 }
 
 /* ---- the listener ---- */
-
-int notify_set_sync(int listener, bool sync)
-{
-    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-                 sync ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0);
-}
 
 static int receive_listener(int sock)
 {
@@ -404,7 +285,7 @@ void notify_listener_ready(void *data, uint32_t events)
     sd->socket.fd = -1;
     if (fd < 0)
         return; /* the process ended: its status will say why */
-    if (notify_set_sync(fd, true))
+    if (pacing_set_sync(fd, true))
         sd->host->sync_wake = false;
     if (host_watch(h, &sd->listener, fd, EPOLLIN, call_ready, sd))
         domain_crash(sd->domain, "cannot watch its hypercalls");

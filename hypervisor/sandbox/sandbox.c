@@ -430,7 +430,7 @@ static int port_attach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
 
     /* Before the start it is given with all others (notify_start()). */
     if (!err && tx >= 0 && sd->entered) {
-        err = notify_install_fd(sd, tx, (int)port);
+        err = guest_fds_set(sd, tx, (int)port);
         if (err)
             epoll_del(v, rx);
     }
@@ -443,7 +443,7 @@ static void port_detach(struct vcpu *v, evtchn_port_t port, int rx, int tx)
 
     epoll_del(v, rx);
     if (tx >= 0 && sd->in_call)
-        notify_install_fd(sd, sd->host->dummy_fd, (int)port);
+        guest_fds_set(sd, sd->host->dummy_fd, (int)port);
 }
 
 /* What was sent before shows at once where it is added: at worst it is told
@@ -465,7 +465,7 @@ int sandbox_install_ports(struct sandbox_domain *sd)
 
     for (evtchn_port_t p = 1; p < d->evtchn.nr && !err; p++)
         if (!evtchn_fds(d, p, &rx, &tx) && tx >= 0)
-            err = notify_install_fd(sd, tx, (int)p);
+            err = guest_fds_set(sd, tx, (int)p);
     return err;
 }
 
@@ -486,9 +486,9 @@ const struct engine_ops engine_sandbox = {
     .port_attach = port_attach,
     .port_detach = port_detach,
     .port_move = port_move,
-    .physmap_set = changes_tell,
+    .physmap_set = mappings_queue,
     .guest_counts = guest_counts,
     .cpu_ns = domain_process_cpu_ns,
-    .vcpu_look = sandbox_vcpu_look,
+    .vcpu_times = sandbox_vcpu_times,
     .vcpu_pin = sandbox_vcpu_pin,
 };

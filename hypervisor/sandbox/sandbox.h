@@ -1,10 +1,13 @@
 /*
- * The rooms of the sandbox engine, among themselves:
+ * What the files of the sandbox engine share:
  *
  *   zygote.c  the process that spawns domain processes
  *   filter.c  what a guest may ask of Linux, as two seccomp filters
  *   notify.c  hypercalls and address-space changes, as notifications
- *   changes.c which changes, in which order, and when they are finished
+ *   mappings.c which changes of a guest's mappings, in which order, and when
+ *             they are finished
+ *   guest_fds.c  descriptors in a guest's process
+ *   pacing.c  waiting for a guest's next call without sleep
  *   mailbox.c hypercalls that a running vCPU asks for in memory
  *   vcpu_thread.c  a vCPU as a thread: raised, lowered, looked at
  *   sandbox.c struct engine_ops: create, pause, resume, kill, ports
@@ -15,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "domain.h"
@@ -39,10 +43,10 @@ struct sandbox_host {
     struct list ring_async;  /* domains without synchronous wake-up */
 };
 
-/* A change that the vCPU was told to make. */
+/* A change that the vCPU's stub was told to make, or that Linux carries out. */
 struct pending_change {
     struct sandbox_change change;
-    enum { CHANGE_TOLD, CHANGE_LET_GO } state;
+    enum { CHANGE_QUEUED, CHANGE_CONTINUED } state;
     void (*done)(struct vcpu *, uint64_t);
     uint64_t arg;
 };
@@ -53,7 +57,7 @@ struct sandbox_vcpu {
     int epfd;  /* shared with the guest: its ports */
     pid_t tid; /* 0: it has not started yet */
     struct {   /* an answer that waits for the vCPU to be up */
-        bool waits, let_go;
+        bool waits, runs;
         uint64_t id;
         int64_t value;
     } held;
@@ -108,6 +112,15 @@ static inline struct sandbox_page *sandbox_page_of(struct vcpu *v)
     return memory_own_page(v->domain, MEMORY_OWN_ENGINE(v->id));
 }
 
+/* After a hypercall: the stub makes what was preempted again. */
+static inline void sandbox_publish_continuation(struct vcpu *v)
+{
+    struct sandbox_page *page = sandbox_page_of(v);
+
+    page->continued = v->continued;
+    memcpy(page->continuation, v->continuation, sizeof(page->continuation));
+}
+
 /* ---- zygote.c ---- */
 
 int zygote_open(struct sandbox_host *s);
@@ -123,38 +136,46 @@ int zygote_spawn(struct sandbox_host *s, int ram_fd, int socket_fd,
 /* A sealed memfd that holds struct sandbox_boot, or -errno. */
 int filter_build(void);
 
+/* ---- guest_fds.c: only inside a call ---- */
+
+/* Gives the guest descriptor `fd` as its `number`. */
+int guest_fds_set(struct sandbox_domain *sd, int fd, int number);
+/* The descriptor under which the calling vCPU may map `file`, or -errno. */
+int guest_fds_install(struct sandbox_domain *sd, int file);
+/* sv has made all mappings that it wants: takes the files from it. */
+void guest_fds_revoke(struct sandbox_vcpu *sv);
+
 /* ---- notify.c ---- */
 
 /* The listener arrived on the domain's socket. */
 void notify_listener_ready(void *data, uint32_t events);
-/* Gives the guest descriptor `fd` as its `number`. Only inside a call. */
-int notify_install_fd(struct sandbox_domain *sd, int fd, int number);
 /* Do all vCPUs wait for the guest to be entered? */
 bool notify_is_parked(const struct sandbox_domain *sd);
-/* Answers vCPU 0's start call: the guest is entered. */
+/* Replies to vCPU 0's start call: the guest is entered. */
 void notify_start(struct sandbox_domain *sd);
-/* Gives the answer that waited for this vCPU, if one did. */
+/* Sends the reply that waited for this vCPU, if one did. */
 void notify_release(struct sandbox_vcpu *sv);
-/* Should a call run the hypervisor, and an answer its caller, at once on the
- * processor of the other, which is about to sleep? Not 0: it cannot be had. */
-int notify_set_sync(int listener, bool sync);
-/* After a hypercall: what is left of a long one is the stub's to ask for. */
-void notify_tell_rest(struct vcpu *v);
 
-/* ---- changes.c ---- */
+/* ---- pacing.c ---- */
+
+/* Should a call run the hypervisor, and a reply its caller, at once on the
+ * processor of the other, which is about to sleep? Not 0: it cannot be had. */
+int pacing_set_sync(int listener, bool sync);
+/* After a reply: has the guest made its next call, now or after a yield? */
+bool pacing_another_call(struct sandbox_domain *sd);
+
+/* ---- mappings.c ---- */
 
 /* Member of struct engine_ops: physmap_set(). */
-int changes_tell(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
-                 uint64_t offset, int writable,
-                 void (*done)(struct vcpu *, uint64_t), uint64_t arg);
+int mappings_queue(struct vcpu *v, xen_pfn_t gfn, uint32_t pages, int file,
+                   uint64_t offset, int writable,
+                   void (*done)(struct vcpu *, uint64_t), uint64_t arg);
 /* sv calls mmap() or mprotect() with these arguments: may it run? */
-bool changes_allow_mmap(struct sandbox_vcpu *sv, const uint64_t args[6]);
-bool changes_allow_mprotect(struct sandbox_vcpu *sv, const uint64_t args[6]);
-/* sv calls again: finishes what it was let go to do. At a hypercall it also
- * forgets what sv was told to show and did not. */
-void changes_finish(struct sandbox_vcpu *sv, bool hypercall);
-/* sv has carried out all that it wants: ends the lending of files to it. */
-void changes_take_files_back(struct sandbox_vcpu *sv);
+bool mappings_check_mmap(struct sandbox_vcpu *sv, const uint64_t args[6]);
+bool mappings_check_mprotect(struct sandbox_vcpu *sv, const uint64_t args[6]);
+/* sv calls again: finishes the changes that Linux was let carry out. At a
+ * hypercall it also forgets queued changes that sv did not make. */
+void mappings_finish(struct sandbox_vcpu *sv, bool hypercall);
 
 /* ---- mailbox.c ---- */
 
@@ -176,7 +197,7 @@ bool mailbox_serve(struct vcpu *v);
 
 void sandbox_vcpu_up(struct vcpu *v);
 void sandbox_vcpu_down(struct vcpu *v);
-void sandbox_vcpu_look(struct vcpu *v, struct vcpu_look *out);
+void sandbox_vcpu_times(struct vcpu *v, struct vcpu_times *out);
 int sandbox_vcpu_pin(struct vcpu *v, uint64_t cpus);
 /* Tells the stub the registers that v begins with. */
 void sandbox_fill_entry(struct vcpu *v);

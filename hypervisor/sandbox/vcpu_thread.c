@@ -116,7 +116,7 @@ void sandbox_vcpu_down(struct vcpu *v)
 /* ---- what it does, and where ---- */
 
 /* Behind the name in stat: the state, and 36 fields on the processor. */
-static void read_place(const struct sandbox_vcpu *sv, struct vcpu_look *out)
+static void read_place(const struct sandbox_vcpu *sv, struct vcpu_times *out)
 {
     const char *p;
     char buf[512], state = thread_state(sv, buf, sizeof(buf), &p);
@@ -129,7 +129,7 @@ static void read_place(const struct sandbox_vcpu *sv, struct vcpu_look *out)
 }
 
 /* Fields of schedstat: ran, waited for a processor (ns), how often. */
-void sandbox_vcpu_look(struct vcpu *v, struct vcpu_look *out)
+void sandbox_vcpu_times(struct vcpu *v, struct vcpu_times *out)
 {
     const struct sandbox_vcpu *sv = v->engine;
     unsigned long long ran = 0, waited = 0;

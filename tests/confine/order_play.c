@@ -493,17 +493,17 @@ static void step_engine_call(struct play *y, unsigned int vcpu)
 {
     static const unsigned int calls[] = { SANDBOX_CALL_FINISH,
                                           SANDBOX_CALL_FINISH,
-                                          SANDBOX_CALL_LOOK,
+                                          SANDBOX_CALL_RUNSTATE,
                                           SANDBOX_CALL_MAIL };
     unsigned int nr = calls[below(y, 4)];
 
     add_trace(y, " engine call %u", nr - SANDBOX_CALL_FINISH);
     puppet_ask(&y->p, vcpu, nr, (const uint64_t[6]){ 0 });
     puppet_wait(&y->p, vcpu);
-    model_finish(&y->m, vcpu, nr != SANDBOX_CALL_LOOK);
+    model_finish(&y->m, vcpu, nr != SANDBOX_CALL_RUNSTATE);
     if (nr == SANDBOX_CALL_FINISH)
         model_take_files_back(&y->m, vcpu);
-    if (nr != SANDBOX_CALL_LOOK)
+    if (nr != SANDBOX_CALL_RUNSTATE)
         check(y, model_check_told(&y->m, vcpu));
 }
 

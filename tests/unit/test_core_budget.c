@@ -27,7 +27,7 @@ static struct {
     unsigned int looks, moves;
 } fx;
 
-static void look(struct vcpu *v, struct vcpu_look *out)
+static void look(struct vcpu *v, struct vcpu_times *out)
 {
     (void)v;
     fx.looks++;
@@ -60,7 +60,7 @@ static int setup(void **state)
     fx.id = (uint16_t)rs_domain_create(fx.h, &c);
     fx.d = core_domain(fx.h, fx.id);
     fx.ops = engine_test;
-    fx.ops.vcpu_look = look;
+    fx.ops.vcpu_times = look;
     fx.d->ops = &fx.ops;
     return rs_domain_unpause(fx.h, fx.id);
 }

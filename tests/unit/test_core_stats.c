@@ -171,7 +171,7 @@ static void test_histogram(void **state)
 
     (void)state;
     v->continued = false;
-    v->stands_for = 1;
+    v->sample_weight = 1;
     for (unsigned int i = 0; i < RS_HISTOGRAM + 4; i++) {
         /* The middle of the entry. */
         uint64_t ns = (RS_HISTOGRAM_MIN_NS / 4 * 3ull) << i;
@@ -255,7 +255,7 @@ static void test_turns_add_up(void **state)
     struct rs_hypercall_stats s;
 
     (void)state;
-    v->stands_for = 1;
+    v->sample_weight = 1;
     for (int i = 0; i < 4; i++) {
         v->continued = i < 3;
         stats_run(v, STATS_SYSCTL, ticks, i > 0, i < 3 ? 0 : -EFAULT);

@@ -10,7 +10,7 @@
 #include "stub.h"
 
 #define POLL_MAX 128
-#define LOOK_NS  20000 /* between looks for events, at least */
+#define POLL_NS  20000 /* between polls of events, at least */
 
 static long forward(unsigned long nr, unsigned long a1, unsigned long a2,
                     unsigned long a3, unsigned long a4, unsigned long a5)
@@ -352,19 +352,19 @@ static long dispatch(unsigned long nr, unsigned long a1, unsigned long a2,
 }
 
 /*
- * Behind a call. To look for events is a system call, ten times what a call
+ * After a call. To poll events is a system call, ten times what a call
  * takes that ends here, and a tenth of a notification. So behind calls that
  * follow each other closely it is done now and then; but always behind those
  * that are about events, whose effect the guest waits for.
  */
-static void look_for_events(void)
+static void poll_events(void)
 {
     struct stub_vcpu *me = stub_me();
     uint64_t now = stub_now();
 
-    if (now - me->looked_ns < LOOK_NS)
+    if (now - me->polled_ns < POLL_NS)
         return;
-    me->looked_ns = now;
+    me->polled_ns = now;
     stub_harvest();
 }
 
@@ -374,13 +374,13 @@ long stub_hypercall(unsigned long nr, unsigned long a1, unsigned long a2,
     long ret = dispatch(nr, a1, a2, a3, a4, a5);
 
     if (nr == __HYPERVISOR_event_channel_op)
-        stub_me()->looked_ns = 0;
+        stub_me()->polled_ns = 0;
     /* Sending is the hot path; it brings the sender nothing to look at. */
     if (nr == __HYPERVISOR_event_channel_op && a1 == EVTCHNOP_send)
         return ret;
     /* Inside an upcall, or with events masked, nobody could be told now. */
     if (!READ_ONCE(stub_me()->info->evtchn_upcall_mask)) {
-        look_for_events();
+        poll_events();
         stub_check_timer();
         stub_deliver(NULL);
     }

@@ -12,7 +12,7 @@
 
 /* The hypervisor may share our processor, or do something else. */
 #define PATIENCE_NS 50000
-#define LOOKS       64 /* per look at the clock */
+#define POLLS       64 /* per look at the clock */
 
 static bool is_answered(const struct sandbox_mailbox *m)
 {
@@ -27,7 +27,7 @@ static bool wait_for_answer(const struct sandbox_mailbox *m)
     uint64_t until = 0, now = 0;
 
     do {
-        for (int i = 0; i < LOOKS; i++) {
+        for (int i = 0; i < POLLS; i++) {
             if (is_answered(m))
                 return true;
             cpu_relax();

@@ -32,7 +32,7 @@ struct stub_vcpu {
     uint64_t deadline;        /* system time of VIRQ_TIMER, 0: none */
     evtchn_port_t timer_port; /* bound to VIRQ_TIMER, 0: none; any thread's */
     uint64_t tick_ns;         /* system time when the tick timer fires */
-    uint64_t looked_ns;       /* when a call's end last looked for events */
+    uint64_t polled_ns;       /* when a call's end last looked for events */
     bool ticking;             /* the tick timer is armed */
     bool sleeping;            /* in block or poll: the tick must not harvest */
     bool changing;            /* in a call that no other may interrupt */

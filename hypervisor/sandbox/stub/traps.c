@@ -145,7 +145,7 @@ static void on_tick(int sig, siginfo_t *info, struct ucontext *uc)
     stub_check_timer();
     stub_arm_tick();
     if (READ_ONCE(me->has_runstate))
-        sys3(SANDBOX_CALL_LOOK, 0, 0, 0);
+        sys3(SANDBOX_CALL_RUNSTATE, 0, 0, 0);
     if (READ_ONCE(me->changing))
         return; /* the end of that call delivers */
     to_xen(&regs, &uc->uc_mcontext);
@@ -155,12 +155,12 @@ static void on_tick(int sig, siginfo_t *info, struct ucontext *uc)
 }
 
 /* Another vCPU lowered this one: the call lasts until it is raised. */
-static void on_look(int sig, siginfo_t *info, struct ucontext *uc)
+static void on_refresh(int sig, siginfo_t *info, struct ucontext *uc)
 {
     (void)sig;
     (void)info;
     (void)uc;
-    sys3(SANDBOX_CALL_LOOK, 0, 0, 0);
+    sys3(SANDBOX_CALL_RUNSTATE, 0, 0, 0);
 }
 
 static void install(int sig, void (*fn)(int, siginfo_t *, struct ucontext *))
@@ -181,7 +181,7 @@ void stub_install_signals(void)
     for (unsigned int i = 0; i < sizeof(traps) / sizeof(traps[0]); i++)
         install(traps[i], on_trap);
     install(SIGALRM, on_tick);
-    install(SIGURG, on_look);
+    install(SIGURG, on_refresh);
 }
 
 void stub_set_signal_stack(const struct sandbox_page *page)
