@@ -1,3 +1,3 @@
 # docs: what is written down, installed beside the program.
-dist_doc_DATA += $(shell cd $(srcdir) && ls README.md CHANGES.md %D%/*.md \
-	2>/dev/null)
+dist_doc_DATA += $(shell cd $(srcdir) && ls README.md CHANGES.md \
+	CONTRIBUTING.md SECURITY.md %D%/*.md 2>/dev/null)
