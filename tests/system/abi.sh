@@ -51,7 +51,8 @@ in_document()
 }
 
 # The code without whole-line comments.
-sed '/^ *\(\/\*\|\*\)/d' "$code"/*.c "$code"/emulate/*.c >"$tmp/core"
+sed '/^ *\(\/\*\|\*\)/d' "$code"/*.c "$code"/hypercalls/*.c \
+    "$code"/emulate/*.c >"$tmp/core"
 sed '/^ *\(\/\*\|\*\)/d' "$code"/sandbox/stub/*.c >"$tmp/engine"
 
 constant() # CALL OP
