@@ -1,17 +1,21 @@
 # hypervisor: libringside, the core and what stands around it, a folder each.
 #
-# They include each other by name from here, so they get their own -I; the stub (sandbox/stub) is linked apart, as the program that stands in every
-# guest's process, and enters the library as a blob.
+# They include each other by name from here, so they get their own -I; the stub
+# (sandbox/stub) is linked apart, as the program that stands in every guest's
+# process, and enters the library as a blob.
 
-lib_LIBRARIES += %D%/libringside.a
+# libringside-core.a has all symbols, for the tests of the core; the library that
+# is installed is made of its objects and exports rs_* alone (link.mk).
+noinst_LIBRARIES += %D%/libringside-core.a
 ringsideinclude_HEADERS += include/ringside/ringside.h
 
 %C%_cppflags = $(HOST_CPPFLAGS) -I$(top_srcdir)/%D%
 
-%C%_libringside_a_CPPFLAGS = $(%C%_cppflags)
-%C%_libringside_a_CFLAGS = $(HOST_CFLAGS) $(SECCOMP_CFLAGS)
-%C%_libringside_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
-%C%_libringside_a_SOURCES = \
+%C%_libringside_core_a_CPPFLAGS = $(%C%_cppflags)
+%C%_libringside_core_a_CFLAGS = $(HOST_CFLAGS) $(SECCOMP_CFLAGS) -fPIC \
+	-fvisibility=hidden
+%C%_libringside_core_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
+%C%_libringside_core_a_SOURCES = \
 	%D%/budget.c \
 	%D%/clock.c %D%/clock.h \
 	%D%/console.c %D%/console.h \
@@ -57,8 +61,8 @@ emulate_sources = %D%/emulate/decode.c %D%/emulate/devices.c \
 	%D%/emulate/exit.c %D%/emulate/instructions.c \
 	%D%/emulate/interrupts.c %D%/emulate/machine.h %D%/emulate/paging.c
 if EMULATE
-%C%_libringside_a_SOURCES += $(emulate_sources)
-%C%_libringside_a_CPPFLAGS += -DENABLE_EMULATE
+%C%_libringside_core_a_SOURCES += $(emulate_sources)
+%C%_libringside_core_a_CPPFLAGS += -DENABLE_EMULATE
 else
 EXTRA_DIST += $(emulate_sources)
 endif
@@ -90,13 +94,13 @@ stub_flags = -std=gnu11 -O2 -g0 $(WARN_CFLAGS) -fpie -ffreestanding \
 	$(AM_V_at)mv $@.tmp $@
 CLEANFILES += %D%/sandbox/stub/stub
 
-%D%/sandbox/libringside_a-stub_blob.$(OBJEXT): %D%/sandbox/stub/stub
+%D%/sandbox/libringside_core_a-stub_blob.$(OBJEXT): %D%/sandbox/stub/stub
 
 # Tests of the control socket: clients as processes, the host of engine test.
 control_test_CPPFLAGS = $(%C%_cppflags) $(HYPERCALL_HOST_CPPFLAGS)
 control_test_fixture = tests/unit/control_fixture.c \
 	tests/unit/control_fixture.h
-control_test_LDADD = %D%/libringside.a libclient/libclient.a \
+control_test_LDADD = %D%/libringside-core.a libclient/libclient.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
 
 unit_tests += tests/unit/test_control
@@ -127,12 +131,13 @@ fuzz_tests += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(fuzz_main)
 tests_fuzz_fuzz_control_CPPFLAGS = $(%C%_cppflags)
 tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_control_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
+tests_fuzz_fuzz_control_LDADD = %D%/libringside-core.a $(SECCOMP_LIBS)
 
 fuzz_tests += tests/fuzz/fuzz_window
 tests_fuzz_fuzz_window_SOURCES = tests/fuzz/fuzz_window.c $(fuzz_main)
 tests_fuzz_fuzz_window_CPPFLAGS = $(%C%_cppflags)
 tests_fuzz_fuzz_window_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_window_LDADD = %D%/libringside.a $(SECCOMP_LIBS)
+tests_fuzz_fuzz_window_LDADD = %D%/libringside-core.a $(SECCOMP_LIBS)
 
+include hypervisor/link.mk
 include hypervisor/ringsided/local.mk

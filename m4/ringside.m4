@@ -94,3 +94,18 @@ AS_IF([test "$enable_fuzzing" = yes],
 AC_SUBST([FUZZ_CFLAGS], [$rs_fuzz_cflags])
 AC_SUBST([FUZZ_LDFLAGS], [$rs_fuzz_ldflags])
 AM_CONDITIONAL([FUZZING], [test "$enable_fuzzing" = yes])])
+
+# RS_RELOCATABLE: RELOCATABLE_LDFLAGS, with which $CC makes one object of many.
+# With -flto gcc is told to compile it to the end, since names in an object of
+# its intermediate language cannot be made local.
+AC_DEFUN([RS_RELOCATABLE],
+[rs_reloc="-r -nostdlib"
+rs_save=$LDFLAGS
+LDFLAGS="$LDFLAGS $rs_reloc -flinker-output=nolto-rel"
+AC_MSG_CHECKING([whether $CC accepts -flinker-output=nolto-rel])
+AC_LINK_IFELSE([AC_LANG_SOURCE([int x;])],
+    [AC_MSG_RESULT([yes])
+     rs_reloc="$rs_reloc -flinker-output=nolto-rel"],
+    [AC_MSG_RESULT([no])])
+LDFLAGS=$rs_save
+AC_SUBST([RELOCATABLE_LDFLAGS], [$rs_reloc])])

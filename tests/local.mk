@@ -10,12 +10,12 @@
 # A test is declared in the local.mk of the directory that it tests:
 #     unit_tests += tests/unit/test_evtchn
 #     tests_unit_test_evtchn_SOURCES = tests/unit/test_evtchn.c
-#     tests_unit_test_evtchn_LDADD = hypervisor/libringside.a $(CMOCKA_LIBS)
+#     tests_unit_test_evtchn_LDADD = hypervisor/libringside-core.a $(CMOCKA_LIBS)
 #
 #     fuzz_tests += tests/fuzz/fuzz_elf
 #     tests_fuzz_fuzz_elf_SOURCES = tests/fuzz/fuzz_elf.c $(fuzz_main)
 #     tests_fuzz_fuzz_elf_LDFLAGS = $(FUZZ_LINK)
-#     tests_fuzz_fuzz_elf_LDADD = hypervisor/libringside.a
+#     tests_fuzz_fuzz_elf_LDADD = hypervisor/libringside-core.a
 #
 #     guest_tests += tests/guest/timers.elf
 #     system_tests += tests/system/confinement.sh
@@ -78,7 +78,7 @@ CLEANFILES += %D%/objects
 %D%/objects: Makefile
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_GEN){ \
-	printf 'hypervisor %s\n' $(hypervisor_libringside_a_OBJECTS) \
+	printf 'hypervisor %s\n' $(hypervisor_libringside_core_a_OBJECTS) \
 	    $(ringsided_OBJECTS); \
 	printf 'xenstore %s\n' $(xenstore_libxenstored_a_OBJECTS) \
 	    $(ringside_xenstored_OBJECTS); \

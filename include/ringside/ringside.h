@@ -23,6 +23,9 @@
 extern "C" {
 #endif
 
+/* What is declared here is what the library exports. */
+#pragma GCC visibility push(default)
+
 #define RS_DOMID_DRIVER      1 /* the driver domain keeps this domid */
 #define RS_DOMID_FIRST_GUEST 2
 #define RS_NAME_MAX          64 /* with the final NUL */
@@ -219,6 +222,8 @@ int rs_host_listen(struct rs_host *host, const char *path);
 
 /* "0.1.0" */
 const char *rs_version(void);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -29,7 +29,7 @@ check_LIBRARIES += %D%/libconfine.a
 	%D%/probe_blob.S %D%/puppet.c %D%/puppet.h
 %D%/libconfine_a-probe_blob.$(OBJEXT): %D%/probe.elf
 
-confine_ldadd = %D%/libconfine.a hypervisor/libringside.a \
+confine_ldadd = %D%/libconfine.a hypervisor/libringside-core.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS) -lpthread
 
 unit_tests += %D%/test_confine_faults

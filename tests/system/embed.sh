@@ -28,6 +28,16 @@ is 'events without a driver domain' $? 0
 run "$guests/time.elf" >"$tmp/out"
 is 'timers without one' $? 0
 
+# The same with every name of the library's inside defined in the program.
+for embed in "$abs_top_builddir"/tests/embed/names-{static,shared}; do
+    ok "${embed##*/}: its own domain_destroy" \
+        grep -q ' T domain_destroy$' <(nm "$embed")
+    out=$(run "$abs_top_builddir/examples/hello/hello.elf" one)
+    is "${embed##*/}: exit status 0" $? 0
+    like "${embed##*/}: a guest ran" "$out" 'argument 1: one'
+done
+
+embed=$abs_top_builddir/examples/embed/embed
 run "$embed" >"$tmp/out"
 is 'not a guest: status' $? 1
 like 'not a guest: why' "$(cat "$tmp/err")" 'cannot boot: .+'

@@ -5,7 +5,7 @@ core_test_cppflags = $(HOST_CPPFLAGS) -I$(top_srcdir)/hypervisor
 noinst_LIBRARIES += %D%/libcore-test.a
 %C%_libcore_test_a_CPPFLAGS = $(core_test_cppflags)
 %C%_libcore_test_a_SOURCES = %D%/core.c %D%/core.h
-core_test_ldadd = %D%/libcore-test.a hypervisor/libringside.a \
+core_test_ldadd = %D%/libcore-test.a hypervisor/libringside-core.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS) -lpthread
 
 unit_tests += %D%/test_core_vcpu
@@ -61,7 +61,7 @@ unit_tests += %D%/test_core_builder
 
 unit_tests += %D%/test_tsc
 %C%_test_tsc_CPPFLAGS = $(core_test_cppflags)
-%C%_test_tsc_LDADD = hypervisor/libringside.a $(CMOCKA_LIBS)
+%C%_test_tsc_LDADD = hypervisor/libringside-core.a $(CMOCKA_LIBS)
 
 if EMULATE
 unit_tests += %D%/test_emulate
