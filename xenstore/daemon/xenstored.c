@@ -424,7 +424,7 @@ static int find_place(struct options *o)
 }
 
 /* --check-state: only shows that it can read a state. */
-static int prove(struct daemon *d)
+static int check_state(struct daemon *d)
 {
     int status = handover_check(&d->options);
 
@@ -452,7 +452,7 @@ int main(int argc, char **argv)
     options_parse(o, argc, argv);
     hash_init();
     if (o->check_fd >= 0)
-        return prove(&d);
+        return check_state(&d);
     prctl(PR_SET_NAME, "ringside-xenstored");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ,

@@ -19,7 +19,7 @@
 #include "transport/conn_socket.h"
 #include "transport/hv_ringside.h"
 
-#define PROOF_S 10 /* for the new program to give its whole answer */
+#define CHECK_S 10 /* for the new program to give its whole answer */
 
 extern char **environ;
 
@@ -152,10 +152,10 @@ static char **make_argv(const struct daemon *d, const char *option, int fd,
     return argv;
 }
 
-/* ---- proof ---- */
+/* ---- the check ---- */
 
 /* Kills the program with its process group; returns its status. */
-static int proof_end(struct handover *h)
+static int check_end(struct handover *h)
 {
     int status = 0;
 
@@ -172,7 +172,7 @@ static int proof_end(struct handover *h)
 }
 
 /* Tells the client what the program said, or how it ended. */
-static void proof_failed(struct handover *h, int status)
+static void check_failed(struct handover *h, int status)
 {
     struct store *s = h->d->store;
 
@@ -188,18 +188,18 @@ static void proof_failed(struct handover *h, int status)
 }
 
 /* The program has closed its output; it may not have ended yet. */
-static void proof_judge(struct handover *h)
+static void check_result(struct handover *h)
 {
-    int status = proof_end(h);
+    int status = check_end(h);
 
     h->said[h->said_len] = '\0';
     if (!strcmp(h->said, h->want))
-        update_proved(h->d->store);
+        update_checked(h->d->store);
     else
-        proof_failed(h, status);
+        check_failed(h, status);
 }
 
-static void proof_heard(evutil_socket_t fd, short what, void *arg)
+static void check_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct handover *h = arg;
     struct store *s = h->d->store;
@@ -207,20 +207,20 @@ static void proof_heard(evutil_socket_t fd, short what, void *arg)
     ssize_t n;
 
     if ((what & EV_TIMEOUT) || s->now_ms > h->until_ms) {
-        proof_end(h);
+        check_end(h);
         update_failed(s, "%.200s has not proved itself in %d seconds",
-                      s->update.file, PROOF_S);
+                      s->update.file, CHECK_S);
         return;
     }
     n = read(fd, h->said + h->said_len, room);
     if (n > 0)
         h->said_len += (size_t)n;
     if (n == 0 || h->said_len == sizeof(h->said) - 1)
-        proof_judge(h);
+        check_result(h);
 }
 
 /* Of the store's descriptors the program gets only that of the state. */
-static int proof_spawn(struct handover *h, int state, int out)
+static int check_spawn(struct handover *h, int state, int out)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
@@ -257,18 +257,18 @@ static int proof_spawn(struct handover *h, int state, int out)
     return -err;
 }
 
-static int proof_listen(struct handover *h)
+static int check_listen(struct handover *h)
 {
-    static const struct timeval patience = { PROOF_S, 0 };
+    static const struct timeval patience = { CHECK_S, 0 };
 
     h->answer =
-        event_new(h->d->base, h->pipe, EV_READ | EV_PERSIST, proof_heard, h);
+        event_new(h->d->base, h->pipe, EV_READ | EV_PERSIST, check_readable, h);
     if (!h->answer || event_add(h->answer, &patience))
         return -ENOMEM;
     return 0;
 }
 
-static int proof_start(struct handover *h, int state)
+static int check_start(struct handover *h, int state)
 {
     int fds[2], err;
 
@@ -276,18 +276,18 @@ static int proof_start(struct handover *h, int state)
         return -errno;
     h->pipe = fds[0];
     h->said_len = 0;
-    h->until_ms = h->d->store->now_ms + PROOF_S * 1000;
+    h->until_ms = h->d->store->now_ms + CHECK_S * 1000;
     (void)fcntl(fds[1], F_SETFL, 0); /* the program writes without O_NONBLOCK */
-    err = proof_listen(h);
+    err = check_listen(h);
     if (!err)
-        err = proof_spawn(h, state, fds[1]);
+        err = check_spawn(h, state, fds[1]);
     close(fds[1]);
     if (err)
-        proof_end(h);
+        check_end(h);
     return err;
 }
 
-static void prove(struct handover *h)
+static void run_check(struct handover *h)
 {
     struct store *s = h->d->store;
     int state, err = 0;
@@ -297,8 +297,8 @@ static void prove(struct handover *h)
     state = h->program < 0 ? -errno : save_state(h->d);
     state_summary(s, h->want, STATE_WHY_MAX);
     strcat(h->want, "\n");
-    s->update.phase = UPDATE_PROVING;
-    err = state < 0 ? state : proof_start(h, state);
+    s->update.phase = UPDATE_CHECKING;
+    err = state < 0 ? state : check_start(h, state);
     if (state >= 0)
         close(state);
     if (err)
@@ -410,10 +410,10 @@ bool handover_turn(struct handover *h)
 {
     enum update_phase phase = h->d->store->update.phase;
 
-    if (h->child && phase != UPDATE_PROVING)
-        proof_end(h);
+    if (h->child && phase != UPDATE_CHECKING)
+        check_end(h);
     if (phase == UPDATE_DUE)
-        prove(h);
+        run_check(h);
     else if (phase == UPDATE_READY)
         step(h);
     return !list_empty(&h->d->store->dirty);
@@ -421,7 +421,7 @@ bool handover_turn(struct handover *h)
 
 void handover_free(struct handover *h)
 {
-    proof_end(h);
+    check_end(h);
     close_fd(&h->program);
     free(h);
 }

@@ -1,5 +1,6 @@
 /*
- * The Ringside hypervisor as the store sees it, through libclient: rings of guests, and news of dead domains.
+ * The Ringside hypervisor as the store sees it, through libclient: rings of
+ * guests, and news of dead domains.
  */
 #ifndef XS_HV_RINGSIDE_H
 #define XS_HV_RINGSIDE_H

@@ -11,7 +11,7 @@
 #include "store/store.h"
 
 /* How often update_turn() checks whether the client is still connected. */
-#define CHECK_MS 1000
+#define CLIENT_CHECK_MS 1000
 
 /* ---- phases ---- */
 
@@ -143,15 +143,15 @@ void update_turn(struct store *s)
         update_failed(s, "given up, as its client has gone");
     } else {
         left = u->until_ms - s->now_ms;
-        store_want_tick(s, left < CHECK_MS ? left : CHECK_MS);
+        store_want_tick(s, left < CLIENT_CHECK_MS ? left : CLIENT_CHECK_MS);
     }
 }
 
-void update_proved(struct store *s)
+void update_checked(struct store *s)
 {
     struct update *u = &s->update;
 
-    if (u->phase != UPDATE_PROVING)
+    if (u->phase != UPDATE_CHECKING)
         return;
     u->closing = true;
     u->phase = UPDATE_READY;

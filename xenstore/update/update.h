@@ -24,13 +24,13 @@ struct store;
 
 enum update_phase {
     UPDATE_NONE,
-    UPDATE_NAMED,   /* a client has named the new program */
-    UPDATE_DUE,     /* the daemon is to start the new program's check */
-    UPDATE_PROVING, /* it does */
-    UPDATE_WAITING, /* the check succeeded; open transactions are to end */
-    UPDATE_READY,   /* the daemon is to hand over */
-    UPDATE_FAILED,  /* the client is to be told why */
-    UPDATE_DONE,    /* the client is to be told */
+    UPDATE_NAMED,    /* a client has named the new program */
+    UPDATE_DUE,      /* the daemon is to start the new program's check */
+    UPDATE_CHECKING, /* the new program reads the state */
+    UPDATE_WAITING,  /* the check succeeded; open transactions are to end */
+    UPDATE_READY,    /* the daemon is to hand over */
+    UPDATE_FAILED,   /* the client is to be told why */
+    UPDATE_DONE,     /* the client is to be told */
 };
 
 struct update {
@@ -58,7 +58,7 @@ bool update_holds(const struct conn *c);
 void update_turn(struct store *s);
 
 /* Called by the daemon: the new program's check succeeded; */
-void update_proved(struct store *s);
+void update_checked(struct store *s);
 /* it failed, or the program could not take over; */
 void update_failed(struct store *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
