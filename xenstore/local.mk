@@ -21,7 +21,7 @@ noinst_LIBRARIES += %D%/libxenstored.a
 	%D%/store/special.c %D%/store/special.h %D%/store/store.h \
 	%D%/conn/conn.c %D%/conn/conn.h %D%/conn/fair.c %D%/conn/fair.h \
 	%D%/conn/outq.c %D%/conn/outq.h %D%/conn/throttle.c \
-	%D%/conn/throttle.h %D%/conn/wire.c %D%/conn/wire.h \
+	%D%/conn/throttle.h %D%/conn/transport.h %D%/conn/wire.c %D%/conn/wire.h \
 	%D%/watch/watch.c %D%/watch/watch.h %D%/watch/watch_fire.c \
 	%D%/watch/watch_trie.h \
 	%D%/txn/txn_snapshot.c %D%/txn/txn_snapshot.h %D%/txn/txn.c %D%/txn/txn.h \
@@ -40,17 +40,17 @@ noinst_LIBRARIES += %D%/libxenstored.a
 	%D%/transport/conn_ring.c %D%/transport/conn_ring.h \
 	%D%/persist/db.c %D%/persist/db.h %D%/persist/db_file.c \
 	%D%/persist/db_file.h %D%/persist/db_load.c \
-	%D%/handover/state.h %D%/handover/state_check.c \
-	%D%/handover/state_io.c %D%/handover/state_io.h \
-	%D%/handover/state_load.c %D%/handover/state_save.c
+	%D%/state/state.h %D%/state/state_check.c \
+	%D%/state/state_io.c %D%/state/state_io.h \
+	%D%/state/state_load.c %D%/state/state_save.c
 
 sbin_PROGRAMS += ringside-xenstored
 ringside_xenstored_CPPFLAGS = $(xenstore_CPPFLAGS)
 ringside_xenstored_SOURCES = $(rundir_check) \
 	%D%/transport/conn_socket.c %D%/transport/conn_socket.h \
 	%D%/transport/hv_ringside.c %D%/transport/hv_ringside.h \
-	%D%/handover/handover.c %D%/handover/handover.h \
-	%D%/handover/handover_take.c \
+	%D%/daemon/handover.c %D%/daemon/handover.h \
+	%D%/daemon/handover_take.c \
 	%D%/daemon/daemon.h %D%/daemon/options.c %D%/daemon/options.h \
 	%D%/daemon/xenstored.c
 ringside_xenstored_LDADD = %D%/libxenstored.a \

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "handover/state.h"
+#include "state/state.h"
 #include "tree/node.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

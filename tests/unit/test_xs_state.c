@@ -12,8 +12,9 @@
 
 #include <cmocka.h>
 
-#include "handover/state.h"
-#include "handover/state_io.h"
+#include "conn/transport.h"
+#include "state/state.h"
+#include "state/state_io.h"
 #include "tree/node.h"
 #include "xs_session.h"
 

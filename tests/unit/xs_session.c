@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handover/state.h"
+#include "conn/transport.h"
+#include "state/state.h"
 #include "tree/tree.h"
 
 struct mem_conn {

@@ -39,6 +39,13 @@ struct hv_ops {
     int (*rebind)(void *ctx, struct conn *conn, uint32_t port);
 };
 
+/* The connection to the hypervisor, for the next program in a live update. */
+struct hv_link {
+    int fd;        /* the control socket; -1: no hypervisor */
+    int virq_rx;   /* VIRQ_DOM_EXC, */
+    uint32_t virq; /* and its port */
+};
+
 extern const struct hv_ops hv_none;
 
 #endif

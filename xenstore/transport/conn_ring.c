@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handover/state.h"
+#include "conn/transport.h"
 #include "serve/serve.h"
 #include "session/session.h"
 #include "store/store.h"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "conn/conn.h"
-#include "handover/state.h"
+#include "conn/transport.h"
 #include "serve/serve.h"
 #include "serve/turn.h"
 #include "socket_name.h"

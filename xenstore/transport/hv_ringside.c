@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "handover/state.h"
+#include "conn/transport.h"
 #include "host.h" /* of libclient */
 #include "hypercall.h"
 #include "serve/turn.h"
@@ -317,13 +317,13 @@ int hv_ringside_start(struct hv_ringside *hv, struct store *s,
 
 /* ---- live update ---- */
 
-void hv_ringside_save(const struct hv_ringside *hv, struct state_daemon *d)
+void hv_ringside_save(const struct hv_ringside *hv, struct hv_link *link)
 {
     int tx;
 
-    d->hypervisor = hypercall_fd();
-    d->virq = hv->virq;
-    (void)evtchn_port_fds(hv->virq, &d->virq_rx, &tx);
+    link->fd = hypercall_fd();
+    link->virq = hv->virq;
+    (void)evtchn_port_fds(hv->virq, &link->virq_rx, &tx);
 }
 
 static struct hv_ring *ring_of_domain(struct list *pos)
@@ -360,7 +360,7 @@ void hv_ringside_remap(struct hv_ringside *hv)
     }
 }
 
-int hv_ringside_adopt(struct event_base *base, const struct state_daemon *d,
+int hv_ringside_adopt(struct event_base *base, const struct hv_link *link,
                       struct hv_ringside **out)
 {
     struct hv_ringside *hv = calloc(1, sizeof(*hv));
@@ -369,10 +369,10 @@ int hv_ringside_adopt(struct event_base *base, const struct state_daemon *d,
     if (!hv)
         return -ENOMEM;
     hv->base = base;
-    hv->virq = d->virq;
-    err = hypercall_adopt(d->hypervisor);
+    hv->virq = link->virq;
+    err = hypercall_adopt(link->fd);
     if (!err)
-        err = evtchn_adopt(d->virq, d->virq_rx, -1);
+        err = evtchn_adopt(link->virq, link->virq_rx, -1);
     if (err)
         free(hv);
     else

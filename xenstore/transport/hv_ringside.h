@@ -12,7 +12,6 @@
 struct conn;
 struct domain;
 struct hv_ringside;
-struct state_daemon;
 struct transport;
 
 extern const struct hv_ops hv_ringside_ops;
@@ -31,17 +30,17 @@ int hv_ringside_open(struct event_base *base, const char *path,
 int hv_ringside_start(struct hv_ringside *hv, struct store *s,
                       void (*lost)(void *), void *arg);
 
-/* ---- live update: state.h ---- */
+/* ---- live update ---- */
 
 /* Fills in the descriptors that the new program needs. */
-void hv_ringside_save(const struct hv_ringside *hv, struct state_daemon *d);
+void hv_ringside_save(const struct hv_ringside *hv, struct hv_link *link);
 /* Unmaps all rings, which may then not be touched; */
 void hv_ringside_unmap(struct hv_ringside *hv);
 /* maps them again. A connection whose page cannot be mapped ends. */
 void hv_ringside_remap(struct hv_ringside *hv);
 
 /* As hv_ringside_open(), over the connection of the old program. */
-int hv_ringside_adopt(struct event_base *base, const struct state_daemon *d,
+int hv_ringside_adopt(struct event_base *base, const struct hv_link *link,
                       struct hv_ringside **out);
 /* Reattaches a guest's ring. NULL: its grant was revoked, or no memory. */
 struct conn *hv_ringside_ring(struct hv_ringside *hv, struct store *s,

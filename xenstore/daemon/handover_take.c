@@ -1,5 +1,6 @@
 /* Live update: the new program's side; see handover.h. */
-#include "handover/handover.h"
+#include "conn/transport.h"
+#include "daemon/handover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +11,9 @@
 #include <unistd.h>
 
 #include "conn/conn.h"
-#include "handover/state.h"
 #include "serve/store_life.h"
 #include "serve/turn.h"
+#include "state/state.h"
 #include "store/hv.h"
 #include "store/store.h"
 #include "transport/conn_socket.h"
@@ -50,11 +51,11 @@ static int check_daemon(void *ctx, const struct state_daemon *d, char *why)
         snprintf(why, STATE_WHY_MAX,
                  "the socket is %.80s, and cannot change in a live update",
                  d->socket);
-    else if ((d->hypervisor >= 0) != (o->hypervisor != NULL))
+    else if ((d->hv.fd >= 0) != (o->hypervisor != NULL))
         snprintf(why, STATE_WHY_MAX,
                  "there is %s hypervisor, which cannot "
                  "change in a live update",
-                 d->hypervisor >= 0 ? "a" : "no");
+                 d->hv.fd >= 0 ? "a" : "no");
     else
         return 0;
     return -EINVAL;
@@ -86,9 +87,9 @@ static int take_hypervisor(struct daemon *d, const struct state_daemon *s)
 {
     int err;
 
-    mark(s->hypervisor);
-    mark(s->virq_rx);
-    err = hv_ringside_adopt(d->base, s, &d->hv);
+    mark(s->hv.fd);
+    mark(s->hv.virq_rx);
+    err = hv_ringside_adopt(d->base, &s->hv, &d->hv);
     if (err)
         return err;
     d->store->hv = &hv_ringside_ops;
@@ -113,7 +114,7 @@ static int take_daemon(void *ctx, const struct state_daemon *s, char *why)
     int err = 0;
 
     mark(s->listener);
-    if (s->hypervisor >= 0)
+    if (s->hv.fd >= 0)
         err = take_hypervisor(d, s);
     if (!err)
         err = listener_continue(d->base, d->store, s->socket, s->listener,

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "conn/conn.h"
-#include "handover/state.h"
-#include "handover/state_io.h"
+#include "conn/transport.h"
+#include "state/state.h"
+#include "state/state_io.h"
 #include "store/store.h"
 #include "tree/tree.h"
 #include "txn/txn.h"
@@ -134,9 +135,9 @@ static int load_daemon(struct loader *l, struct state_in *in)
 
     in_string(in, d.socket, sizeof(d.socket));
     d.listener = in_fd(in);
-    d.hypervisor = in_fd(in);
-    d.virq_rx = in_fd(in);
-    d.virq = in_u32(in);
+    d.hv.fd = in_fd(in);
+    d.hv.virq_rx = in_fd(in);
+    d.hv.virq = in_u32(in);
     d.new_arguments = in_bool(in);
     d.trace = in_bool(in);
     in_switches(in, d.switches);

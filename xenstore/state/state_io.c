@@ -1,5 +1,5 @@
 /* Bytes of the file that carries a store; see state_io.h. */
-#include "handover/state_io.h"
+#include "state/state_io.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,11 @@
 /* Writing a store's state; see state.h. */
-#include "handover/state.h"
+#include "conn/transport.h"
+#include "state/state.h"
 
 #include <string.h>
 
 #include "conn/conn.h"
-#include "handover/state_io.h"
+#include "state/state_io.h"
 #include "store/store.h"
 #include "tree/tree.h"
 #include "txn/txn.h"
@@ -71,9 +72,9 @@ static void save_daemon(struct state_out *o, const struct state_daemon *d)
     out_record(o, STATE_DAEMON);
     out_string(o, d->socket);
     out_fd(o, d->listener);
-    out_fd(o, d->hypervisor);
-    out_fd(o, d->virq_rx);
-    out_u32(o, d->virq);
+    out_fd(o, d->hv.fd);
+    out_fd(o, d->hv.virq_rx);
+    out_u32(o, d->hv.virq);
     out_u8(o, d->new_arguments);
     out_u8(o, d->trace);
     out_switches(o, d->switches);

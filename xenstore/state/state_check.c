@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 #include "conn/conn.h"
-#include "handover/state.h"
+#include "conn/transport.h"
 #include "serve/store_life.h"
+#include "state/state.h"
 #include "store/hv.h"
 #include "store/store.h"
 

@@ -22,6 +22,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "store/hv.h"
 
 #define STATE_VERSION 1u
 #define STATE_WHY_MAX 160
@@ -42,29 +43,17 @@ enum state_record {
 struct conn;
 struct domain;
 struct store;
+struct transport;
 
 /* The daemon itself. Descriptors (-1: none) survive execve(). */
 struct state_daemon {
     char socket[4096]; /* where it listens */
     int listener;
-    int hypervisor;     /* the control socket */
-    int virq_rx;        /* VIRQ_DOM_EXC, */
-    uint32_t virq;      /* and its port */
+    struct hv_link hv;
     bool new_arguments; /* the new program has a command line of its own */
     bool trace;         /* of the log, */
     bool switches[LOG_SWITCHES];
     char log[4096]; /* its file; "": stderr */
-};
-
-/* A connection's transport while no program runs. */
-struct transport {
-    bool ring;
-    int fd; /* a socket */
-    /* A ring: its event channel with its descriptors; the store's indices. */
-    uint32_t port;
-    int rx, tx;
-    uint32_t req_cons, rsp_prod;
-    bool ignored;
 };
 
 /* Writes the state. 0, or -errno. Does not change the store. */

@@ -1,5 +1,6 @@
 /* Live update: the old program's side; see handover.h. */
-#include "handover/handover.h"
+#include "conn/transport.h"
+#include "daemon/handover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +14,8 @@
 #include <unistd.h>
 
 #include "conn/conn.h"
-#include "handover/state.h"
 #include "persist/db.h"
+#include "state/state.h"
 #include "store/store.h"
 #include "transport/conn_socket.h"
 #include "transport/hv_ringside.h"
@@ -60,8 +61,7 @@ static void fill_daemon(const struct daemon *d, struct state_daemon *out)
 {
     *out = (struct state_daemon){
         .listener = listener_fd(d->listener),
-        .hypervisor = -1,
-        .virq_rx = -1,
+        .hv = { .fd = -1, .virq_rx = -1 },
         .new_arguments = d->store->update.arguments != NULL,
         .trace = log_tracing(),
     };
@@ -70,7 +70,7 @@ static void fill_daemon(const struct daemon *d, struct state_daemon *out)
     for (int i = 0; i < LOG_SWITCHES; i++)
         out->switches[i] = log_switched((enum log_switch)i);
     if (d->hv)
-        hv_ringside_save(d->hv, out);
+        hv_ringside_save(d->hv, &out->hv);
 }
 
 /* Takes fd. */
@@ -321,8 +321,8 @@ static void all_survive(const struct daemon *d, bool survive_exec)
 
     fill_daemon(d, &own);
     survive(own.listener, survive_exec);
-    survive(own.hypervisor, survive_exec);
-    survive(own.virq_rx, survive_exec);
+    survive(own.hv.fd, survive_exec);
+    survive(own.hv.virq_rx, survive_exec);
     list_for_each(pos, &d->store->conns) {
         const struct conn *c = container_of(pos, struct conn, entry);
         struct transport t = { .fd = -1, .rx = -1, .tx = -1 };
