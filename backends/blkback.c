@@ -12,12 +12,23 @@
 
 #include "blk_request.h"
 #include "blkback.h"
+#include "slow_call.h"
 #include "store.h"
 
 /* One mebibyte in one request; the segments fill half an indirect page. */
 #define MAX_INDIRECT 256
 
+/* Opening and closing take as long as the server of the file system likes: a
+ * thread does it. */
 struct blkback {
+    struct xenbus_device *dev;
+    struct slow_call call;
+    char *path;
+    enum image_use use;
+    bool may_discard;
+    unsigned int info; /* VDISK_..., but what the disk says */
+    int err;           /* of opening it */
+
     struct disk *disk;
     struct blk_ring *ring; /* while connected */
 };
@@ -36,52 +47,49 @@ static int parse_mode(const char *mode)
     return -EINVAL;
 }
 
-static int open_disk(struct xenbus_device *dev, struct blkback *b)
+/* What the toolstack says of the file. -EINVAL after dev_fail(). */
+static int read_params(struct xenbus_device *dev, struct blkback *b)
 {
-    struct driver *driver = dev->driver;
-    char *path = store_read(driver->store, dev->path, "params");
-    char *mode = store_read(driver->store, dev->path, "mode");
-    char *type = store_read(driver->store, dev->path, "type");
-    int use = parse_mode(mode), err = -EINVAL;
+    struct store *store = dev->driver->store;
+    char *mode = store_read(store, dev->path, "mode");
+    char *type = store_read(store, dev->path, "type");
+    int use = parse_mode(mode);
 
-    if (!path || path[0] != '/')
-        dev_fail(dev, "params: '%s' is not an absolute path", path ? path : "");
+    b->path = store_read(store, dev->path, "params");
+    if (!b->path || b->path[0] != '/')
+        dev_fail(dev, "params: '%s' is not an absolute path",
+                 b->path ? b->path : "");
     else if (use < 0)
         dev_fail(dev, "mode: '%s' is neither r, w nor w!", mode ? mode : "");
     else if (type && strcmp(type, "file") && strcmp(type, "phy"))
         dev_fail(dev, "type: '%s' is neither file nor phy", type);
-    else
-        err = disk_file_open(path, (enum image_use)use,
-                             (enum disk_io_mode)driver->disk_io,
-                             driver->disk_async, &b->disk);
-    if (err == -EROFS)
-        dev_fail(dev, "%s: it may only be read; access r would do", path);
-    else if (err)
-        dev_fail(dev, "%s: %s", path, strerror(-err));
-    free(path);
+    b->use = (enum image_use)use;
     free(mode);
     free(type);
-    return err;
+    return dev->failed ? -EINVAL : 0;
 }
 
-static unsigned int vdisk_info(struct xenbus_device *dev,
-                               const struct disk *disk)
+/* What it says of the disk: later nobody has to ask. */
+static void read_features(struct xenbus_device *dev, struct blkback *b)
 {
     char *kind = store_read(dev->driver->store, dev->path, "device-type");
-    unsigned int info = disk->read_only ? VDISK_READONLY : 0;
+    uint64_t discard = 1;
 
     if (kind && !strcmp(kind, "cdrom"))
-        info |= VDISK_CDROM;
+        b->info |= VDISK_CDROM;
     if (store_read_flag(dev->driver->store, dev->path, "removable"))
-        info |= VDISK_REMOVABLE;
+        b->info |= VDISK_REMOVABLE;
+    store_read_u64(dev->driver->store, dev->path, "discard-enable", 1,
+                   &discard);
+    b->may_discard = discard != 0;
     free(kind);
-    return info;
 }
 
 /* Everything that a frontend wants to know is there before InitWait; what is
  * not there has the default of <xen/io/blkif.h>. */
-static void publish(struct xenbus_device *dev, const struct disk *disk)
+static void publish(struct xenbus_device *dev, const struct blkback *b)
 {
+    const struct disk *disk = b->disk;
     const struct {
         const char *node;
         unsigned long long value;
@@ -89,7 +97,7 @@ static void publish(struct xenbus_device *dev, const struct disk *disk)
         { "sectors", disk->sectors },
         { "sector-size", disk->sector_size },
         { "physical-sector-size", disk->physical_sector_size },
-        { "info", vdisk_info(dev, disk) },
+        { "info", b->info | (disk->read_only ? VDISK_READONLY : 0) },
         { "feature-flush-cache", 1 },
         { "feature-barrier", 1 },
         { "feature-persistent", 1 },
@@ -107,27 +115,64 @@ static void publish(struct xenbus_device *dev, const struct disk *disk)
     }
 }
 
+static void blkback_free(struct blkback *b)
+{
+    free(b->path);
+    free(b);
+}
+
+/* In a thread: touches nothing of the device but what is the call's. */
+static void open_disk(struct slow_call *call)
+{
+    struct blkback *b = container_of(call, struct blkback, call);
+    const struct driver *driver = b->dev->driver;
+
+    b->err = disk_file_open(b->path, b->use, (enum disk_io_mode)driver->disk_io,
+                            driver->disk_async, &b->disk);
+}
+
+static void disk_opened(struct slow_call *call)
+{
+    struct blkback *b = container_of(call, struct blkback, call);
+    struct xenbus_device *dev = b->dev;
+    int err = b->err;
+
+    if (err == -EROFS)
+        dev_fail(dev, "%s: it may only be read; access r would do", b->path);
+    else if (err)
+        dev_fail(dev, "%s: %s", b->path, strerror(-err));
+    if (err) {
+        blkback_free(b);
+        xenbus_backend_created(dev, err);
+        return;
+    }
+    b->disk->can_discard &= b->may_discard;
+    if (!dev->gone) {
+        publish(dev, b);
+        dev_log(dev, "%llu sectors%s", (unsigned long long)b->disk->sectors,
+                b->disk->read_only ? ", read-only" : "");
+    }
+    xenbus_backend_created(dev, 0);
+}
+
 static int blkback_create(struct xenbus_device *dev)
 {
     struct blkback *b = calloc(1, sizeof(*b));
-    uint64_t discard = 1;
     int err;
 
     if (!b)
         return -ENOMEM;
-    err = open_disk(dev, b);
+    b->dev = dev;
+    err = read_params(dev, b);
     if (err) {
-        free(b);
+        blkback_free(b);
         return err;
     }
-    store_read_u64(dev->driver->store, dev->path, "discard-enable", 1,
-                   &discard);
-    b->disk->can_discard &= discard != 0;
-    publish(dev, b->disk);
+    read_features(dev, b);
     dev->priv = b;
-    dev_log(dev, "%llu sectors%s", (unsigned long long)b->disk->sectors,
-            b->disk->read_only ? ", read-only" : "");
-    return 0;
+    b->call = (struct slow_call){ .run = open_disk, .done = disk_opened };
+    slow_calls_make(dev->driver->slow, &b->call);
+    return -EINPROGRESS;
 }
 
 static int read_refs(struct xenbus_device *dev, struct blk_ring_config *config)
@@ -210,12 +255,30 @@ static int blkback_disconnect(struct xenbus_device *dev)
     return blk_ring_disconnect(ring);
 }
 
-static void blkback_destroy(struct xenbus_device *dev)
+static void close_disk(struct slow_call *call)
+{
+    struct disk *disk = container_of(call, struct blkback, call)->disk;
+
+    disk->ops->close(disk);
+}
+
+static void disk_closed(struct slow_call *call)
+{
+    struct blkback *b = container_of(call, struct blkback, call);
+    struct xenbus_device *dev = b->dev;
+
+    blkback_free(b);
+    xenbus_backend_destroyed(dev);
+}
+
+static int blkback_destroy(struct xenbus_device *dev)
 {
     struct blkback *b = dev->priv;
 
-    b->disk->ops->close(b->disk);
-    free(b);
+    b->disk->ops->leave(b->disk);
+    b->call = (struct slow_call){ .run = close_disk, .done = disk_closed };
+    slow_calls_make(dev->driver->slow, &b->call);
+    return -EINPROGRESS;
 }
 
 static void blkback_tell(struct xenbus_device *dev, struct evbuffer *out)

@@ -224,13 +224,14 @@ static int open_log(struct consback *c)
     return err;
 }
 
-static void cons_destroy(struct xenbus_device *dev)
+static int cons_destroy(struct xenbus_device *dev)
 {
     struct consback *c = dev->priv;
 
     console_pty_close(c->pty);
     log_file_close(c->log);
     free(c);
+    return 0;
 }
 
 static int cons_create(struct xenbus_device *dev)

@@ -57,7 +57,9 @@ struct disk_ops {
      * about `budget` pages are copied or none is left. NULL: there never are.
      */
     void (*work)(struct disk *disk, unsigned int budget);
-    /* No request is running. */
+    /* No request is running, nor comes: the loop has no more to do with it. */
+    void (*leave)(struct disk *disk);
+    /* After that, in any thread: closing a file may take as long as I/O. */
     void (*close)(struct disk *disk);
 };
 
@@ -113,7 +115,7 @@ void disk_async_free(struct disk_async *a); /* nothing is running */
  * whose size is no multiple of 512 gets a last sector whose rest reads as
  * zeros; a write to that sector extends the file to the whole sector. With
  * DISK_IO_URING or _THREADS everything goes through `async`. -errno; -EROFS: a
- * block device that does not take writes.
+ * block device that does not take writes. In any thread.
  */
 int disk_file_open(const char *path, enum image_use use, enum disk_io_mode mode,
                    struct disk_async *async, struct disk **out);

@@ -155,11 +155,15 @@ static void file_kick(struct disk *disk)
         disk_queue_kick(f->async);
 }
 
+static void file_leave(struct disk *disk)
+{
+    disk_queue_fini(&container_of(disk, struct disk_file, disk)->queue);
+}
+
 static void file_close(struct disk *disk)
 {
     struct disk_file *f = container_of(disk, struct disk_file, disk);
 
-    disk_queue_fini(&f->queue);
     close(f->fd);
     free(f);
 }
@@ -168,6 +172,7 @@ static const struct disk_ops file_ops = {
     .submit = file_submit,
     .kick = file_kick,
     .work = file_work,
+    .leave = file_leave,
     .close = file_close,
 };
 

@@ -16,6 +16,7 @@
 struct disk_async;
 struct event_base;
 struct poll_room;
+struct slow_calls;
 struct store;
 
 struct driver {
@@ -25,6 +26,7 @@ struct driver {
     const char *rundir;     /* absolute path of the runtime directory */
     int disk_io;            /* enum disk_io_mode, see disk.h */
     struct disk_async *disk_async;
+    struct slow_calls *slow; /* NULL: they are made in the loop */
 };
 
 /*

@@ -30,6 +30,7 @@
 #include "netback.h"
 #include "ring_poll.h"
 #include "rundir_check.h"
+#include "slow_call.h"
 #include "socket_name.h"
 #include "stats_socket.h"
 #include "store.h"
@@ -251,6 +252,7 @@ static void release(struct driver *driver, struct event **ends)
 {
     for (unsigned int i = 0; i < N_ENDS; i++)
         event_free(ends[i]);
+    slow_calls_free(driver->slow);
     disk_async_free(driver->disk_async);
     store_close(driver->store);
     poll_room_free(driver->poll);
@@ -314,6 +316,8 @@ int main(int argc, char **argv)
     connect_store(&o, &driver);
     err = disk_async_new(driver.base, (enum disk_io_mode)o.disk_io,
                          &driver.disk_async);
+    if (!err)
+        err = slow_calls_new(driver.base, &driver.slow);
     if (err)
         fail("disk I/O", err);
     if (o.log)

@@ -21,6 +21,7 @@ noinst_LIBRARIES += %D%/libdriver.a
 %C%_libdriver_a_SOURCES = \
 	%D%/driver.c %D%/driver.h $(printable) $(log_file) $(image_lock) \
 	%D%/ring_poll.c %D%/ring_poll.h %D%/ring_check.h \
+	%D%/slow_call.c %D%/slow_call.h \
 	%D%/stats_socket.c %D%/stats_socket.h \
 	%D%/store.h %D%/store_value.c \
 	%D%/xenbus_backend.c %D%/xenbus_backend.h \
@@ -92,7 +93,11 @@ fake_host_LDADD = %D%/libdriver.a $(CMOCKA_LIBS) $(EVENT_LIBS) $(URING_LIBS) \
 unit_tests += tests/unit/test_blk_request tests/unit/test_grant_pool \
 	tests/unit/test_disk_file tests/unit/test_blkback_ring \
 	tests/unit/test_xenbus_backend tests/unit/test_ring_poll \
-	tests/unit/test_consback
+	tests/unit/test_consback tests/unit/test_slow_call
+
+tests_unit_test_slow_call_CPPFLAGS = $(driver_CPPFLAGS)
+tests_unit_test_slow_call_SOURCES = tests/unit/test_slow_call.c
+tests_unit_test_slow_call_LDADD = $(fake_host_LDADD)
 
 tests_unit_test_blk_request_CPPFLAGS = $(driver_CPPFLAGS)
 tests_unit_test_blk_request_SOURCES = tests/unit/test_blk_request.c

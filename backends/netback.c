@@ -244,17 +244,6 @@ static int vif_read_filter(struct vif *vif)
     return 0;
 }
 
-/* Was the device served before, by a driver domain that died? Then what its
- * link leads to may be away for a while, and is no mistake of the user's. */
-static bool vif_was_served(struct xenbus_device *dev)
-{
-    uint64_t state = XenbusStateInitialising;
-
-    store_read_u64(dev->driver->store, dev->path, "state",
-                   XenbusStateReconfigured, &state);
-    return state > XenbusStateInitialising;
-}
-
 /* Reads the configuration and opens the link. */
 static int vif_open_link(struct vif *vif)
 {
@@ -280,7 +269,7 @@ static int vif_open_link(struct vif *vif)
         return -EINVAL;
     }
     vif->mtu = config.mtu = (unsigned int)mtu;
-    config.again = vif_was_served(dev);
+    config.again = dev->served;
     config.host_loopback = store_read_flag(store, dev->path, "host-loopback");
     err = vif_read_filter(vif);
     if (err)
@@ -318,7 +307,7 @@ static void vif_publish(struct vif *vif)
     store_write_soon(store, dev->path, "mtu", "%u", vif->mtu);
 }
 
-static void vif_destroy(struct xenbus_device *dev)
+static int vif_destroy(struct xenbus_device *dev)
 {
     struct vif *vif = dev->priv;
 
@@ -328,6 +317,7 @@ static void vif_destroy(struct xenbus_device *dev)
         list_del(&vif->others);
     free(vif);
     dev->priv = NULL;
+    return 0;
 }
 
 static int vif_create(struct xenbus_device *dev)

@@ -20,6 +20,14 @@
 /* A device that failed this often stays Closed: no endless reconnecting. */
 #define MAX_FAILURES 16
 
+/* Between two tries of create(): as much after the first, twice as much after
+ * each of the next, never more. */
+#define RETRY_MIN_MS 250
+#define RETRY_MAX_MS 8000
+
+/* A create() or destroy() that hangs when we stop. */
+#define STOP_PATIENCE_NS 2000000000ull
+
 #define LOG_WINDOW_NS 10000000000ull
 #define LOG_LINES     20
 
@@ -89,7 +97,8 @@ void dev_fail(struct xenbus_device *dev, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
-    dev_log(dev, "%s", why);
+    if (!dev->tries) /* else it was told */
+        dev_log(dev, "%s", why);
     if (!dev->gone && !dev->room->stopping)
         store_write(dev->driver->store, dev->path, "hotplug-error", "%s", why);
     if (dev->phase == BACKEND_CONNECTED)
@@ -129,17 +138,31 @@ static void device_free(struct xenbus_device *dev)
 {
     list_del(&dev->link);
     list_del(&dev->by_domain);
-    store_unwatch(dev->driver->store, dev->watch);
+    if (dev->watch)
+        store_unwatch(dev->driver->store, dev->watch);
+    if (dev->retry)
+        event_free(dev->retry);
     free(dev->path);
     free(dev->frontend_path);
     free(dev);
 }
 
+/* true when all is given back, false if that takes a while. */
+static bool device_release(struct xenbus_device *dev)
+{
+    if (dev->phase == BACKEND_IDLE) {
+        dev->phase = BACKEND_ENDING;
+        if (dev->ops->destroy(dev) == 0)
+            dev->phase = BACKEND_RELEASED;
+    }
+    return dev->phase == BACKEND_RELEASED || dev->phase == BACKEND_FAILED;
+}
+
+/* Now, or when what is under way has ended. */
 static void device_destroy(struct xenbus_device *dev)
 {
-    if (dev->phase == BACKEND_IDLE)
-        dev->ops->destroy(dev);
-    device_free(dev);
+    if (device_release(dev))
+        device_free(dev);
 }
 
 /* true when nothing is connected (any more), false if that takes a while. */
@@ -185,10 +208,8 @@ static void close_for_good(struct xenbus_device *dev)
     dev->closing = true;
     if (!device_disconnect(dev))
         return;
-    if (dev->phase == BACKEND_IDLE && shakes_hands(dev)) {
-        dev->ops->destroy(dev);
-        dev->phase = BACKEND_RELEASED;
-    }
+    if (shakes_hands(dev) && !device_release(dev))
+        return;
     set_state(dev, XenbusStateClosed);
 }
 
@@ -213,8 +234,8 @@ static void advance(struct xenbus_device *dev)
         close_for_good(dev); /* perhaps it can now */
     else if (dev->down && device_disconnect(dev))
         set_state(dev, XenbusStateClosed);
-    if (dev->closing || dev->down || dev->phase == BACKEND_DISCONNECTING ||
-        dev->phase == BACKEND_FAILED)
+    if (dev->closing || dev->down ||
+        (dev->phase != BACKEND_IDLE && dev->phase != BACKEND_CONNECTED))
         return;
     if (ready) {
         if (dev->phase == BACKEND_IDLE && dev->state == XenbusStateInitWait)
@@ -249,6 +270,15 @@ static void frontend_changed(void *arg, const char *path)
     advance(arg);
 }
 
+void xenbus_backend_destroyed(struct xenbus_device *dev)
+{
+    dev->phase = BACKEND_RELEASED;
+    if (dev->gone)
+        device_destroy(dev);
+    else if (!dev->room->stopping)
+        close_for_good(dev);
+}
+
 void xenbus_backend_disconnected(struct xenbus_device *dev)
 {
     dev->phase = BACKEND_IDLE;
@@ -277,7 +307,8 @@ static void run_deferred(evutil_socket_t fd, short what, void *arg)
             dev->moved = false;
             advance(dev);
         }
-        if (!dev->failed || !device_disconnect(dev))
+        if (!dev->failed || dev->phase == BACKEND_NEW ||
+            !device_disconnect(dev))
             continue;
         dev->failed = false;
         dev->failures++;
@@ -348,6 +379,8 @@ static int greet(struct xenbus_device *dev)
         set_state(dev, XenbusStateClosed);
     else
         offer(dev);
+    if (dev->watch)
+        return 0;
     if (asprintf(&path, "%s/state", dev->frontend_path) < 0)
         return -ENOMEM;
     dev->watch = store_watch(dev->driver->store, path, frontend_changed, dev);
@@ -355,38 +388,112 @@ static int greet(struct xenbus_device *dev)
     return dev->watch ? 0 : -EIO;
 }
 
-/* From the directory as found to the first state of ours. */
-static void start(struct xenbus_device *dev)
-{
-    int err = dev->ops->create(dev);
+static void start(struct xenbus_device *dev);
 
+static void try_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct xenbus_device *dev = arg;
+
+    (void)fd;
+    (void)what;
+    if (!dev->closing)
+        start(dev);
+}
+
+/*
+ * What the device needs, an image or a port, is not there. At first that is the
+ * toolstack's to tell its user, who knows better. But a guest that has had
+ * its device gets it back as soon as it can be had.
+ */
+static void retry_later(struct xenbus_device *dev)
+{
+    unsigned int ms = RETRY_MAX_MS;
+    struct timeval pause;
+
+    if (!dev->served || dev->phase != BACKEND_FAILED)
+        return;
+    if (dev->tries < 8 && RETRY_MIN_MS << dev->tries < RETRY_MAX_MS)
+        ms = RETRY_MIN_MS << dev->tries;
+    dev->tries++;
+    pause.tv_sec = ms / 1000;
+    pause.tv_usec = ms % 1000 * 1000;
+    if (!dev->retry)
+        dev->retry = evtimer_new(dev->driver->base, try_again, dev);
+    if (dev->retry)
+        event_add(dev->retry, &pause);
+}
+
+static void tell_created(struct xenbus_device *dev)
+{
+    if (!dev->tries)
+        return;
+    dev->tries = 0;
+    dev_log(dev, "is back");
+    store_write(dev->driver->store, dev->path, "hotplug-error", "%s", "");
+}
+
+static void create_failed(struct xenbus_device *dev, int err)
+{
+    dev_fail(dev, "cannot create: %s", strerror(-err));
+    if (dev->phase == BACKEND_NEW)
+        dev->phase = BACKEND_FAILED;
+    else
+        device_release(dev);
+    store_write(dev->driver->store, dev->path, "hotplug-status", "error");
+    set_state(dev, XenbusStateClosed);
+    retry_later(dev);
+}
+
+/* create() has ended: from here to the first state of ours. */
+static void created(struct xenbus_device *dev, int err)
+{
     if (!err) {
         dev->phase = BACKEND_IDLE;
         err = store_write(dev->driver->store, dev->path, "hotplug-status",
                           "connected");
     }
-    if (!err && !shakes_hands(dev))
+    if (!err)
+        tell_created(dev);
+    if (!err && dev->closing)
+        close_for_good(dev);
+    else if (!err && !shakes_hands(dev))
         device_connect(dev);
     else if (!err)
         err = greet(dev);
-    if (!err)
+    if (err)
+        create_failed(dev, err);
+}
+
+void xenbus_backend_created(struct xenbus_device *dev, int err)
+{
+    if (!dev->gone) {
+        created(dev, err);
         return;
-    dev_fail(dev, "cannot create: %s", strerror(-err));
-    if (dev->phase == BACKEND_IDLE)
-        dev->ops->destroy(dev);
-    dev->phase = BACKEND_FAILED;
-    store_write(dev->driver->store, dev->path, "hotplug-status", "error");
-    set_state(dev, XenbusStateClosed);
+    }
+    dev->phase = err ? BACKEND_FAILED : BACKEND_IDLE;
+    device_destroy(dev);
+}
+
+static void start(struct xenbus_device *dev)
+{
+    int err;
+
+    dev->phase = BACKEND_NEW;
+    dev->failed = false;
+    err = dev->ops->create(dev);
+    if (err != -EINPROGRESS)
+        created(dev, err);
 }
 
 void xenbus_device_found(struct xenbus_room *room,
                          const struct backend_ops *ops, domid_t frontend_id,
-                         unsigned int devid)
+                         unsigned int devid, uint64_t found)
 {
     struct xenbus_device *dev = device_new(room, ops, frontend_id, devid);
 
     if (!dev)
         return;
+    dev->served = found > XenbusStateInitialising;
     list_add_tail(&room->devices, &dev->link);
     list_add_tail(bucket(&room->by_domain, frontend_id), &dev->by_domain);
     start(dev);
@@ -407,7 +514,7 @@ void xenbus_device_touched(struct xenbus_device *dev, uint64_t now)
             close_for_good(dev);
         return;
     }
-    if (now == XenbusStateInitialising) {
+    if (now == XenbusStateInitialising && dev->phase != BACKEND_NEW) {
         /* Removed and made anew before we saw that it was gone. */
         struct xenbus_room *room = dev->room;
         const struct backend_ops *ops = dev->ops;
@@ -415,7 +522,7 @@ void xenbus_device_touched(struct xenbus_device *dev, uint64_t now)
         unsigned int devid = dev->devid;
 
         xenbus_device_gone(dev);
-        xenbus_device_found(room, ops, frontend_id, devid);
+        xenbus_device_found(room, ops, frontend_id, devid, now);
     } else if (now == XenbusStateClosing && !is_online(dev)) {
         dev->state = XenbusStateClosing;
         close_for_good(dev);
@@ -449,8 +556,40 @@ int xenbus_backend_start(struct driver *driver,
     return 0;
 }
 
+/* Is there nothing to wait for but what hangs outside of us? */
+static bool only_hanging(const struct xenbus_room *room)
+{
+    struct list *pos;
+
+    list_for_each(pos, &room->devices) {
+        enum backend_phase phase =
+            container_of(pos, struct xenbus_device, link)->phase;
+
+        if (phase != BACKEND_NEW && phase != BACKEND_ENDING)
+            return false;
+    }
+    return true;
+}
+
+static void look_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+}
+
+/* Runs the loop until something happens, but not for long. */
+static int run_a_while(struct event_base *base)
+{
+    const struct timeval t = { .tv_usec = 50000 };
+
+    event_base_once(base, -1, EV_TIMEOUT, look_again, NULL, &t);
+    return event_base_loop(base, EVLOOP_ONCE);
+}
+
 void xenbus_backend_stop(struct xenbus_room *room)
 {
+    uint64_t begun = driver_now();
     struct list *pos, *tmp;
 
     room->stopping = true;
@@ -458,7 +597,9 @@ void xenbus_backend_stop(struct xenbus_room *room)
     list_for_each_safe(pos, tmp, &room->devices)
         xenbus_device_gone(container_of(pos, struct xenbus_device, link));
     while (!list_empty(&room->devices)) {
-        if (event_base_loop(room->driver->base, EVLOOP_ONCE) != 0)
+        if (only_hanging(room) && driver_now() - begun > STOP_PATIENCE_NS)
+            return; /* threads still know their devices */
+        if (run_a_while(room->driver->base) != 0)
             break;
     }
     event_free(room->deferred);
@@ -470,7 +611,7 @@ void xenbus_backend_stop(struct xenbus_room *room)
 static bool is_made(const struct xenbus_device *dev)
 {
     return dev->phase != BACKEND_NEW && dev->phase != BACKEND_FAILED &&
-           dev->phase != BACKEND_RELEASED;
+           dev->phase != BACKEND_ENDING && dev->phase != BACKEND_RELEASED;
 }
 
 void xenbus_backend_tell(struct xenbus_room *room, struct evbuffer *out)

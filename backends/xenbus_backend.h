@@ -16,6 +16,8 @@
  *   Closed         nothing of the frontend is mapped any more
  *   InitWait       a frontend that closed is Initialising again
  *   Closed         a tool wants that, for good               destroy()
+ *   Closed         create() fails for a device that was      create(), again
+ *                  served before, by another driver domain   and again
  *   (gone)         the directory was removed                 destroy(), if not
  * yet
  *
@@ -36,6 +38,7 @@
 #include "xen_compat.h"
 
 struct evbuffer;
+struct event;
 struct xenbus_device;
 struct xenbus_room;
 
@@ -60,7 +63,8 @@ struct backend_ops {
      * The directory was found: read what the toolstack wrote, open what is
      * needed, publish the features. Sets dev->priv. -errno: the device goes to
      * Closed, with the reason in its "hotplug-error" node (dev_fail() may have
-     * said it).
+     * said it). -EINPROGRESS: it takes a while; the backend calls
+     * xenbus_backend_created() later, once.
      */
     int (*create)(struct xenbus_device *dev);
 
@@ -81,9 +85,10 @@ struct backend_ops {
 
     /*
      * Undo create(); the device is not connected. When a tool that closes it
-     * sees Closed all is free again: a port, a file, a TAP device.
+     * sees Closed all is free again: a port, a file, a TAP device. 0, or
+     * -EINPROGRESS: xenbus_backend_destroyed() follows, once.
      */
-    void (*destroy)(struct xenbus_device *dev);
+    int (*destroy)(struct xenbus_device *dev);
 
     /*
      * Appends what the device did since it was made, as " name=number" each
@@ -93,12 +98,13 @@ struct backend_ops {
 };
 
 enum backend_phase {
-    BACKEND_NEW,           /* create() not yet called */
-    BACKEND_FAILED,        /* create() failed; only freed from here */
+    BACKEND_NEW,           /* create() has not ended */
+    BACKEND_FAILED,        /* create() failed */
     BACKEND_IDLE,          /* created, not connected */
     BACKEND_CONNECTED,     /* between connect() and disconnect() */
     BACKEND_DISCONNECTING, /* disconnect() said -EINPROGRESS */
-    BACKEND_RELEASED,      /* closed for good: destroy() was called */
+    BACKEND_ENDING,        /* destroy() said -EINPROGRESS */
+    BACKEND_RELEASED,      /* destroy() has ended; only freed from here */
 };
 
 struct xenbus_device {
@@ -123,6 +129,10 @@ struct xenbus_device {
     bool failed; /* dev_fail() was called */
     bool down;   /* dev_down() was called, and not dev_up() since */
     bool moved;  /* one of the two was, and the loop is to act on it */
+    bool served; /* before, by a driver domain that died: what it needs may
+                  * be away for a while, and is no mistake of the user's */
+    unsigned int tries;  /* of create() that failed */
+    struct event *retry; /* of create(), NULL until it fails */
     unsigned int failures;
     uint64_t log_window; /* dev_log(): start of the current window */
     unsigned int log_lines;
@@ -139,14 +149,18 @@ int xenbus_backend_start(struct driver *driver,
 /*
  * Disconnects and frees all devices without writing their states, runs the
  * loop until pending disconnects have ended (the driver domain is stopping).
+ * What hangs in a create() or destroy() is left after a while, as it is.
  */
 void xenbus_backend_stop(struct xenbus_room *room);
 
 /* A line for each device: "vbd 5 51712 reads=12 …" (type, domid, devid). */
 void xenbus_backend_tell(struct xenbus_room *room, struct evbuffer *out);
 
-/* The end of a disconnect() that returned -EINPROGRESS. */
+/* The end of a create(), disconnect() or destroy() that returned
+ * -EINPROGRESS. */
+void xenbus_backend_created(struct xenbus_device *dev, int err);
 void xenbus_backend_disconnected(struct xenbus_device *dev);
+void xenbus_backend_destroyed(struct xenbus_device *dev);
 
 /*
  * The device cannot go on (a broken ring, a bad parameter): logs and

@@ -25,10 +25,11 @@ struct xenbus_room {
     bool stopping;
 };
 
-/* A directory of a kind that we serve appeared: leads it up to InitWait. */
+/* A directory of a kind that we serve appeared, in which our state node says
+ * `found`: leads it up to InitWait. */
 void xenbus_device_found(struct xenbus_room *room,
                          const struct backend_ops *ops, domid_t frontend_id,
-                         unsigned int devid);
+                         unsigned int devid, uint64_t found);
 
 /* Its directory is gone: disconnects, and frees it when that is done. */
 void xenbus_device_gone(struct xenbus_device *dev);

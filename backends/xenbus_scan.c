@@ -72,7 +72,7 @@ static void look_at_device(struct xenbus_room *room,
     err = store_read_u64(room->driver->store, dir, "state",
                          XenbusStateReconfigured, &state);
     if (!dev && err != -ENOENT)
-        xenbus_device_found(room, ops, (domid_t)domid, devid);
+        xenbus_device_found(room, ops, (domid_t)domid, devid, state);
     else if (dev && err != -ENOENT)
         xenbus_device_touched(dev, state);
     else if (dev)

@@ -69,6 +69,7 @@ system_tests += tests/system/vcpus.sh tests/system/cli_errors.sh tests/system/cl
 	tests/system/cli_leaks.sh tests/system/counters.sh \
 	tests/system/logs.sh tests/system/rundir.sh \
 	tests/system/cli_end.sh tests/system/image_lock.sh tests/system/mac.sh \
+	tests/system/hung_image.sh tests/system/away.sh \
 	tests/system/hung_disk.sh
 check_PROGRAMS += tests/system/hung_disk
 tests_system_hung_disk_SOURCES = tests/system/hung_disk.c

@@ -51,13 +51,15 @@ uint64_t driver_now(void)
 struct model {
     struct xenbus_device *dev; /* NULL: the entry is free */
     bool connected, ending;
+    bool creating, destroying; /* and that takes a while */
 };
 
 static struct model models[DEVICES_MAX];
 static unsigned int n_models;
 
 /* Failures to come: bits 0 create, 1 connect, 2 disconnect takes a while, 3
- * connect() calls dev_fail() and goes on. */
+ * connect() calls dev_fail() and goes on; 4 create takes a while, 5 and fails
+ * then, 6 destroy takes a while. */
 static unsigned int mood;
 
 static int model_create(struct xenbus_device *dev)
@@ -72,10 +74,10 @@ static int model_create(struct xenbus_device *dev)
         m++;
     if (m == models + DEVICES_MAX)
         return -ENOMEM;
-    *m = (struct model){ .dev = dev };
+    *m = (struct model){ .dev = dev, .creating = mood & 16 };
     n_models++;
     dev->priv = m;
-    return 0;
+    return m->creating ? -EINPROGRESS : 0;
 }
 
 static int model_connect(struct xenbus_device *dev)
@@ -83,6 +85,7 @@ static int model_connect(struct xenbus_device *dev)
     struct model *m = dev->priv;
 
     demand(m->dev == dev && !m->connected && !m->ending);
+    demand(!m->creating && !m->destroying);
     free(store_read(driver.store, dev->frontend_path, "ring-ref"));
     if (mood & 2)
         return -EFAULT;
@@ -102,13 +105,18 @@ static int model_disconnect(struct xenbus_device *dev)
     return m->ending ? -EINPROGRESS : 0;
 }
 
-static void model_destroy(struct xenbus_device *dev)
+static int model_destroy(struct xenbus_device *dev)
 {
     struct model *m = dev->priv;
 
     demand(m->dev == dev && !m->connected && !m->ending);
+    demand(!m->creating && !m->destroying);
+    m->destroying = mood & 64;
+    if (m->destroying)
+        return -EINPROGRESS;
     m->dev = NULL;
     n_models--;
+    return 0;
 }
 
 static void model_tell(struct xenbus_device *dev, struct evbuffer *out)
@@ -219,10 +227,37 @@ static struct model *pick(unsigned int n, bool connected, bool ending)
     for (unsigned int i = 0; i < DEVICES_MAX; i++) {
         struct model *m = &models[(i + n) % DEVICES_MAX];
 
-        if (m->dev && m->connected == connected && m->ending == ending)
+        if (m->dev && m->connected == connected && m->ending == ending &&
+            !m->creating && !m->destroying)
             return m;
     }
     return NULL;
+}
+
+/* The end of a create() or destroy() that took a while; false: there is none.
+ */
+static bool finish_slow(unsigned int n)
+{
+    for (unsigned int i = 0; i < DEVICES_MAX; i++) {
+        struct model *m = &models[(i + n) % DEVICES_MAX];
+        struct xenbus_device *dev = m->dev;
+        int err = m->creating && mood & 32 ? -ENOENT : 0;
+
+        if (!dev || (!m->creating && !m->destroying))
+            continue;
+        if (m->destroying || err) {
+            m->dev = NULL;
+            n_models--;
+        }
+        if (m->destroying) {
+            xenbus_backend_destroyed(dev);
+        } else {
+            m->creating = false;
+            xenbus_backend_created(dev, err);
+        }
+        return true;
+    }
+    return false;
 }
 
 static void finish_one(unsigned int n)
@@ -280,7 +315,8 @@ static void step(void)
             dev_fail(m->dev, "%u", arg);
         break;
     case 7:
-        finish_one(arg);
+        if (!(arg & 1) || !finish_slow(arg >> 1))
+            finish_one(arg);
         break;
     case 8:
         out = evbuffer_new();
@@ -309,9 +345,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (input_left)
         step();
     run_loop();
-    while (pick(0, false, true))
-        finish_one(0);
     mood = 0;
+    while (finish_slow(0) || pick(0, false, true))
+        finish_one(0);
     xenbus_backend_stop(room);
     demand(n_models == 0);
     store_close(driver.store);

@@ -3,6 +3,9 @@
  * (FUSE, by hand) with one file, "disk". Whoever asks what the file is gets an
  * answer; whoever opens it gets none until this program ends. Writes a line
  * when it serves. It needs root, and ends with its standard input.
+ *
+ * hung_disk DIR FLAG hangs, in opening, closing, reading and writing, as long
+ * as there is a file FLAG, and serves zeros when there is none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +22,16 @@
 
 #define FILE_ID 2
 
+#define SIZE (1u << 20)
+
 static int fuse;
+static const char *flag; /* NULL: it always hangs */
+
+/* Requests that wait until it hangs no more. */
+#define WAITING_MAX 64
+static struct fuse_in_header waiting[WAITING_MAX];
+static uint32_t sizes[WAITING_MAX];
+static unsigned int n_waiting;
 
 static void reply(uint64_t unique, int error, const void *body, size_t n)
 {
@@ -36,10 +48,51 @@ static struct fuse_attr attributes(uint64_t id)
 {
     return (struct fuse_attr){
         .ino = id,
-        .size = id == FILE_ID ? 1 << 20 : 0,
+        .size = id == FILE_ID ? SIZE : 0,
         .mode = id == FILE_ID ? S_IFREG | 0600 : S_IFDIR | 0700,
         .nlink = 1,
     };
+}
+
+static int hangs(void)
+{
+    return !flag || access(flag, F_OK) == 0;
+}
+
+/* n: how much is to be read or written. */
+static void answer(const struct fuse_in_header *in, uint32_t n)
+{
+    static const char zeros[1 << 17];
+    struct fuse_open_out opened = { .fh = 1 };
+    struct fuse_write_out written = { .size = n };
+
+    if (in->opcode == FUSE_OPEN)
+        reply(in->unique, 0, &opened, sizeof(opened));
+    else if (in->opcode == FUSE_READ)
+        reply(in->unique, 0, zeros, n < sizeof(zeros) ? n : sizeof(zeros));
+    else if (in->opcode == FUSE_WRITE)
+        reply(in->unique, 0, &written, sizeof(written));
+    else
+        reply(in->unique, 0, NULL, 0);
+}
+
+static void answer_or_wait(const struct fuse_in_header *in, uint32_t n)
+{
+    if (!hangs()) {
+        answer(in, n);
+    } else if (n_waiting < WAITING_MAX) {
+        waiting[n_waiting] = *in;
+        sizes[n_waiting++] = n;
+    }
+}
+
+static void answer_waiting(void)
+{
+    if (hangs())
+        return;
+    for (unsigned int i = 0; i < n_waiting; i++)
+        answer(&waiting[i], sizes[i]);
+    n_waiting = 0;
 }
 
 static void serve(const struct fuse_in_header *in, const char *body)
@@ -64,7 +117,19 @@ static void serve(const struct fuse_in_header *in, const char *body)
         else
             reply(in->unique, 0, &entry, sizeof(entry));
         break;
-    case FUSE_OPEN: /* this is the one */
+    case FUSE_OPEN:
+    case FUSE_FLUSH:
+        answer_or_wait(in, 0);
+        break;
+    case FUSE_READ:
+        answer_or_wait(in, ((const struct fuse_read_in *)body)->size);
+        break;
+    case FUSE_WRITE:
+        answer_or_wait(in, ((const struct fuse_write_in *)body)->size);
+        break;
+    case FUSE_RELEASE:
+        reply(in->unique, 0, NULL, 0);
+        break;
     case FUSE_FORGET:
     case FUSE_BATCH_FORGET:
     case FUSE_INTERRUPT:
@@ -81,9 +146,13 @@ static void serve_all(void)
     struct pollfd p[] = { { .fd = fuse, .events = POLLIN },
                           { .fd = STDIN_FILENO, .events = POLLIN } };
 
-    while (poll(p, 2, -1) > 0 && !p[1].revents) {
-        ssize_t n = read(fuse, buf, sizeof(buf) - 1);
+    while (poll(p, 2, flag ? 20 : -1) >= 0 && !p[1].revents) {
+        ssize_t n;
 
+        answer_waiting();
+        if (!p[0].revents)
+            continue;
+        n = read(fuse, buf, sizeof(buf) - 1);
         if (n < (ssize_t)sizeof(struct fuse_in_header))
             break;
         buf[n] = '\0';
@@ -98,7 +167,8 @@ int main(int argc, char **argv)
     fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
     snprintf(options, sizeof(options),
              "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
-    if (argc != 2 || fuse < 0 ||
+    flag = argc == 3 ? argv[2] : NULL;
+    if (argc < 2 || argc > 3 || fuse < 0 ||
         mount("hung_disk", argv[1], "fuse", MS_NOSUID | MS_NODEV, options)) {
         fprintf(stderr, "hung_disk: %s\n", strerror(errno));
         return 1;

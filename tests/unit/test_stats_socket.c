@@ -49,9 +49,10 @@ static int nothing(struct xenbus_device *dev)
     return 0;
 }
 
-static void destroy(struct xenbus_device *dev)
+static int destroy(struct xenbus_device *dev)
 {
     (void)dev;
+    return 0;
 }
 
 static void tell(struct xenbus_device *dev, struct evbuffer *out)

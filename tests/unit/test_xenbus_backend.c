@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <event2/event.h>
@@ -24,7 +25,7 @@ static struct driver driver;
 static struct xenbus_room *room;
 static struct xenbus_device *last;
 static char calls[64]; /* c create, + connect, - disconnect, d destroy */
-static int create_error, connect_error, disconnect_answer;
+static int create_error, connect_error, disconnect_answer, destroy_answer;
 static bool closed_meanwhile; /* by a tool, during create() */
 static bool made_down;        /* by create() */
 
@@ -40,7 +41,7 @@ static int test_create(struct xenbus_device *dev)
 {
     note('c');
     last = dev;
-    if (create_error)
+    if (create_error && create_error != -EINPROGRESS)
         dev_fail(dev, "no such disk");
     if (made_down)
         dev_down(dev, "no wire yet");
@@ -65,11 +66,12 @@ static int test_disconnect(struct xenbus_device *dev)
     return disconnect_answer;
 }
 
-static void test_destroy(struct xenbus_device *dev)
+static int test_destroy(struct xenbus_device *dev)
 {
     note('d');
-    if (dev == last)
+    if (dev == last && !destroy_answer)
         last = NULL;
+    return destroy_answer;
 }
 
 /* The last two are looked at again when it matters. */
@@ -143,7 +145,7 @@ static int setup(void **state)
     (void)state;
     fake_host_reset();
     memset(calls, 0, sizeof(calls));
-    create_error = connect_error = disconnect_answer = 0;
+    create_error = connect_error = disconnect_answer = destroy_answer = 0;
     closed_meanwhile = made_down = false;
     last = NULL;
     driver.base = event_base_new();
@@ -242,6 +244,173 @@ static void test_not_a_device(void **state)
     set("/local/domain/1/backend/vfb/5/0/state", "1");
     settle();
     assert_string_equal(calls, "");
+}
+
+/* ---- what takes a while ---- */
+
+static void test_slow_create(void **state)
+{
+    (void)state;
+    create_error = -EINPROGRESS;
+    start_room();
+    make_device("1", "3");
+    expect_state("1"); /* as the toolstack wrote it */
+    set_and_settle(BACK "/state", "1");
+    assert_string_equal(calls, "c");
+    xenbus_backend_created(last, 0);
+    settle();
+    expect_state("4");
+    assert_string_equal(calls, "c+");
+}
+
+static void test_slow_create_fails(void **state)
+{
+    (void)state;
+    create_error = -EINPROGRESS;
+    start_room();
+    make_device("1", "1");
+    dev_fail(last, "no such disk");
+    xenbus_backend_created(last, -ENOENT);
+    settle();
+    expect_state("6");
+    assert_string_equal(fake_store_get(driver.store, BACK "/hotplug-error"),
+                        "no such disk");
+    fake_store_remove(driver.store, BACK);
+    settle();
+    assert_string_equal(calls, "c");
+}
+
+/* Closed is said when the file, which was opened meanwhile, is closed. */
+static void test_closed_while_created(void **state)
+{
+    (void)state;
+    create_error = -EINPROGRESS;
+    start_room();
+    make_device("1", "1");
+    set(BACK "/online", "0");
+    set_and_settle(BACK "/state", "5");
+    expect_state("5");
+    xenbus_backend_created(last, 0);
+    settle();
+    expect_state("6");
+    assert_string_equal(calls, "cd");
+}
+
+static void test_gone_while_created(void **state)
+{
+    (void)state;
+    create_error = -EINPROGRESS;
+    start_room();
+    make_device("1", "1");
+    fake_store_remove(driver.store, BACK);
+    settle();
+    assert_string_equal(calls, "c");
+    xenbus_backend_created(last, 0);
+    settle();
+    assert_string_equal(calls, "cd");
+}
+
+static void test_slow_destroy(void **state)
+{
+    (void)state;
+    destroy_answer = -EINPROGRESS;
+    start_room();
+    make_device("1", "3");
+    set(BACK "/online", "0");
+    set_and_settle(BACK "/state", "5");
+    assert_string_equal(calls, "c+-d");
+    expect_state("5");
+    xenbus_backend_destroyed(last);
+    settle();
+    expect_state("6");
+    fake_store_remove(driver.store, BACK);
+    settle();
+    assert_string_equal(calls, "c+-d");
+}
+
+static void test_gone_while_destroyed(void **state)
+{
+    (void)state;
+    destroy_answer = -EINPROGRESS;
+    start_room();
+    make_device("1", "3");
+    fake_store_remove(driver.store, BACK);
+    settle();
+    assert_string_equal(calls, "c+-d");
+    make_device("1", "1"); /* another of that name does not wait */
+    expect_state("2");
+    assert_string_equal(calls, "c+-dc");
+    destroy_answer = 0;
+}
+
+/* ---- what is away when the driver domain starts again ---- */
+
+static void wait_for_state(const char *state)
+{
+    const char *is = NULL;
+
+    for (int i = 0; i < 2000 && (!is || strcmp(is, state)); i++) {
+        usleep(5000);
+        settle();
+        is = fake_store_get(driver.store, BACK "/state");
+    }
+    expect_state(state);
+}
+
+static void test_comes_back(void **state)
+{
+    (void)state;
+    create_error = -ENOENT;
+    make_device("4", "4");
+    start_room();
+    expect_state("6");
+    assert_string_equal(fake_store_get(driver.store, BACK "/hotplug-error"),
+                        "no such disk");
+    set_and_settle(FRONT "/state", "1");
+    expect_state("6");
+    create_error = 0;
+    wait_for_state("2");
+    assert_string_equal(fake_store_get(driver.store, BACK "/hotplug-error"),
+                        "");
+    assert_string_equal(fake_store_get(driver.store, BACK "/hotplug-status"),
+                        "connected");
+    set_and_settle(FRONT "/state", "3");
+    expect_state("4");
+}
+
+/* A new device's failure is its toolstack's business. */
+static void test_first_failure_is_final(void **state)
+{
+    (void)state;
+    create_error = -ENOENT;
+    start_room();
+    make_device("1", "1");
+    expect_state("6");
+    create_error = 0;
+    for (int i = 0; i < 60; i++) {
+        usleep(5000);
+        settle();
+    }
+    expect_state("6");
+    assert_string_equal(calls, "c");
+}
+
+static void test_closed_while_away(void **state)
+{
+    (void)state;
+    create_error = -ENOENT;
+    make_device("4", "4");
+    start_room();
+    set(BACK "/online", "0");
+    set_and_settle(BACK "/state", "5");
+    expect_state("6");
+    create_error = 0;
+    for (int i = 0; i < 60; i++) {
+        usleep(5000);
+        settle();
+    }
+    expect_state("6");
+    assert_string_equal(calls, "c");
 }
 
 /* ---- a driver domain that starts where another died ---- */
@@ -632,6 +801,15 @@ int main(void)
         TEST(test_found_at_start),
         TEST(test_two_devices),
         TEST(test_not_a_device),
+        TEST(test_slow_create),
+        TEST(test_slow_create_fails),
+        TEST(test_closed_while_created),
+        TEST(test_gone_while_created),
+        TEST(test_slow_destroy),
+        TEST(test_gone_while_destroyed),
+        TEST(test_comes_back),
+        TEST(test_first_failure_is_final),
+        TEST(test_closed_while_away),
         TEST(test_restart),
         TEST(test_restart_initialised),
         TEST(test_restart_closing),
