@@ -38,8 +38,11 @@ struct rs_vchan {
     unsigned int waiting; /* VCHAN_WAIT_... */
     struct wait_queue changed;
     struct poller poller;
-    char *path;  /* the server's announcement; NULL: we are the client */
-    size_t kept; /* of which so much was there before */
+    char *path; /* the server's announcement; NULL: we are the client */
+    /* Of which so much was there before, and was not made for others that left
+     * what was behind it to us. */
+    size_t found, left_to_us;
+    struct list announced; /* all servers of this guest */
     struct vchan_pages page, left, right;
     struct grant_map page_map, left_map, right_map;
 };

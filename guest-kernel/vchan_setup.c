@@ -32,10 +32,14 @@ static void unmap(struct grant_map *map)
         grant_unmap(map);
 }
 
-static bool is_missing(const char *path)
+/* Channels that are announced, or about to be. */
+static struct list announced = LIST_INIT(announced);
+static unsigned int withdrawn; /* counts those that are no more */
+
+static bool is_missing(xenbus_tx tx, const char *path)
 {
     char *value;
-    int err = xenbus_read(XENBUS_NO_TX, path, &value, NULL);
+    int err = xenbus_read(tx, path, &value, NULL);
 
     if (!err)
         free(value);
@@ -43,7 +47,7 @@ static bool is_missing(const char *path)
 }
 
 /* How much of a path is there already: up to a '/', or all of it. */
-static size_t existing(const char *path)
+static size_t existing(xenbus_tx tx, const char *path)
 {
     char part[XENBUS_PATH_MAX];
     size_t n = 0, end;
@@ -53,7 +57,7 @@ static size_t existing(const char *path)
         if (end >= sizeof(part))
             break;
         snprintf(part, sizeof(part), "%.*s", (int)end, path);
-        if (is_missing(part))
+        if (is_missing(tx, part))
             break;
         n = end;
     }
@@ -91,28 +95,76 @@ static int remove_empty(const char *dir)
     return err;
 }
 
-/* Removes our nodes, and the empty directories that were made for them. */
-static void withdraw(char *path, size_t kept)
+static size_t kept(const struct rs_vchan *v)
 {
-    char node[XENBUS_PATH_MAX];
-    char *last;
+    return v->found < v->left_to_us ? v->found : v->left_to_us;
+}
 
-    if (!xenbus_path(node, path, "ring-ref"))
-        xenbus_rm(XENBUS_NO_TX, node);
-    if (!xenbus_path(node, path, "event-channel"))
-        xenbus_rm(XENBUS_NO_TX, node);
-    while (strlen(path) > kept && !remove_empty(path)) {
-        last = strrchr(path, '/');
-        if (!last)
-            break;
-        *last = '\0';
+/*
+ * The first n characters of v's path are a directory that is not empty: those
+ * who are in it remove it when they go. False: nobody of ours is in it.
+ */
+static bool leave_to_others(const struct rs_vchan *v, size_t n)
+{
+    struct list *pos;
+    bool any = false;
+
+    list_for_each(pos, &announced) {
+        struct rs_vchan *other = container_of(pos, struct rs_vchan, announced);
+
+        if (other == v || strncmp(other->path, v->path, n) ||
+            other->path[n] != '/')
+            continue;
+        any = true;
+        if (other->left_to_us > kept(v))
+            other->left_to_us = kept(v);
     }
+    return any;
+}
+
+/*
+ * Removes the directory that the first n characters of v's path name; true: it
+ * is gone. Another channel may have gone from it while we looked, without
+ * having heard that it is left to it: then we look again.
+ */
+static bool remove_or_leave(const struct rs_vchan *v, size_t n)
+{
+    char dir[XENBUS_PATH_MAX];
+    unsigned int seen;
+    int err;
+
+    snprintf(dir, sizeof(dir), "%.*s", (int)n, v->path);
+    do {
+        seen = withdrawn;
+        err = remove_empty(dir);
+    } while (err == -ENOTEMPTY && !leave_to_others(v, n) && seen != withdrawn);
+    return !err || err == -ENOENT;
+}
+
+/* Removes our nodes, and the empty directories that were made for them. */
+static void withdraw(struct rs_vchan *v)
+{
+    size_t n = strlen(v->path);
+    char node[XENBUS_PATH_MAX];
+
+    if (!xenbus_path(node, v->path, "ring-ref"))
+        xenbus_rm(XENBUS_NO_TX, node);
+    if (!xenbus_path(node, v->path, "event-channel"))
+        xenbus_rm(XENBUS_NO_TX, node);
+    while (n > kept(v) && n < sizeof(node) && remove_or_leave(v, n)) {
+        while (n && v->path[n - 1] != '/')
+            n--;
+        n = n ? n - 1 : 0;
+    }
+    /* From the last look at kept() to here no other thread ran. */
+    list_del(&v->announced);
+    withdrawn++;
 }
 
 void vchan_free(struct rs_vchan *v)
 {
     if (v->path)
-        withdraw(v->path, v->kept);
+        withdraw(v);
     if (v->port)
         event_close(v->port);
     pages_release(&v->left);
@@ -131,6 +183,7 @@ static struct rs_vchan *vchan_new(unsigned int domid)
 
     if (v) {
         v->peer = (domid_t)domid;
+        list_init(&v->announced);
         wait_queue_init(&v->changed);
     }
     return v;
@@ -205,13 +258,15 @@ static int announce_node(xenbus_tx tx, const struct rs_vchan *v,
     return err;
 }
 
-static int announce_once(const struct rs_vchan *v, unsigned int self)
+/* What is there is looked up in the transaction: it fails if that changes. */
+static int announce_once(struct rs_vchan *v, unsigned int self)
 {
     xenbus_tx tx;
     int err = xenbus_begin(&tx);
 
     if (err)
         return err;
+    v->found = existing(tx, v->path);
     err = announce_node(tx, v, self, "ring-ref", v->page.refs[0]);
     if (!err)
         err = announce_node(tx, v, self, "event-channel", v->port);
@@ -247,7 +302,8 @@ int rs_vchan_listen(unsigned int domid, const char *path, size_t read_size,
     if (!err && !(v->path = strdup(path)))
         err = -ENOMEM;
     if (!err) {
-        v->kept = existing(path);
+        v->found = v->left_to_us = strlen(path);
+        list_add_tail(&announced, &v->announced);
         err = announce(v);
     }
     if (err) {

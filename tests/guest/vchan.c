@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ringside/guest.h>
 #include <ringside/vchan.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,11 +237,67 @@ static void directories(void)
     rs_store_remove(PATH);
 }
 
+#define SIBLINGS 8
+
+static struct rs_vchan *sibling[SIBLINGS];
+
+static void sibling_path(char *path, size_t n, unsigned int i)
+{
+    snprintf(path, n, PATH "/family/%u/%u", i & 1, i);
+}
+
+/* Opens and closes channels beside those of other threads. */
+static void come_and_go(void *arg)
+{
+    unsigned int i = (unsigned int)(uintptr_t)arg;
+    struct rs_vchan *v;
+    char path[80];
+
+    sibling_path(path, sizeof(path), i);
+    for (int round = 0; round < 5; round++) {
+        if (rs_vchan_listen(self, path, 100, 100, &v) != 0)
+            return;
+        rs_vchan_close(v);
+    }
+    sibling[i] = v; /* not NULL: it went well */
+}
+
+/* Directories that several needed go with the last, whoever made them. */
+static void families(void)
+{
+    struct rs_thread *t[SIBLINGS];
+    unsigned int well = 0;
+    char path[80], *value;
+
+    for (unsigned int i = 0; i < SIBLINGS; i++) {
+        sibling_path(path, sizeof(path), i);
+        well += rs_vchan_listen(self, path, 100, 100, &sibling[i]) == 0;
+    }
+    point(well == SIBLINGS, "channels side by side");
+    for (unsigned int i = 0; i < SIBLINGS; i++)
+        if (sibling[i])
+            rs_vchan_close(sibling[i]);
+    point(rs_store_read(PATH, &value) == -ENOENT,
+          "the directory of all goes with the last");
+    well = 0;
+    for (unsigned int i = 0; i < SIBLINGS; i++) {
+        sibling[i] = NULL;
+        t[i] = rs_thread_create("one", come_and_go, (void *)(uintptr_t)i, 0);
+    }
+    for (unsigned int i = 0; i < SIBLINGS; i++) {
+        if (t[i])
+            rs_thread_join(t[i]);
+        well += sibling[i] != NULL;
+    }
+    point(well == SIBLINGS, "channels that come and go side by side");
+    point(rs_store_read(PATH, &value) == -ENOENT, "leave no directory");
+}
+
 int main(void)
 {
     struct rs_usage before, after;
 
-    plan(33);
+    plan(37);
     self = own_domid();
     refused(); /* once before the books are opened: the heap settles */
     rs_usage(&before);
@@ -250,6 +307,7 @@ int main(void)
     ends();
     many();
     directories();
+    families();
     rs_usage(&after);
     point(after.grants == before.grants && after.events == before.events,
           "no grant and no port is left over");
