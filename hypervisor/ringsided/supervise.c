@@ -23,6 +23,7 @@
 #define FIRST_PAUSE_MS 10u
 #define LAST_PAUSE_MS  5000u
 #define AT_ONCE        3u             /* deaths in vain that are forgiven */
+#define IN_VAIN_MAX    (AT_ONCE + 10) /* then the pause is the longest */
 #define STEADY_NS      10000000000ull /* having run so long is no death in vain */
 #define STOP_MS        3000
 #define READY_FD       3 /* in the child */
@@ -46,7 +47,8 @@ struct supervisor {
     struct supervise_config config;
     struct child child[CHILDREN];
     struct watch timer;   /* until the driver domain is started again */
-    unsigned int in_vain; /* its deaths in a row without progress */
+    unsigned int in_vain; /* its deaths in a row without progress, or enough
+                           * of them for the longest pause */
     bool stopping, told_ready;
 };
 
@@ -240,7 +242,7 @@ static unsigned int restart_later(struct child *c)
 
     if (c->progressed || host_now() - c->started_ns > STEADY_NS)
         s->in_vain = 0;
-    else
+    else if (s->in_vain < IN_VAIN_MAX)
         s->in_vain++;
     for (unsigned int i = AT_ONCE; i < s->in_vain; i++)
         pause_ms = pause_ms * 2 < LAST_PAUSE_MS ? pause_ms * 2 : LAST_PAUSE_MS;
@@ -280,8 +282,9 @@ static void child_exited(void *data, uint32_t events)
     if (c->served && c == &s->child[DRIVER]) {
         unsigned int ms = restart_later(c);
 
-        host_log(s->host, RS_LOG_WARN, "%s; starting it again in %u ms", end,
-                 ms);
+        host_log(
+            s->host, RS_LOG_WARN, "%s; starting it again in %u ms%s", end, ms,
+            ms == LAST_PAUSE_MS ? ", as after each further death in vain" : "");
         return;
     }
     snprintf(why, sizeof(why), "%s; see %s/log/%s", end, s->config.rundir,

@@ -120,11 +120,15 @@ kill_often() {
         kill -9 "$(tail -1 "$dir/log/ringside-driverd.pids")"
     done
     until_true eval "[ \$(grep -c 'again in' '$work/err') -ge $1 ]"
-    sed -n 's/.*again in \(.*\) ms/\1/p' "$work/err" | tr '\n' ' '
+    sed -n 's/.*again in \([0-9]*\) ms.*/\1/p' "$work/err" | tr '\n' ' '
 }
 start
-is "$(kill_often 7)" "10 10 10 20 40 80 160 " \
+is "$(kill_often 12)" \
+    "10 10 10 20 40 80 160 320 640 1280 2560 5000 " \
     "who dies in vain is started again at once three times, then later"
+is "$(sed -n 's/.*again in \([0-9]* ms, as after each.*\)/\1/p' \
+    "$work/err")" "5000 ms, as after each further death in vain" \
+    "the longest pause says that it is"
 stop
 stand_in ringside-driverd "printf '\\n\\n' >&3; exec 3>&-; exec sleep 600"
 start
