@@ -12,9 +12,14 @@
 #include <string.h>
 
 #include "frontends/netfront_ring.h"
+#include "guest-kernel/clock.h"
 #include "guest-kernel/console.h"
 #include "guest-kernel/grants.h"
 #include "guest-kernel/xenbus.h"
+
+/* Between two tries to connect that failed. */
+#define RETRY_MIN_MS 100
+#define RETRY_MAX_MS 5000
 
 #define MTU_PLAIN 1500
 #define MTU_MAX   65520
@@ -172,10 +177,24 @@ static int serve(struct netfront *nf)
         return err;
     }
     nf->connected = true;
+    nf->retry_ms = RETRY_MIN_MS;
     set_link(nf, true);
     nf->user.wake(nf->user.arg);
     wait_lost(nf);
     return nf->broken ? -EPROTO : 0;
+}
+
+/* What we lack, memory or an event channel, may be there later: waits a while,
+ * longer each time. */
+static void wait_for_better_times(struct netfront *nf)
+{
+    uint64_t deadline = clock_deadline_ms(nf->retry_ms);
+
+    nf->retry_ms *= 2;
+    if (nf->retry_ms > RETRY_MAX_MS)
+        nf->retry_ms = RETRY_MAX_MS;
+    while (semaphore_down(&nf->attention, deadline) == 0)
+        ;
 }
 
 static void netfront_main(void *arg)
@@ -189,13 +208,13 @@ static void netfront_main(void *arg)
         err = serve(nf);
         disconnect(nf);
         write_state(nf, err ? XenbusStateClosed : XenbusStateInitialising);
-        if (err == -EPROTO) {
-            /* It may try once more, as soon as it has let go. */
-            wait_backend(nf, BACKEND_GONE & ~IN(Closing));
-            write_state(nf, XenbusStateInitialising);
-        } else if (err) {
-            wait_backend(nf, ~IN(InitWait));
-        }
+        if (!err)
+            continue;
+        /* It may try once more, as soon as it has let go. */
+        wait_backend(nf, BACKEND_GONE & ~IN(Closing));
+        if (err != -EPROTO)
+            wait_for_better_times(nf);
+        write_state(nf, XenbusStateInitialising);
     }
 }
 
@@ -248,6 +267,7 @@ int netfront_start(unsigned int devid, const struct netfront_user *user,
         err = netfront_rings_new(nf);
     if (err)
         goto out;
+    nf->retry_ms = RETRY_MIN_MS;
     semaphore_init(&nf->attention, 0);
     err = watch_backend(nf);
     if (err)

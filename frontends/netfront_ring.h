@@ -37,6 +37,7 @@ struct netfront {
     bool broken;                /* the backend broke the protocol */
     bool told_of_bad_frame;     /* of this connection, on the log */
     unsigned int connection;    /* counts resets of the rings */
+    unsigned int retry_ms;      /* until the next try, should this one fail */
     struct semaphore attention; /* the card's thread has something to look at */
     evtchn_port_t port;
 

@@ -74,7 +74,7 @@ fuzz-frames: all tests/system/frames
 .PHONY: fuzz-stack fuzz-frames
 
 guest_tests += tests/guest/net.elf tests/guest/net.native.elf \
-	tests/guest/net_memory.elf tests/guest/net_grants.elf \
+	tests/guest/net_memory.elf tests/guest/net_grants.elf tests/guest/net_ports.elf \
 	tests/guest/net_calls.elf tests/guest/net_calls.native.elf \
 	tests/guest/net_cards.elf tests/guest/net_cards.native.elf \
 	tests/guest/net_many.elf tests/guest/net_many.native.elf
