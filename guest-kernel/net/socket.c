@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest-kernel/clock.h"
 #include "guest-kernel/net/net.h"
 #include "guest-kernel/net/socket_file.h"
 #include "guest-kernel/vcpu.h"
@@ -21,16 +22,92 @@ static ssize_t result(ssize_t n)
     return n < 0 ? -errno : n;
 }
 
+/*
+ * lwIP has one place for what a recv() left of a packet, and one for a send()
+ * under way: a second thread would lose data, or be refused. So threads take
+ * turns, each direction by itself.
+ */
+static struct turn *receiving(const struct file *f)
+{
+    return &((struct socket_file *)f->priv)->receiving;
+}
+
+static struct turn *sending(const struct file *f)
+{
+    return &((struct socket_file *)f->priv)->sending;
+}
+
+/* When a call that waits now is to give up, by SO_RCVTIMEO or SO_SNDTIMEO. */
+static uint64_t deadline_of(int s, int option)
+{
+    struct timeval t = { 0 };
+    socklen_t len = sizeof(t);
+
+    if (lwip_getsockopt(s, SOL_SOCKET, option, &t, &len) ||
+        (!t.tv_sec && !t.tv_usec))
+        return NEVER;
+    return clock_deadline((uint64_t)t.tv_sec * NS_PER_S +
+                          (uint64_t)t.tv_usec * 1000);
+}
+
+/* Somebody has the turn, who waits: whoever does not want to, would have to. */
+static bool wait_turn(struct turn *turn, int s, int option, int flags)
+{
+    bool waits =
+        !(flags & MSG_DONTWAIT) && !(lwip_fcntl(s, F_GETFL, 0) & O_NONBLOCK);
+
+    if (waits &&
+        !wait_event(&turn->queue, !turn->taken, deadline_of(s, option)))
+        return true;
+    errno = EAGAIN;
+    return false;
+}
+
+static bool take_turn(struct turn *turn, int s, int option, int flags)
+{
+    if (turn->taken && !wait_turn(turn, s, option, flags))
+        return false;
+    turn->taken = true;
+    return true;
+}
+
+static void give_turn(struct turn *turn)
+{
+    turn->taken = false;
+    wait_queue_wake(&turn->queue);
+}
+
+/* Returns `call`, made when it is our turn, or -1 and EAGAIN. */
+#define IN_TURN(which, s, option, flags, call)          \
+    ({                                                  \
+        struct turn *turn_ = (which);                   \
+        ssize_t did_ = -1;                              \
+        if (take_turn(turn_, (s), (option), (flags))) { \
+            did_ = (call);                              \
+            give_turn(turn_);                           \
+        }                                               \
+        did_;                                           \
+    })
+
+#define RECEIVING(f, s, flags, call) \
+    IN_TURN(receiving(f), s, SO_RCVTIMEO, flags, call)
+#define SENDING(f, s, flags, call) \
+    IN_TURN(sending(f), s, SO_SNDTIMEO, flags, call)
+
 static ssize_t socket_read(struct file *f, void *buf, size_t n)
 {
-    return result(lwip_read(socket_of(f), buf, n));
+    int s = socket_of(f);
+
+    return result(RECEIVING(f, s, 0, lwip_read(s, buf, n)));
 }
 
 static ssize_t sent(int s, ssize_t ret);
 
 static ssize_t socket_write(struct file *f, const void *buf, size_t n)
 {
-    return result(sent(socket_of(f), lwip_send(socket_of(f), buf, n, 0)));
+    int s = socket_of(f);
+
+    return result(SENDING(f, s, 0, sent(s, lwip_send(s, buf, n, 0))));
 }
 
 static int socket_fstat(struct file *f, struct stat *st)
@@ -57,6 +134,7 @@ static int socket_close(struct file *f)
 {
     int err = errno, ret = (int)result(lwip_close(socket_of(f)));
 
+    free(f->priv);
     errno = err;
     return ret;
 }
@@ -74,13 +152,21 @@ const struct file_ops socket_ops = {
 /* A descriptor for lwIP's socket s, which is closed if there is none left. */
 static int new_descriptor(int s)
 {
-    int fd;
+    struct socket_file *socket;
+    int fd = -ENOMEM;
 
     if (s < 0)
         return -1;
-    fd = file_open(&socket_ops, (void *)(intptr_t)s, O_RDWR);
+    socket = calloc(1, sizeof(*socket));
+    if (socket) {
+        socket->number = s;
+        wait_queue_init(&socket->receiving.queue);
+        wait_queue_init(&socket->sending.queue);
+        fd = file_open(&socket_ops, socket, O_RDWR);
+    }
     if (fd >= 0)
         return fd;
+    free(socket);
     lwip_close(s);
     errno = -fd;
     return -1;
@@ -105,7 +191,8 @@ static struct file *take(int fd)
     return NULL;
 }
 
-/* Returns `call`, in which s is lwIP's socket, made while holding the file. */
+/* Returns `call`, in which s is lwIP's socket and f_ its file, which is held.
+ */
 #define ON_SOCKET(fd, call)             \
     do {                                \
         IN_KERNEL();                    \
@@ -299,34 +386,36 @@ static ssize_t receive_message(int s, struct msghdr *msg, int flags)
 
 ssize_t recv(int fd, void *buf, size_t n, int flags)
 {
-    ON_SOCKET(fd, receive(s, buf, n, flags, NULL, NULL));
+    ON_SOCKET(fd,
+              RECEIVING(f_, s, flags, receive(s, buf, n, flags, NULL, NULL)));
 }
 
 ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *from,
                  socklen_t *len)
 {
-    ON_SOCKET(fd, receive(s, buf, n, flags, from, len));
+    ON_SOCKET(fd,
+              RECEIVING(f_, s, flags, receive(s, buf, n, flags, from, len)));
 }
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-    ON_SOCKET(fd, receive_message(s, msg, flags));
+    ON_SOCKET(fd, RECEIVING(f_, s, flags, receive_message(s, msg, flags)));
 }
 
 ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
-    ON_SOCKET(fd, send_to(s, buf, n, flags, NULL, 0));
+    ON_SOCKET(fd, SENDING(f_, s, flags, send_to(s, buf, n, flags, NULL, 0)));
 }
 
 ssize_t sendto(int fd, const void *buf, size_t n, int flags,
                const struct sockaddr *to, socklen_t len)
 {
-    ON_SOCKET(fd, send_to(s, buf, n, flags, to, len));
+    ON_SOCKET(fd, SENDING(f_, s, flags, send_to(s, buf, n, flags, to, len)));
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-    ON_SOCKET(fd, send_message(s, msg, flags));
+    ON_SOCKET(fd, SENDING(f_, s, flags, send_message(s, msg, flags)));
 }
 
 int ioctlsocket(int fd, long cmd, void *arg)

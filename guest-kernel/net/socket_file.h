@@ -5,18 +5,30 @@
 #ifndef RINGSIDE_NET_SOCKET_FILE_H
 #define RINGSIDE_NET_SOCKET_FILE_H
 
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "lwip/sockets.h"
 
 #include "guest-kernel/file.h"
+#include "guest-kernel/thread.h"
 
 extern const struct file_ops socket_ops;
 
-/* lwIP's number of the socket behind a file of socket_ops. */
+/* Of the threads that want the same, one at a time. */
+struct turn {
+    bool taken;
+    struct wait_queue queue;
+};
+
+/* What is behind a file of socket_ops. */
+struct socket_file {
+    int number; /* lwIP's */
+    struct turn receiving, sending;
+};
+
 static inline int socket_of(const struct file *f)
 {
-    return (int)(intptr_t)f->priv;
+    return ((const struct socket_file *)f->priv)->number;
 }
 
 /*

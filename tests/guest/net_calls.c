@@ -334,6 +334,131 @@ static int woken(enum call call, int fd, int n, bool by_close)
     return count;
 }
 
+/* ---- threads that share a socket ---- */
+
+#define SHARERS 3
+#define SHARED  1000000 /* bytes from each */
+
+struct sharer {
+    int fd;
+    unsigned long bytes, sum;
+    int err; /* the first call's that failed */
+};
+
+/* Small pieces, so that each packet is shared. */
+static void receive_some(void *arg)
+{
+    struct sharer *s = arg;
+    unsigned char buf[100];
+    long n;
+
+    while ((n = recv(s->fd, buf, sizeof(buf), 0)) > 0) {
+        s->bytes += (unsigned long)n;
+        for (long i = 0; i < n; i++)
+            s->sum += buf[i];
+        rs_thread_yield();
+    }
+    s->err = n < 0 ? errno : 0;
+}
+
+static void send_some(void *arg)
+{
+    static char data[SHARED];
+    struct sharer *s = arg;
+    long n = send(s->fd, data, sizeof(data), 0);
+
+    s->bytes = n > 0 ? (unsigned long)n : 0;
+    s->err = n < 0 ? errno : 0;
+}
+
+static void start_sharers(struct sharer *s, struct rs_thread **t,
+                          void (*fn)(void *), int fd)
+{
+    for (int i = 0; i < SHARERS; i++) {
+        s[i] = (struct sharer){ .fd = fd };
+        t[i] = rs_thread_create("shares", fn, &s[i], 0);
+    }
+}
+
+static void test_shared_receiving(void)
+{
+    struct sharer s[SHARERS];
+    struct rs_thread *t[SHARERS];
+    unsigned long wanted = 0, sent = 0, bytes = 0, sum = 0;
+    unsigned char data[3000];
+    int a, b;
+
+    make_pair(4440, &a, &b);
+    for (unsigned int i = 0; i < sizeof(data); i++)
+        data[i] = (unsigned char)(i * 7 + i / 256);
+    start_sharers(s, t, receive_some, b);
+    for (int round = 0; round < 60; round++) {
+        if (send(a, data, sizeof(data), 0) != (long)sizeof(data))
+            break;
+        sent += sizeof(data);
+        for (unsigned int i = 0; i < sizeof(data); i++)
+            wanted += data[i];
+    }
+    close(a);
+    for (int i = 0; i < SHARERS; i++) {
+        rs_thread_join(t[i]);
+        bytes += s[i].bytes;
+        sum += s[i].sum;
+    }
+    point(sent == 180000 && bytes == sent && sum == wanted,
+          "three threads in recv() get every byte once (%lu of %lu)", bytes,
+          sent);
+    close(b);
+}
+
+static void test_shared_sending(void)
+{
+    struct sharer s[SHARERS];
+    struct rs_thread *t[SHARERS];
+    struct timeval patience = { .tv_sec = 3 };
+    unsigned long got = 0;
+    char buf[1000];
+    int a, b, good = 0;
+    long n;
+
+    make_pair(4441, &a, &b);
+    start_sharers(s, t, send_some, a);
+    setsockopt(b, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    while (got < SHARERS * SHARED && (n = recv(b, buf, sizeof(buf), 0)) > 0)
+        got += (unsigned long)n;
+    shutdown(b, SHUT_RDWR);
+    close(b);
+    for (int i = 0; i < SHARERS; i++) {
+        rs_thread_join(t[i]);
+        good += s[i].bytes == SHARED;
+    }
+    point(good == SHARERS && got == SHARERS * SHARED,
+          "three threads in send() send everything (%d do)", good);
+    close(a);
+}
+
+/* Who does not want to wait does not wait for one who does. */
+static void test_shared_without_waiting(void)
+{
+    struct sharer s[SHARERS];
+    struct rs_thread *t[SHARERS];
+    struct timeval little = { .tv_usec = 20000 };
+    char c;
+    int a, b;
+
+    make_pair(4442, &a, &b);
+    start_sharers(s, t, receive_some, b);
+    rs_sleep(20000000);
+    point(failed(recv(b, &c, 1, MSG_DONTWAIT), EAGAIN),
+          "MSG_DONTWAIT beside threads that wait");
+    setsockopt(b, SOL_SOCKET, SO_RCVTIMEO, &little, sizeof(little));
+    point(failed(recv(b, &c, 1, 0), EAGAIN), "so does SO_RCVTIMEO, later");
+    close(a);
+    for (int i = 0; i < SHARERS; i++)
+        rs_thread_join(t[i]);
+    close(b);
+}
+
 static int udp_socket(void)
 {
     struct sockaddr_in a = loopback(4450);
@@ -545,7 +670,7 @@ static void test_at_random(void)
 
 int main(void)
 {
-    plan(44);
+    plan(48);
     test_before_start();
     test_kinds();
     test_unconnected();
@@ -554,6 +679,9 @@ int main(void)
     test_flags();
     test_woken(false);
     test_woken(true);
+    test_shared_receiving();
+    test_shared_sending();
+    test_shared_without_waiting();
     test_at_random();
     test_refused();
     return done();
