@@ -1,6 +1,7 @@
 # frontends: guest code, part of the guest kernel's library.
 
-guest_kernel_sources += %D%/consfront.c %D%/consfront.h
+guest_kernel_sources += %D%/consfront.c %D%/consfront.h \
+	%D%/consfront_event.c
 guest_kernel_sources += %D%/blkfront.c \
 	%D%/blkfront.h %D%/blkfront_buffer.c %D%/blkfront_names.c \
 	%D%/blkfront_sync.c %D%/blkfront_xenbus.c
@@ -38,7 +39,8 @@ tests_unit_test_blkfront_LDADD = $(CMOCKA_LIBS)
 unit_tests += tests/unit/test_consfront
 tests_unit_test_consfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_unit_test_consfront_SOURCES = tests/unit/test_consfront.c $(fake_guest) \
-	%D%/consfront.c guest-kernel/console.c
+	%D%/consfront.c %D%/consfront_event.c \
+	guest-kernel/console.c guest-kernel/console_drain.c
 tests_unit_test_consfront_LDADD = $(CMOCKA_LIBS)
 
 unit_tests += tests/unit/test_xenbus_ring
@@ -62,7 +64,8 @@ tests_fuzz_fuzz_blkfront_LDFLAGS = $(FUZZ_LINK)
 fuzz_tests += tests/fuzz/fuzz_consfront
 tests_fuzz_fuzz_consfront_CPPFLAGS = $(fake_guest_CPPFLAGS)
 tests_fuzz_fuzz_consfront_SOURCES = tests/fuzz/fuzz_consfront.c $(fuzz_main) \
-	$(fake_guest) %D%/consfront.c guest-kernel/console.c
+	$(fake_guest) %D%/consfront.c %D%/consfront_event.c \
+	guest-kernel/console.c guest-kernel/console_drain.c
 tests_fuzz_fuzz_consfront_LDFLAGS = $(FUZZ_LINK)
 
 fuzz_tests += tests/fuzz/fuzz_xenbus_ring

@@ -1,10 +1,9 @@
 /*
- * From the first instruction to main(), and from its return to the end.
+ * From the first instruction to main().
  *
  * boot() runs on the one-page boot stack and starts what needs no thread; then
  * it becomes thread "main", which starts the rest and calls the application.
  */
-#include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,23 +24,8 @@
 
 #define ARGV_MAX 128
 
-const struct start_info *start_info;
-struct shared_info *shared_info;
-
 int main(int argc, char **argv);
 _Noreturn void boot(const struct start_info *si); /* for entry.S */
-
-uint32_t cpuid7_ebx(void)
-{
-    static bool asked;
-    static unsigned int ebx;
-    unsigned int a, b, c, d;
-
-    if (!asked && __get_cpuid_count(7, 0, &a, &b, &c, &d))
-        ebx = b;
-    asked = true;
-    return ebx;
-}
 
 #define POLL_US_MAX 1000000
 
@@ -105,12 +89,4 @@ _Noreturn void boot(const struct start_info *si)
     schedule_init();
     idle_init(0);
     thread_start_main(run_main);
-}
-
-_Noreturn void kernel_exit(int status)
-{
-    console_flush();
-    console_flush_error();
-    for (;;)
-        hypercall_shutdown(SHUTDOWN_poweroff, (unsigned int)status);
 }

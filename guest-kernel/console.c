@@ -9,7 +9,6 @@
 #include "guest-kernel/console_ring.h"
 #include "guest-kernel/thread.h"
 #include "guest-kernel/upcall.h"
-#include "libhypercall/hypercall.h"
 
 /* What a terminal's user types, as a Unix terminal takes it. */
 #define CTRL_D 0x04 /* the end of the input */
@@ -22,7 +21,6 @@
  */
 #define GLANCE (10 * NS_PER_MS)
 
-struct console console_primary = { .patience = CONSOLE_PATIENCE };
 static bool have_ring;
 
 /* Input that is out of the ring and not read yet. */
@@ -168,13 +166,4 @@ void console_flush(void)
 {
     if (have_ring)
         console_finish(&console_primary);
-}
-
-void console_drain(void)
-{
-    uint64_t deadline = clock_now() + 2 * GLANCE;
-
-    while (have_ring && consfront_unread(&console_primary.front) &&
-           clock_now() < deadline)
-        hypercall_sched_op(SCHEDOP_yield, NULL, 0);
 }

@@ -7,15 +7,16 @@ noinst_LIBRARIES += %D%/libringside-guest.a %D%/libringside-guest-native.a
 
 guest_kernel_sources = %D%/arch.h \
 	%D%/balloon.c %D%/boot.c %D%/clock.c %D%/clock.h %D%/cmdline.c %D%/console.c \
-	%D%/console.h %D%/console_error.c \
-	%D%/console_ring.h %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h \
+	%D%/console_drain.c %D%/console_error.c %D%/console_ring.h \
+	%D%/console.h %D%/enter.c %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h %D%/events_dispatch.c %D%/events_dispatch.h \
+	%D%/exit.c \
 	%D%/file.c %D%/file.h %D%/fs.c %D%/grant_map.c %D%/grants.c \
-	%D%/grants.h %D%/heap.c %D%/idle.c %D%/idle.h %D%/kernel.h \
+	%D%/grants.h %D%/heap.c %D%/hypercall_page.S %D%/idle.c %D%/idle.h %D%/kernel.h \
 	%D%/libc.c %D%/libc.h %D%/lock.c %D%/libc_lock.c %D%/libc_memory.c %D%/libc_posix.c \
-	%D%/libc_time.c %D%/pages.c \
-	%D%/pages.h %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c %D%/smp.c %D%/smp.h \
-	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h \
-	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/vcpu.h %D%/vchan.c %D%/vchan.h \
+	%D%/libc_time.c %D%/machine.c %D%/pages.c \
+	%D%/pages.h %D%/panic.c %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c %D%/smp.c %D%/smp.h %D%/smp_entry.S %D%/switch.S \
+	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h %D%/thread_layout.c \
+	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/vcpu.c %D%/vcpu.h %D%/vchan.c %D%/vchan.h \
 	%D%/vchan_ring.c %D%/vchan_ring.h %D%/vchan_setup.c \
 	%D%/xenbus.c %D%/xenbus.h %D%/xenbus_list.c \
 	%D%/xenbus_ring.c %D%/xenbus_ring.h %D%/xenbus_state.c \
@@ -24,12 +25,12 @@ guest_kernel_sources = %D%/arch.h \
 
 %C%_libringside_guest_a_SOURCES = $(guest_kernel_sources) \
 	%D%/arch/pv/arch_irq.h %D%/arch/pv/entry.S %D%/arch/pv/events.c \
-	%D%/arch/pv/guard.c %D%/arch/pv/traps.c
+	%D%/arch/pv/guard.c %D%/arch/pv/log.c %D%/arch/pv/timer.c %D%/arch/pv/traps.c %D%/arch/pv/upcall.c
 %C%_libringside_guest_native_a_SOURCES = $(guest_kernel_sources) \
 	%D%/arch/native/arch_irq.h %D%/arch/native/descriptors.c \
 	%D%/arch/native/entry.S %D%/arch/native/interrupts.c \
 	%D%/arch/native/native.h %D%/arch/native/paging.c \
-	%D%/arch/native/serial.c %D%/arch/native/timer.c
+	%D%/arch/native/processor.c %D%/arch/native/serial.c %D%/arch/native/timer.c
 
 guest_kernel_cppflags = $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) \
 	-I$(top_srcdir)/libhypercall/guest

@@ -11,8 +11,6 @@
 #define SPINS      1000
 #define GIVE_UP_NS (200 * NS_PER_MS)
 
-bool smp_active;
-
 static bool taken;
 static unsigned int waiters;
 
@@ -75,38 +73,4 @@ void kernel_lock_again(unsigned int depth)
     if (depth && smp_active)
         lock_take();
     this_vcpu()->lock_depth = depth;
-}
-
-/*
- * Between the depth and the lock no handler may run: it would believe that
- * the lock is held, or wait for its own vCPU.
- */
-void kernel_enter(void)
-{
-    struct vcpu *v = this_vcpu();
-    bool was;
-
-    if (!smp_active) {
-        v->lock_depth++;
-        return;
-    }
-    was = mask_only();
-    kernel_lock_masked();
-    if (!was)
-        upcalls_unmask();
-}
-
-void kernel_leave(void)
-{
-    struct vcpu *v = this_vcpu();
-    bool was;
-
-    if (!smp_active) {
-        v->lock_depth--;
-        return;
-    }
-    was = mask_only();
-    kernel_unlock_masked();
-    if (!was)
-        upcalls_unmask();
 }

@@ -19,13 +19,11 @@
 /* Rings are looked at at least every so many switches between busy threads. */
 #define SWITCHES_PER_POLL 16
 
-struct vcpu vcpus[VCPUS_MAX];
-
 /* Both are every vCPU's. */
 static struct list run_queue = LIST_INIT(run_queue);
 static struct list sleepers = LIST_INIT(sleepers); /* earliest first */
 
-void thread_switch(void **save, void *to); /* entry.S */
+void thread_switch(void **save, void *to); /* switch.S */
 
 void schedule_init(void)
 {

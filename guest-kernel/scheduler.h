@@ -20,7 +20,7 @@ enum thread_state {
 
 /* Lies at the top of its own stack's pages: guard, stack, TLS, this. */
 struct thread {
-    void *rsp;         /* while it does not run: its frame (entry.S) */
+    void *rsp;         /* while it does not run: its frame (switch.S) */
     uintptr_t fs_base; /* the TLS block's end, where it points to itself */
     struct list link;  /* in the run queue or in a wait queue */
     struct list timer; /* among the sleepers, by deadline */
@@ -70,6 +70,17 @@ void thread_free(struct thread *t);
 /* A thread that does not run yet, with a stack and nothing on it. */
 struct thread *thread_alloc(const char *name, size_t stack_bytes);
 void *thread_stack_top(const struct thread *t);
+/* Lays the TLS block out below `top`; returns the thread pointer. */
+uintptr_t thread_make_tls(uintptr_t top);
+/* Its size, as the linker counts it: it places the block this far below the
+ * pointer. Sizes in guest.lds are the symbols' addresses. */
+extern char tls_size[], tls_align[];
+static inline size_t thread_tls_bytes(void)
+{
+    size_t align = (size_t)tls_align;
+
+    return ((size_t)tls_size + align - 1) & ~(align - 1);
+}
 /* Tells who waits for its end. */
 void thread_announce_end(struct thread *t);
 struct tcb *thread_tcb(const struct thread *t);

@@ -1,8 +1,6 @@
 /*
- * Life and death of threads: their pages, their TLS, their start and end.
+ * Life and death of threads: their pages, their start and end.
  *
- * One run of pages per thread, from low to high: guard page, stack, TLS block
- * with the thread pointer at its end (x86-64 ABI, variant II), struct thread.
  * No malloc is involved, so threads can be freed where nothing may block.
  */
 #include <stdio.h>
@@ -16,12 +14,9 @@
 
 #define MAIN_STACK (256 * 1024)
 
-/* From guest.lds; sizes are the symbols' addresses. */
-extern char tls_image[], tls_filled[], tls_size[], tls_align[];
-
-_Noreturn void stack_call(void *top, void (*fn)(void)); /* entry.S */
-void thread_begin(void);                                /* entry.S */
-_Noreturn void thread_main(void);                       /* for entry.S */
+_Noreturn void stack_call(void *top, void (*fn)(void)); /* switch.S */
+void thread_begin(void);                                /* switch.S */
+_Noreturn void thread_main(void);                       /* for switch.S */
 
 /* What thread_switch() pops, lowest address first. */
 struct thread_frame {
@@ -37,42 +32,10 @@ _Static_assert(sizeof(struct thread_frame) == 64,
 
 static unsigned int threads_alive;
 
-/* As the linker counts it: it places the block this far below the pointer. */
-static size_t tls_bytes(void)
-{
-    size_t align = (size_t)tls_align;
-
-    return ((size_t)tls_size + align - 1) & ~(align - 1);
-}
-
-/* Lays the TLS block out below `top`; returns the thread pointer. */
-static uintptr_t make_tls(uintptr_t top)
-{
-    size_t align = (size_t)tls_align < 16 ? 16 : (size_t)tls_align;
-    uintptr_t tp = (top - sizeof(struct tcb)) & ~(align - 1);
-    char *block = (char *)tp - tls_bytes();
-    struct tcb *tcb = (struct tcb *)tp;
-
-    memset(block, 0, tls_bytes());
-    memcpy(block, tls_image, (size_t)tls_filled);
-    *tcb = (struct tcb){ .self = tp };
-    return tp;
-}
-
-void *thread_stack_top(const struct thread *t)
-{
-    return (void *)((t->fs_base - tls_bytes()) & ~15ul);
-}
-
-struct tcb *thread_tcb(const struct thread *t)
-{
-    return (struct tcb *)t->fs_base;
-}
-
 struct thread *thread_alloc(const char *name, size_t stack_bytes)
 {
     size_t extra =
-        sizeof(struct thread) + tls_bytes() + (size_t)tls_align + 128;
+        sizeof(struct thread) + thread_tls_bytes() + (size_t)tls_align + 128;
     size_t n = pages_for(stack_bytes + extra) + 1;
     char *base = pages_alloc(n);
     struct thread *t;
@@ -88,7 +51,7 @@ struct thread *thread_alloc(const char *name, size_t stack_bytes)
     memset(t, 0, sizeof(*t));
     t->pages = base;
     t->n_pages = n;
-    t->fs_base = make_tls((uintptr_t)t);
+    t->fs_base = thread_make_tls((uintptr_t)t);
     strncpy(t->name, name, sizeof(t->name) - 1);
     list_init(&t->link);
     list_init(&t->timer);
@@ -200,26 +163,9 @@ void thread_detach(struct thread *t)
         t->detached = true;
 }
 
-struct thread *thread_current(void)
-{
-    return this_vcpu()->current;
-}
-
 unsigned int thread_count(void)
 {
     return threads_alive;
-}
-
-void thread_stack(const struct thread *t, uintptr_t *low, uintptr_t *high)
-{
-    *low = (uintptr_t)t->pages + PAGE_SIZE;
-    *high = (uintptr_t)t->pages + (t->n_pages << PAGE_SHIFT);
-}
-
-bool thread_guard_hit(const struct thread *t, uintptr_t addr)
-{
-    return addr >= (uintptr_t)t->pages &&
-           addr < (uintptr_t)t->pages + PAGE_SIZE;
 }
 
 _Noreturn void thread_start_main(void (*fn)(void))

@@ -1,12 +1,9 @@
 /*
- * Traps, panics, and the report that a crash leaves behind.
+ * Traps, and the report that one leaves behind; panic.c has what it shares with
+ * a panic.
  *
- * The engine calls trap_handler() on a stack of its own. What runs after that
- * trusts nothing of the guest that may be broken: stacks are read only within
- * the bounds of the current thread's, and a trap within the report ends the
- * domain at once.
+ * The engine calls trap_handler() on a stack of its own.
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include "guest-kernel/arch.h"
@@ -18,15 +15,13 @@
 #include "guest-kernel/upcall.h"
 #include "libhypercall/hypercall.h"
 
-#define FRAMES_MAX  32
 #define PAGE_FAULT  14
 #define PF_WRITE    2u
 #define PF_FETCH    16u
 #define CALL_OPCODE 0xe8 /* call with a 32-bit distance behind it */
 #define CALL_BYTES  5
 
-extern const struct ksym ksyms_start[], ksyms_end[]; /* guest.lds */
-extern char text_end[], image_start[];
+extern char text_end[], image_start[]; /* guest.lds */
 
 static const char *const trap_names[32] = {
     [0] = "divide error",        [1] = "debug trap",
@@ -35,32 +30,6 @@ static const char *const trap_names[32] = {
     [14] = "page fault",         [16] = "floating point error",
     [17] = "alignment check",    [19] = "SIMD floating point error",
 };
-
-static struct vcpu *crashing;
-
-const char *symbol_of(uintptr_t addr, size_t *offset)
-{
-    size_t n = (size_t)(ksyms_end - ksyms_start);
-    const struct ksym *k = NULL;
-
-    if (addr >= (uintptr_t)image_start && addr < (uintptr_t)text_end)
-        k = ksym_find(ksyms_start, n, addr);
-    if (!k)
-        return NULL;
-    *offset = addr - k->address;
-    return (const char *)ksyms_end + k->name;
-}
-
-static void report_place(const char *before, uintptr_t addr)
-{
-    size_t offset;
-    const char *name = symbol_of(addr, &offset);
-
-    if (name)
-        console_report("%s%016lx %s+0x%lx\n", before, addr, name, offset);
-    else
-        console_report("%s%016lx\n", before, addr);
-}
 
 /*
  * A function that has made no frame (yet) has its return address on top of the
@@ -85,20 +54,6 @@ static void report_frameless_caller(const struct cpu_user_regs *r)
     if (*(const uint8_t *)(ret - CALL_BYTES) == CALL_OPCODE &&
         ret + (uintptr_t)distance == r->rip - offset)
         report_place("  called from ", ret - 1);
-}
-
-static void report_backtrace(uintptr_t fp)
-{
-    const struct thread *t = thread_current();
-    uintptr_t low, high, frames[FRAMES_MAX];
-    size_t n;
-
-    if (!t)
-        return;
-    thread_stack(t, &low, &high);
-    n = stack_walk(fp, low, high, frames, FRAMES_MAX);
-    for (size_t i = 0; i < n; i++)
-        report_place("  called from ", frames[i] - 1);
 }
 
 static void report_registers(const struct cpu_user_regs *r)
@@ -148,49 +103,11 @@ static void report_trap(const struct cpu_user_regs *r)
     report_backtrace(r->rbp);
 }
 
-_Noreturn static void crash(void)
-{
-    for (;;)
-        hypercall_shutdown(SHUTDOWN_crash, 0);
-}
-
-/*
- * Once only; a crash within the report is the end. What the program wrote
- * before comes out before the report.
- */
-static void begin_crash(void)
-{
-    struct vcpu *nobody = NULL;
-
-    mask_only();
-    if (!__atomic_compare_exchange_n(&crashing, &nobody, this_vcpu(), false,
-                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-        if (nobody == this_vcpu())
-            crash();
-        for (;;) /* the first one's report is coming, and then the end */
-            hypercall_sched_op(SCHEDOP_yield, NULL, 0);
-    }
-    lock_take_or_give_up();
-    console_drain();
-}
-
 static void trap_handler(struct cpu_user_regs *regs)
 {
-    begin_crash();
+    crash_begin();
     report_trap(regs);
-    crash();
-}
-
-_Noreturn void kernel_panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    begin_crash();
-    va_start(ap, fmt);
-    console_report_line("guest panic: ", fmt, ap);
-    va_end(ap);
-    report_backtrace((uintptr_t)__builtin_frame_address(0));
-    crash();
+    crash_end();
 }
 
 void traps_init(void)

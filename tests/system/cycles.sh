@@ -14,8 +14,8 @@ limits()
     cat <<'END'
 hypervisor     6  0 0
 xenstore       3  0 0
-guest         31 31 3
-guest-native  30 30 3
+guest          5  0 3
+guest-native   5  0 3
 backends       4  0 0
 tools          6  0 2
 libclient      2  0 0

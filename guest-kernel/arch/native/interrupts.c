@@ -1,14 +1,12 @@
 /*
  * Interrupts and traps of a bare kernel, once entry.S has saved what was
- * interrupted; the interrupt flag; sleep; the thread pointer.
+ * interrupted.
  */
 #include "guest-kernel/arch.h"
 #include "guest-kernel/arch/native/native.h"
 #include "guest-kernel/events.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/upcall.h"
-
-#define MSR_FS_BASE 0xc0000100u
 
 static void (*trap_fn)(struct cpu_user_regs *regs);
 
@@ -42,14 +40,6 @@ void arch_traps_init(void (*handler)(struct cpu_user_regs *regs))
     descriptors_load();
 }
 
-uintptr_t arch_fault_address(void)
-{
-    uintptr_t address;
-
-    __asm__ __volatile__("mov %%cr2, %0" : "=r"(address));
-    return address;
-}
-
 /* Event channels are a device's; this one hypercall says which interrupt. */
 void arch_events_init(void)
 {
@@ -58,26 +48,4 @@ void arch_events_init(void)
     if (hypercall_op(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, &op,
                      sizeof(op)))
         kernel_panic("the hypervisor refused the vector for events");
-}
-
-void upcalls_unmask(void)
-{
-    this_vcpu()->irqs_off = false;
-    __asm__ __volatile__("sti" : : : "memory");
-}
-
-/* Nothing comes between the two instructions. */
-void arch_wait(void)
-{
-    this_vcpu()->irqs_off = false;
-    __asm__ __volatile__("sti; hlt" : : : "memory");
-}
-
-void arch_fs_init(void)
-{
-}
-
-void arch_fs_set(uintptr_t base)
-{
-    write_msr(MSR_FS_BASE, base);
 }
