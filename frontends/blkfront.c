@@ -19,9 +19,6 @@
 
 #include <errno.h>
 
-#include "guest-kernel/console.h"
-#include "guest-kernel/upcall.h"
-
 #define SECTORS_PER_PAGE BLKFRONT_SECTORS_PER_PAGE
 _Static_assert(RS_BLK_IO_SECTORS == BLKFRONT_SEGMENTS * SECTORS_PER_PAGE,
                "a request fills its slot");

@@ -11,11 +11,7 @@
 
 #include <string.h>
 
-#include "guest-kernel/events.h"
-#include "guest-kernel/grants.h"
-#include "guest-kernel/idle.h"
-#include "guest-kernel/thread.h"
-#include "guest-kernel/xenbus.h"
+#include "frontends/os.h"
 
 #include <xen/io/blkif.h>
 

@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-#include "guest-kernel/pages.h"
-#include "guest-kernel/upcall.h"
-
 static size_t bytes_of(const struct blkfront_buffer *buffer)
 {
     return buffer->n_pages * PAGE_SIZE;

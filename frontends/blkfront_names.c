@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include "guest-kernel/vcpu.h"
 
 /* Xen's numbers: major 202, 16 per disk; from the 17th on the extended ones. */
 int blkfront_devid(const char *name, unsigned int *devid)

@@ -4,8 +4,6 @@
  */
 #include "frontends/blkfront.h"
 
-#include "guest-kernel/upcall.h"
-
 /* As many requests at once as a sequential transfer makes use of. */
 #define TRANSFER_DEPTH 8
 

@@ -14,10 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "guest-kernel/clock.h"
-#include "guest-kernel/pages.h"
-#include "guest-kernel/upcall.h"
-
 #define OPEN_TIMEOUT  (10 * NS_PER_S)
 #define CLOSE_TIMEOUT (1 * NS_PER_S)
 

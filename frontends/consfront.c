@@ -7,8 +7,6 @@
  */
 #include "frontends/consfront.h"
 
-#include "guest-kernel/events.h"
-
 static void notify(const struct consfront *c)
 {
     if (c->port)

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "guest-kernel/thread.h"
+#include "frontends/os.h"
 #include "xen_compat.h"
 
 struct consfront {

@@ -5,8 +5,6 @@
 
 #include <errno.h>
 
-#include "guest-kernel/events.h"
-
 void consfront_event(evtchn_port_t port, void *arg)
 {
     struct consfront *c = arg;

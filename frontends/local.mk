@@ -1,5 +1,6 @@
 # frontends: guest code, part of the guest kernel's library.
 
+guest_kernel_sources += %D%/os.h
 guest_kernel_sources += %D%/consfront.c %D%/consfront.h \
 	%D%/consfront_event.c
 guest_kernel_sources += %D%/blkfront.c \

@@ -12,10 +12,6 @@
 #include <string.h>
 
 #include "frontends/netfront_ring.h"
-#include "guest-kernel/clock.h"
-#include "guest-kernel/console.h"
-#include "guest-kernel/grants.h"
-#include "guest-kernel/xenbus.h"
 
 /* Between two tries to connect that failed. */
 #define RETRY_MIN_MS 100

@@ -19,6 +19,7 @@
 
 struct netfront;
 
+#define NETFRONT_PAGES      256 /* in each pool, as many as the rings have slots */
 #define NETFRONT_PIECES_MAX 18 /* pages of one frame */
 
 /* A part of a received frame: a whole page or the end of the frame. */

@@ -17,11 +17,6 @@
 #include <string.h>
 
 #include "frontends/netfront_ring.h"
-#include "guest-kernel/clock.h"
-#include "guest-kernel/console.h"
-#include "guest-kernel/grants.h"
-#include "guest-kernel/pages.h"
-#include "guest-kernel/upcall.h"
 #include "inet_checksum.h"
 
 #define SLOT(i)          ((i) % NETFRONT_PAGES)

@@ -6,14 +6,9 @@
 #define RINGSIDE_NETFRONT_RING_H
 
 #include "frontends/netfront.h"
-#include "guest-kernel/events.h"
-#include "guest-kernel/idle.h"
-#include "guest-kernel/thread.h"
-#include "guest-kernel/xenbus.h"
+#include "frontends/os.h"
 
 #include <xen/io/netif.h>
-
-#define NETFRONT_PAGES 256 /* in each pool, as many as the rings have slots */
 
 /* A pool of granted pages; a page is named by its index. */
 struct netfront_pool {

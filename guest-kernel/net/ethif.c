@@ -24,7 +24,6 @@
 #include "netif/ethernet.h"
 
 #include "frontends/netfront.h"
-#include "frontends/netfront_ring.h"
 #include "guest-kernel/net/net.h"
 #include "guest-kernel/net/timers.h"
 

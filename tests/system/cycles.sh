@@ -107,6 +107,13 @@ is "so are objects without symbols" $? 2
 "$cycles" >/dev/null 2>&1
 is "and none" $? 2
 
+# The door between the frontends and the guest kernel.
+is "frontends see one header of the guest kernel" "$(cd "$abs_top_srcdir" &&
+    grep -l '#include "guest-kernel/' frontends/*.[ch] | xargs)" frontends/os.h
+is "which sees the headers of frontends alone" "$(cd "$abs_top_srcdir" &&
+    grep -rhoE '#include "frontends/.*"' guest-kernel | sort -u |
+    grep -vE '/[a-z]+front\.h"')" ''
+
 # Now what was built.
 objects=$abs_top_builddir/tests/objects
 is "every set of objects has its limits" \
