@@ -14,7 +14,8 @@ guest_kernel_sources = %D%/arch.h \
 	%D%/grants.h %D%/heap.c %D%/hypercall_page.S %D%/idle.c %D%/idle.h %D%/kernel.h \
 	%D%/libc.c %D%/libc.h %D%/lock.c %D%/libc_lock.c %D%/libc_memory.c %D%/libc_posix.c \
 	%D%/libc_time.c %D%/machine.c %D%/pages.c \
-	%D%/pages.h %D%/panic.c %D%/report.c %D%/schedule.c %D%/sdk.c %D%/scheduler.h %D%/shutdown.c %D%/smp.c %D%/smp.h %D%/smp_entry.S %D%/switch.S \
+	%D%/pages.h %D%/panic.c %D%/report.c %D%/schedule.c %D%/sdk_event.c %D%/sdk_memory.c \
+	%D%/sdk_store.c %D%/sdk_thread.c %D%/sdk_usage.c %D%/scheduler.h %D%/shutdown.c %D%/smp.c %D%/smp.h %D%/smp_entry.S %D%/switch.S \
 	%D%/symbols.c %D%/symbols.h %D%/sync.c %D%/thread.c %D%/thread.h %D%/thread_layout.c \
 	%D%/traps.c %D%/traps.h %D%/upcall.h %D%/vcpu.c %D%/vcpu.h %D%/vchan.c %D%/vchan.h \
 	%D%/vchan_ring.c %D%/vchan_ring.h %D%/vchan_setup.c \
