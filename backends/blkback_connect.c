@@ -13,8 +13,8 @@
 
 static int map_ring(struct blk_ring *r, const struct blk_ring_config *config)
 {
-    int n = grant_map_range(r->dev->frontend_id, config->refs, config->n_refs,
-                            false, r->maps);
+    int n = rs_client_map_grants(r->dev->driver->client, r->dev->frontend_id,
+                                 config->refs, config->n_refs, false, r->maps);
 
     if (n < 0)
         return n;
@@ -53,7 +53,7 @@ static int bind_port(struct blk_ring *r, evtchn_port_t remote)
     if (err)
         return err;
     r->bound = true;
-    err = evtchn_port_fds(r->port, &rx, &tx);
+    err = rs_client_port_fds(r->dev->driver->client, r->port, &rx, &tx);
     if (err)
         return err;
     return ring_poll_bind(&r->poll, rx);
@@ -63,7 +63,7 @@ static void unmap_ring(struct blk_ring *r)
 {
     for (unsigned int i = 0; i < r->n_pages; i++) {
         if (r->maps[i].status == GNTST_okay)
-            grant_unmap_range(&r->maps[i], 1);
+            rs_client_unmap_grants(r->dev->driver->client, &r->maps[i], 1);
     }
 }
 
@@ -101,8 +101,8 @@ int blk_ring_connect(struct xenbus_device *dev, struct disk *disk,
     ring_poll_init(dev->driver->poll, &r->poll);
     r->poll.service = blk_ring_service_;
     r->poll.arm = blk_ring_arm_;
-    err = grant_pool_new(dev->frontend_id, config->persistent, MAX_PERSISTENT,
-                         &r->grants);
+    err = grant_pool_new(dev->driver->client, dev->frontend_id,
+                         config->persistent, MAX_PERSISTENT, &r->grants);
     if (!err)
         err = map_ring(r, config);
     if (!err)

@@ -70,7 +70,7 @@ static void push_responses(struct blk_ring *r)
     /* Partner: the frontend's check before it sleeps on rsp_event. */
     RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&r->back, notify);
     if (notify)
-        evtchn_notify(r->port);
+        rs_client_notify(r->dev->driver->client, r->port);
 }
 
 static void respond(struct blk_ring *r, const struct blk_request *req, int err)

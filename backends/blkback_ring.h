@@ -8,7 +8,7 @@
 #include "blk_request.h"
 #include "blkback.h"
 #include "grant_pool.h"
-#include "host.h"
+#include "ringside/client.h"
 #include "ring_poll.h"
 
 /*
@@ -44,7 +44,7 @@ struct blk_ring {
     struct grant_pool *grants;
 
     blkif_back_ring_t back; /* sring is the first page */
-    struct grant_mapping maps[MAX_RING_PAGES];
+    struct rs_client_mapping maps[MAX_RING_PAGES];
     unsigned int n_pages;
 
     evtchn_port_t port;

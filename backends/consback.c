@@ -20,7 +20,7 @@
 #include "consback.h"
 #include "console_log.h"
 #include "console_pty.h"
-#include "host.h"
+#include "ringside/client.h"
 #include "hypercall.h"
 #include "log_file.h"
 #include "ring_poll.h"
@@ -37,7 +37,7 @@ struct consback {
     struct console_pty *pty; /* NULL: this machine has none */
 
     /* While connected. */
-    struct grant_mapping map;
+    struct rs_client_mapping map;
     struct xencons_interface *ring;
     XENCONS_RING_IDX out_cons, in_prod;
     evtchn_port_t port;
@@ -128,7 +128,7 @@ static void pty_input(void *arg)
     struct consback *c = arg;
 
     if (c->ring && !c->dev->failed && give_input(c))
-        evtchn_notify(c->port);
+        rs_client_notify(c->dev->driver->client, c->port);
 }
 
 /* ---- service ---- */
@@ -147,7 +147,7 @@ static unsigned int cons_service(struct ring_poll *p, unsigned int budget)
         return 0;
     in = give_input(c);
     if (out || in)
-        evtchn_notify(c->port);
+        rs_client_notify(c->dev->driver->client, c->port);
     return out || in;
 }
 
@@ -260,7 +260,7 @@ static void cons_release(struct consback *c)
     if (c->bound)
         hypercall_evtchn_close(c->port);
     if (c->map.addr && c->map.status == GNTST_okay)
-        grant_unmap_range(&c->map, 1);
+        rs_client_unmap_grants(c->dev->driver->client, &c->map, 1);
     c->refill = NULL;
     c->bound = false;
     c->ring = NULL;
@@ -287,7 +287,8 @@ static int map_ring(struct consback *c)
     int n = find_ring(c->dev, &ref);
 
     if (!n)
-        n = grant_map_range(c->dev->frontend_id, &ref, 1, false, &c->map);
+        n = rs_client_map_grants(c->dev->driver->client, c->dev->frontend_id,
+                                 &ref, 1, false, &c->map);
     if (n < 0)
         return n;
     if (c->map.status != GNTST_okay) {
@@ -326,7 +327,7 @@ static int bind_port(struct consback *c)
     if (err)
         return err;
     c->bound = true;
-    err = evtchn_port_fds(c->port, &rx, &tx);
+    err = rs_client_port_fds(c->dev->driver->client, c->port, &rx, &tx);
     return err ? err : ring_poll_bind(&c->poll, rx);
 }
 

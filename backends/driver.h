@@ -16,11 +16,13 @@
 struct disk_async;
 struct event_base;
 struct poll_room;
+struct rs_client;
 struct slow_calls;
 struct store;
 
 struct driver {
     struct event_base *base;
+    struct rs_client *client; /* to the hypervisor */
     struct store *store;
     struct poll_room *poll; /* ring polling, see ring_poll.h */
     const char *rundir;     /* absolute path of the runtime directory */

@@ -25,7 +25,8 @@
 #include "blkback.h"
 #include "consback.h"
 #include "disk.h"
-#include "host.h"
+#include "hypercall.h"
+#include "ringside/client.h"
 #include "log_file.h"
 #include "netback.h"
 #include "ring_poll.h"
@@ -167,25 +168,26 @@ static void pause_ms(unsigned int ms)
     nanosleep(&t, NULL);
 }
 
-static void connect_hypervisor(const struct options *o)
+static struct rs_client *join(void)
 {
-    char *path;
+    struct rs_client *client;
     int err;
 
-    if (asprintf(&path, "%s/hypervisor.sock", o->rundir) < 0)
-        fail("no memory", 0);
     for (int ms = 0;; ms += 10) {
-        err = hypercall_connect(path, HYPERCALL_ROLE_DRIVER);
+        err = rs_client_join(&client);
         if (err != -EBUSY || ms >= PATIENCE_MS)
             break;
         pause_ms(10);
     }
+    if (err == -ENOKEY)
+        fail("ringsided starts this program, which is no use otherwise", 0);
     if (err == -EPERM)
         fail("the hypervisor runs as another user, neither as ours nor as root",
              0);
     if (err)
-        fail(path, err);
-    free(path);
+        fail("cannot join the host", err);
+    hypercall_carry_over(client);
+    return client;
 }
 
 static void store_lost(void *arg)
@@ -240,8 +242,8 @@ static void watch_for_the_end(struct driver *driver, struct event **ends)
 {
     ends[0] = evsignal_new(driver->base, SIGTERM, asked_to_stop, driver);
     ends[1] = evsignal_new(driver->base, SIGINT, asked_to_stop, driver);
-    ends[2] = event_new(driver->base, hypercall_fd(), EV_READ, hypervisor_gone,
-                        driver);
+    ends[2] = event_new(driver->base, rs_client_fd(driver->client), EV_READ,
+                        hypervisor_gone, driver);
     for (unsigned int i = 0; i < N_ENDS; i++) {
         if (!ends[i] || event_add(ends[i], NULL))
             fail("no memory", 0);
@@ -257,7 +259,8 @@ static void release(struct driver *driver, struct event **ends)
     store_close(driver->store);
     poll_room_free(driver->poll);
     event_base_free(driver->base);
-    hypercall_disconnect();
+    hypercall_carry_over(NULL);
+    rs_client_disconnect(driver->client);
 }
 
 /* A first line: we serve. */
@@ -312,7 +315,7 @@ int main(int argc, char **argv)
     driver.base = event_base_new();
     if (!driver.base || poll_room_new(driver.base, &driver.poll))
         fail("no memory", 0);
-    connect_hypervisor(&o);
+    driver.client = join();
     connect_store(&o, &driver);
     err = disk_async_new(driver.base, (enum disk_io_mode)o.disk_io,
                          &driver.disk_async);
@@ -330,7 +333,7 @@ int main(int argc, char **argv)
     err = stats_socket_open(&driver, room, &stats);
     if (err)
         driver_log("nobody can ask for counters: %s", strerror(-err));
-    if (!grant_window_is_strict())
+    if (!rs_client_grants_strict(driver.client))
         driver_log("no userfaultfd: isolation from guests' memory is weaker");
     say_ready(&o);
     poll_room_on_work(driver.poll, say_worked, &o);

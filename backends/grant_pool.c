@@ -9,12 +9,13 @@
 #include <stdlib.h>
 
 #include "grant_pool.h"
-#include "host.h"
+#include "ringside/client.h"
 
 #define BUCKETS 256
 #define BATCH   256
 
 struct grant_pool {
+    struct rs_client *client;
     domid_t domid;
     bool persistent;
     unsigned int max, mapped;
@@ -25,7 +26,7 @@ struct grant_pool {
 };
 
 /* Of a batch under way. There is one thread. */
-static struct grant_mapping maps[BATCH];
+static struct rs_client_mapping maps[BATCH];
 
 /* All of this process, and what they have mapped together. */
 static struct list pools = { &pools, &pools };
@@ -37,13 +38,14 @@ static struct grant_page **bucket_of(struct grant_pool *pool, grant_ref_t ref)
     return &pool->bucket[ref % BUCKETS];
 }
 
-int grant_pool_new(domid_t domid, bool persistent, unsigned int max,
-                   struct grant_pool **out)
+int grant_pool_new(struct rs_client *client, domid_t domid, bool persistent,
+                   unsigned int max, struct grant_pool **out)
 {
     struct grant_pool *pool = calloc(1, sizeof(*pool));
 
     if (!pool)
         return -ENOMEM;
+    pool->client = client;
     pool->domid = domid;
     pool->persistent = persistent;
     pool->max = persistent ? max : 0;
@@ -74,7 +76,7 @@ static void shrink(struct grant_pool *pool, unsigned int keep)
             struct grant_page *page =
                 container_of(pool->idle.next, struct grant_page, link);
 
-            maps[n++] = (struct grant_mapping){
+            maps[n++] = (struct rs_client_mapping){
                 .addr = page->addr,
                 .domid = pool->domid,
                 .ref = page->ref,
@@ -87,7 +89,7 @@ static void shrink(struct grant_pool *pool, unsigned int keep)
             pool->mapped--;
             handles--;
         }
-        grant_unmap_range(maps, n);
+        rs_client_unmap_grants(pool->client, maps, n);
     }
 }
 
@@ -146,7 +148,8 @@ static struct grant_page *find(struct grant_pool *pool, grant_ref_t ref,
 }
 
 static struct grant_page *add(struct grant_pool *pool,
-                              const struct grant_mapping *map, bool read_only)
+                              const struct rs_client_mapping *map,
+                              bool read_only)
 {
     struct grant_page *page = calloc(1, sizeof(*page));
 
@@ -176,7 +179,7 @@ static struct grant_page *add(struct grant_pool *pool,
 static void map_to_read(struct grant_pool *pool, const grant_ref_t *refs,
                         unsigned int n, bool *only_read)
 {
-    static struct grant_mapping again[BATCH];
+    static struct rs_client_mapping again[BATCH];
     grant_ref_t failed[BATCH];
     unsigned int at[BATCH], k = 0;
 
@@ -186,7 +189,8 @@ static void map_to_read(struct grant_pool *pool, const grant_ref_t *refs,
         failed[k] = refs[i];
         at[k++] = i;
     }
-    if (!k || grant_map_range(pool->domid, failed, k, true, again) < 0)
+    if (!k || rs_client_map_grants(pool->client, pool->domid, failed, k, true,
+                                   again) < 0)
         return;
     for (unsigned int i = 0; i < k; i++) {
         maps[at[i]] = again[i];
@@ -204,8 +208,8 @@ static int map_batch(struct grant_pool *pool, const grant_ref_t *refs,
 
     if (!make_room(n))
         return -EAGAIN;
-    err = grant_map_range(pool->domid, refs, n, read_only && !pool->persistent,
-                          maps);
+    err = rs_client_map_grants(pool->client, pool->domid, refs, n,
+                               read_only && !pool->persistent, maps);
     if (err < 0)
         return err;
     if (read_only && pool->persistent)
@@ -216,13 +220,13 @@ static int map_batch(struct grant_pool *pool, const grant_ref_t *refs,
             maps[n_ok++] = maps[i];
     }
     if (n_ok < n) {
-        grant_unmap_range(maps, n_ok);
+        rs_client_unmap_grants(pool->client, maps, n_ok);
         return no_space ? -EAGAIN : -EFAULT;
     }
     for (unsigned int i = 0; i < n; i++) {
         out[i] = add(pool, &maps[i], only_read[i]);
         if (!out[i]) {
-            grant_unmap_range(maps + i, n - i);
+            rs_client_unmap_grants(pool->client, maps + i, n - i);
             return -ENOMEM; /* those before i are idle pages now */
         }
     }

@@ -22,6 +22,7 @@
 #include "xen_compat.h"
 
 struct grant_pool;
+struct rs_client;
 
 struct grant_page {
     void *addr; /* 4096 bytes of the granter's memory */
@@ -36,8 +37,8 @@ struct grant_page {
 };
 
 /* At most `max` pages stay mapped without use. -ENOMEM. */
-int grant_pool_new(domid_t domid, bool persistent, unsigned int max,
-                   struct grant_pool **out);
+int grant_pool_new(struct rs_client *client, domid_t domid, bool persistent,
+                   unsigned int max, struct grant_pool **out);
 
 /* Unmaps everything; no page is in use. */
 void grant_pool_free(struct grant_pool *pool);

@@ -21,7 +21,7 @@
 #include <event2/event.h>
 
 #include "hypercall.h"
-#include "host.h"
+#include "ringside/client.h"
 #include "netback.h"
 #include "netback_queue.h"
 #include "ring_poll.h"
@@ -46,7 +46,7 @@ struct vif {
     bool connected;
     struct ring_poll poll;
     struct vif_channel tx, rx;
-    struct grant_mapping rings[2];
+    struct rs_client_mapping rings[2];
     struct vif_queue queue;
 };
 
@@ -64,14 +64,15 @@ static void vif_notify_tx(void *arg)
 {
     struct vif *vif = arg;
 
-    evtchn_notify(vif->tx.port);
+    rs_client_notify(vif->dev->driver->client, vif->tx.port);
 }
 
 static void vif_notify_rx(void *arg)
 {
     struct vif *vif = arg;
 
-    evtchn_notify(vif->rx.bound ? vif->rx.port : vif->tx.port);
+    rs_client_notify(vif->dev->driver->client,
+                     vif->rx.bound ? vif->rx.port : vif->tx.port);
 }
 
 static void vif_broken(void *arg, const char *why)
@@ -371,7 +372,7 @@ static int channel_open(struct vif *vif, struct vif_channel *c,
     if (err)
         return err;
     c->bound = true;
-    err = evtchn_port_fds(c->port, &rx, &tx);
+    err = rs_client_port_fds(vif->dev->driver->client, c->port, &rx, &tx);
     if (err)
         goto out;
     c->event =
@@ -412,12 +413,14 @@ static int vif_map_rings(struct vif *vif)
 
         if (!err) {
             ref = (grant_ref_t)value;
-            err = grant_map_range(dev->frontend_id, &ref, 1, false,
-                                  &vif->rings[i]);
+            err =
+                rs_client_map_grants(vif->dev->driver->client, dev->frontend_id,
+                                     &ref, 1, false, &vif->rings[i]);
         }
         if (err != 1 || vif->rings[i].status != GNTST_okay) {
             dev_fail(dev, "cannot map %s", nodes[i]);
-            grant_unmap_range(vif->rings, (unsigned int)i);
+            rs_client_unmap_grants(vif->dev->driver->client, vif->rings,
+                                   (unsigned int)i);
             return err < 0 ? err : -EINVAL;
         }
     }
@@ -448,7 +451,7 @@ static int vif_connect(struct xenbus_device *dev)
     err = vif_open_channels(vif);
     if (err) {
         dev_fail(dev, "cannot bind the event channel: %s", strerror(-err));
-        grant_unmap_range(vif->rings, 2);
+        rs_client_unmap_grants(vif->dev->driver->client, vif->rings, 2);
         return err;
     }
     q->user = (struct vif_queue_user){ vif_notify_tx, vif_notify_rx, vif_broken,
@@ -457,12 +460,12 @@ static int vif_connect(struct xenbus_device *dev)
     q->sg = store_read_flag(store, dev->frontend_path, "feature-sg");
     q->persistent =
         store_read_flag(store, dev->frontend_path, "feature-persistent");
-    err = vif_queue_init(q, dev->frontend_id, vif->rings[0].addr,
-                         vif->rings[1].addr);
+    err = vif_queue_init(q, dev->driver->client, dev->frontend_id,
+                         vif->rings[0].addr, vif->rings[1].addr);
     if (err) {
         channel_close(&vif->tx);
         channel_close(&vif->rx);
-        grant_unmap_range(vif->rings, 2);
+        rs_client_unmap_grants(vif->dev->driver->client, vif->rings, 2);
         return err;
     }
     vif->connected = true;
@@ -481,7 +484,7 @@ static int vif_disconnect(struct xenbus_device *dev)
     channel_close(&vif->tx);
     channel_close(&vif->rx);
     vif_queue_fini(&vif->queue);
-    grant_unmap_range(vif->rings, 2);
+    rs_client_unmap_grants(vif->dev->driver->client, vif->rings, 2);
     return 0;
 }
 

@@ -24,8 +24,8 @@ static void queue_broken(struct vif_queue *q, const char *why)
     q->user.broken(q->user.arg, why);
 }
 
-int vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
-                   void *rx_ring)
+int vif_queue_init(struct vif_queue *q, struct rs_client *client, domid_t domid,
+                   void *tx_ring, void *rx_ring)
 {
     struct netif_tx_sring *tx = tx_ring;
     struct netif_rx_sring *rx = rx_ring;
@@ -35,7 +35,8 @@ int vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
     list_init(&q->backlog);
     q->backlog_bytes = 0;
     q->broken = false;
-    return grant_pool_new(domid, q->persistent, VIF_PAGES_MAX, &q->pages);
+    return grant_pool_new(client, domid, q->persistent, VIF_PAGES_MAX,
+                          &q->pages);
 }
 
 static void backlog_drop(struct vif_queue *q, struct waiting *w)

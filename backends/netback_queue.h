@@ -57,8 +57,8 @@ struct vif_queue {
  * The rings are mapped pages; user, link, sg and persistent are set. 0 or
  * -ENOMEM.
  */
-int vif_queue_init(struct vif_queue *q, domid_t domid, void *tx_ring,
-                   void *rx_ring);
+int vif_queue_init(struct vif_queue *q, struct rs_client *client, domid_t domid,
+                   void *tx_ring, void *rx_ring);
 /* Unmaps the guest's pages and drops what waits. */
 void vif_queue_fini(struct vif_queue *q);
 

@@ -78,7 +78,7 @@ void ring_poll_init(struct poll_room *room, struct ring_poll *p);
 
 /*
  * From now on the event channel whose receiving descriptor is fd (see
- * evtchn_port_fds()) kicks the ring. A channel that fires again and again
+ * rs_client_port_fds()) kicks the ring. A channel that fires again and again
  * without any work on the ring is not listened to for a while. -ENOMEM.
  */
 int ring_poll_bind(struct ring_poll *p, int fd);

@@ -53,7 +53,7 @@ int session_open(struct bench_session *s, enum bench_placement placement)
     err = host_open_private(&s->host, NULL);
     if (err)
         return err;
-    err = hypercall_host_info(&info);
+    err = rs_client_host_info(s->host.client, &info);
     if (err)
         return complain("the host does not answer: %s", strerror(-err));
     s->boot_ns = bench_now() - info.uptime_ns;
@@ -103,7 +103,7 @@ static int pin(struct bench_session *s, struct bench_guest *g)
     int err = 0;
 
     if (s->guest_cpu >= 0)
-        err = hypercall_vcpu_pin((domid_t)g->guest.d.domid, 0,
+        err = rs_client_vcpu_pin(s->host.client, (uint16_t)g->guest.d.domid, 0,
                                  1ull << s->guest_cpu);
     return err ? complain("cannot pin a guest to processor %d: %s",
                           s->guest_cpu, strerror(-err))

@@ -136,7 +136,8 @@ static int measure_guest(struct field *f, double *p99)
     err = session_start(&f->session, &f->options, &g, job, NULL, NULL);
     if (err)
         return err;
-    if (hypercall_domain_info((domid_t)g.guest.d.domid, &info) == 0)
+    if (rs_client_domain_info(f->session.host.client, (uint16_t)g.guest.d.domid,
+                              &info) == 0)
         hurry((pid_t)info.pid);
     err = session_take(&g, "main", &unused);
     if (!err)

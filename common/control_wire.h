@@ -50,6 +50,14 @@ _Static_assert(sizeof(struct control_header) == 24, "wire");
 
 enum control_role { CONTROL_TOOL, CONTROL_STORE, CONTROL_DRIVER };
 
+/*
+ * In the environment of a process that ringsided starts: which role it is to
+ * take, and at which socket, "driver:/run/ringside/hypervisor.sock".
+ */
+#define CONTROL_IDENTITY    "RINGSIDE_IDENTITY"
+#define CONTROL_STORE_NAME  "store"
+#define CONTROL_DRIVER_NAME "driver"
+
 /* Slot 0: a userfaultfd of this process, fresh, for its grant windows. */
 struct control_hello {
     uint32_t version; /* CONTROL_VERSION */

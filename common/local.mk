@@ -8,8 +8,7 @@ noinst_HEADERS += %D%/inet_checksum.h %D%/peer.h \
 rundir_check = %D%/rundir_check.h %D%/rundir_check.c
 
 unit_tests += tests/unit/test_rundir_check
-tests_unit_test_rundir_check_CPPFLAGS = $(HOST_CPPFLAGS) \
-	$(HYPERCALL_HOST_CPPFLAGS) $(XENSTORE_CFLAGS)
+tests_unit_test_rundir_check_CPPFLAGS = $(HOST_CPPFLAGS) $(XENSTORE_CFLAGS)
 tests_unit_test_rundir_check_SOURCES = tests/unit/test_rundir_check.c \
 	$(rundir_check) $(xs_pipeline)
 tests_unit_test_rundir_check_LDADD = libclient/libclient.a \

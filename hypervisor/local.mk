@@ -100,7 +100,8 @@ CLEANFILES += %D%/sandbox/stub/stub
 control_test_CPPFLAGS = $(%C%_cppflags) $(HYPERCALL_HOST_CPPFLAGS)
 control_test_fixture = tests/unit/control_fixture.c \
 	tests/unit/control_fixture.h
-control_test_LDADD = %D%/libringside-core.a libclient/libclient.a \
+control_test_LDADD = %D%/libringside-core.a \
+	libhypercall/libhypercall-host.a libclient/libclient.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
 
 unit_tests += tests/unit/test_control

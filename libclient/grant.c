@@ -1,5 +1,5 @@
 /*
- * Grant windows of this process: one mapping of each granter's memory file,
+ * Grant windows of a connection: one mapping of each granter's memory file,
  * in which the hypervisor shows the granted pages (docs/control.md).
  *
  * A window lives from the first mapping of its granter to the last. A domid
@@ -12,11 +12,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host.h"
-#include "hypercall.h"
 #include "buckets.h"
-#include "connection.h"
-#include "list.h"
+#include "internal.h"
+#include "xen_compat.h"
 
 #define MAP_BATCH 256u
 
@@ -30,21 +28,34 @@ struct window {
     uint32_t *pages;     /* mappings of each page */
 };
 
-static struct list idle = LIST_INIT(idle);
-
-/* The windows of a granter, among others. */
-static struct list *windows_of(domid_t domid)
+static int make_windows(struct rs_client *c)
 {
-    static struct buckets windows;
-
-    if (!windows.list[0].next)
-        buckets_init(&windows);
-    return bucket(&windows, domid);
+    if (c->windows)
+        return 0;
+    c->windows = malloc(sizeof(*c->windows));
+    if (!c->windows)
+        return -ENOMEM;
+    buckets_init(c->windows);
+    return 0;
 }
 
-static struct window *window_at(domid_t domid, const void *addr)
+static long grant_op(struct rs_client *c, unsigned int cmd, void *ops,
+                     size_t size, unsigned int n)
 {
-    struct list *pos, *windows = windows_of(domid);
+    return rs_client_hypercall(c, __HYPERVISOR_grant_table_op, cmd, ops, size,
+                               n);
+}
+
+static long map_grants(struct rs_client *c, struct gnttab_map_grant_ref *ops,
+                       unsigned int n)
+{
+    return grant_op(c, GNTTABOP_map_grant_ref, ops, sizeof(*ops), n);
+}
+
+static struct window *window_at(struct rs_client *c, uint16_t domid,
+                                const void *addr)
+{
+    struct list *pos, *windows = bucket(c->windows, domid);
 
     list_for_each(pos, windows) {
         struct window *w = container_of(pos, struct window, link);
@@ -66,31 +77,33 @@ static void window_free(struct window *w)
     free(w);
 }
 
-static void window_close(struct window *w)
+static void window_close(struct rs_client *c, struct window *w)
 {
     struct control_message m = CONTROL_MESSAGE(&w->id, sizeof(w->id));
     struct control_reply r = CONTROL_REPLY(NULL, 0);
 
     munmap(w->base, w->size);
     w->base = NULL;
-    control_exchange(CONTROL_WINDOW_CLOSE, &m, &r);
+    control_exchange(c, CONTROL_WINDOW_CLOSE, &m, &r);
     window_free(w);
 }
 
-static void close_unused(void)
+static void close_unused(struct rs_client *c)
 {
-    while (!list_empty(&idle))
-        window_close(container_of(idle.next, struct window, idle));
+    while (!list_empty(&c->idle))
+        window_close(c, container_of(c->idle.next, struct window, idle));
 }
 
-void windows_clear(void)
+void windows_clear(struct rs_client *c)
 {
-    for (domid_t key = 0; key < BUCKETS; key++) {
-        struct list *windows = windows_of(key);
+    for (uint32_t key = 0; c->windows && key < BUCKETS; key++) {
+        struct list *windows = bucket(c->windows, key);
 
         while (!list_empty(windows))
-            window_close(container_of(windows->next, struct window, link));
+            window_close(c, container_of(windows->next, struct window, link));
     }
+    free(c->windows);
+    c->windows = NULL;
 }
 
 /* Maps the file with no access; nothing but the window keeps it. */
@@ -112,7 +125,7 @@ static int window_place(struct window *w, int file)
     return err;
 }
 
-static int window_open(domid_t domid)
+static int window_open(struct rs_client *c, uint16_t domid)
 {
     struct window *w = calloc(1, sizeof(*w));
 
@@ -124,12 +137,12 @@ static int window_open(domid_t domid)
     struct control_message m = CONTROL_MESSAGE(&w->id, sizeof(w->id));
     struct control_reply file = CONTROL_REPLY(&w->id, sizeof(w->id));
     struct control_reply none = CONTROL_REPLY(NULL, 0);
-    int err = control_exchange(CONTROL_WINDOW_FILE, &m, &file);
+    int err = control_exchange(c, CONTROL_WINDOW_FILE, &m, &file);
 
     if (!err)
         err = window_place(w, file.fds[0]);
     if (!err)
-        err = control_exchange(CONTROL_WINDOW_OPEN, &m, &none);
+        err = control_exchange(c, CONTROL_WINDOW_OPEN, &m, &none);
     /* Only now: before, a touch would have reached the file itself. */
     if (!err && mprotect(w->base, w->size, PROT_READ | PROT_WRITE))
         err = -errno;
@@ -137,12 +150,12 @@ static int window_open(domid_t domid)
         window_free(w);
         return err;
     }
-    list_add_head(windows_of(domid), &w->link);
-    list_add_head(&idle, &w->idle);
+    list_add_head(bucket(c->windows, domid), &w->link);
+    list_add_head(&c->idle, &w->idle);
     return 0;
 }
 
-static struct gnttab_map_grant_ref map_op(domid_t domid, grant_ref_t ref,
+static struct gnttab_map_grant_ref map_op(uint16_t domid, uint32_t ref,
                                           bool read_only)
 {
     return (struct gnttab_map_grant_ref){
@@ -153,7 +166,8 @@ static struct gnttab_map_grant_ref map_op(domid_t domid, grant_ref_t ref,
 }
 
 /* Again, what was refused for want of the window that there is now. */
-static long map_again(struct gnttab_map_grant_ref *ops, unsigned int n)
+static long map_again(struct rs_client *c, struct gnttab_map_grant_ref *ops,
+                      unsigned int n)
 {
     struct gnttab_map_grant_ref again[MAP_BATCH];
     unsigned int at[MAP_BATCH], count = 0;
@@ -165,33 +179,35 @@ static long map_again(struct gnttab_map_grant_ref *ops, unsigned int n)
             at[count++] = i;
         }
     }
-    long err = hypercall_grant_map(again, count);
+    long err = map_grants(c, again, count);
     for (unsigned int i = 0; !err && i < count; i++)
         ops[at[i]] = again[i];
     return err;
 }
 
 /* Maps at most MAP_BATCH; opens the granter's window if there is none. */
-static int map_batch(domid_t domid, const grant_ref_t *refs, unsigned int n,
-                     bool read_only, struct gnttab_map_grant_ref *ops)
+static int map_batch(struct rs_client *c, uint16_t domid, const uint32_t *refs,
+                     unsigned int n, bool read_only,
+                     struct gnttab_map_grant_ref *ops)
 {
     bool no_window = false;
 
     for (unsigned int i = 0; i < n; i++)
         ops[i] = map_op(domid, refs[i], read_only);
-    long err = hypercall_grant_map(ops, n);
+    long err = map_grants(c, ops, n);
     for (unsigned int i = 0; !err && i < n; i++)
         no_window |= ops[i].status == GNTST_no_device_space;
     if (err || !no_window)
         return err;
-    err = window_open(domid);
-    return err ? err : map_again(ops, n);
+    err = window_open(c, domid);
+    return err ? err : map_again(c, ops, n);
 }
 
-static bool take_result(const struct gnttab_map_grant_ref *op,
-                        struct grant_mapping *out)
+static bool take_result(struct rs_client *c,
+                        const struct gnttab_map_grant_ref *op,
+                        struct rs_client_mapping *out)
 {
-    *out = (struct grant_mapping){
+    *out = (struct rs_client_mapping){
         .domid = op->dom,
         .ref = op->ref,
         .handle = op->handle,
@@ -201,32 +217,35 @@ static bool take_result(const struct gnttab_map_grant_ref *op,
         return false;
     /* The hypervisor chose the address; Xen's field for such answers. */
     out->addr = (void *)(uintptr_t)op->dev_bus_addr;
-    struct window *w = window_at(op->dom, out->addr);
+    struct window *w = window_at(c, op->dom, out->addr);
     if (w->mapped++ == 0)
         list_del(&w->idle);
     w->pages[((uint8_t *)out->addr - w->base) / PAGE_SIZE]++;
     return true;
 }
 
-static void give_up(domid_t domid, const grant_ref_t *refs, unsigned int n,
-                    struct grant_mapping *out)
+static void give_up(uint16_t domid, const uint32_t *refs, unsigned int n,
+                    struct rs_client_mapping *out)
 {
     for (unsigned int i = 0; i < n; i++) {
-        out[i] = (struct grant_mapping){ .domid = domid,
-                                         .ref = refs[i],
-                                         .status = GNTST_general_error };
+        out[i] = (struct rs_client_mapping){ .domid = domid,
+                                             .ref = refs[i],
+                                             .status = GNTST_general_error };
     }
 }
 
-int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
-                    bool read_only, struct grant_mapping *out)
+int rs_client_map_grants(struct rs_client *c, uint16_t domid,
+                         const uint32_t *refs, unsigned int n, bool read_only,
+                         struct rs_client_mapping *out)
 {
     struct gnttab_map_grant_ref ops[MAP_BATCH];
-    int mapped = 0;
+    int mapped = 0, err = make_windows(c);
 
+    if (err)
+        return err;
     for (unsigned int done = 0; done < n;) {
         unsigned int count = n - done < MAP_BATCH ? n - done : MAP_BATCH;
-        int err = map_batch(domid, refs + done, count, read_only, ops);
+        err = map_batch(c, domid, refs + done, count, read_only, ops);
 
         if (err) {
             give_up(domid, refs + done, n - done, out + done);
@@ -234,10 +253,10 @@ int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
             break;
         }
         for (unsigned int i = 0; i < count; i++)
-            mapped += take_result(&ops[i], &out[done + i]);
+            mapped += take_result(c, &ops[i], &out[done + i]);
         done += count;
     }
-    close_unused();
+    close_unused(c);
     return mapped;
 }
 
@@ -255,14 +274,15 @@ static void drop_run(struct run *r)
 }
 
 /* The page of one mapping goes if no other mapping shows it. */
-static void drop_page(struct run *r, const struct grant_mapping *map)
+static void drop_page(struct rs_client *c, struct run *r,
+                      const struct rs_client_mapping *map)
 {
-    struct window *w = window_at(map->domid, map->addr);
+    struct window *w = window_at(c, map->domid, map->addr);
     uint8_t *addr = map->addr;
 
     assert(w); /* it is not closed while a page is mapped */
     if (--w->mapped == 0)
-        list_add_head(&idle, &w->idle);
+        list_add_head(&c->idle, &w->idle);
     if (--w->pages[(addr - w->base) / PAGE_SIZE])
         return;
     if (!r->start || addr != r->end) {
@@ -272,7 +292,8 @@ static void drop_page(struct run *r, const struct grant_mapping *map)
     r->end = addr + PAGE_SIZE;
 }
 
-static int unmap_batch(struct grant_mapping *maps, unsigned int n)
+static int unmap_batch(struct rs_client *c, struct rs_client_mapping *maps,
+                       unsigned int n)
 {
     struct gnttab_unmap_grant_ref ops[MAP_BATCH];
     struct run run = { .start = NULL };
@@ -280,35 +301,43 @@ static int unmap_batch(struct grant_mapping *maps, unsigned int n)
     long err;
 
     for (unsigned int i = 0; i < n; i++) {
-        struct grant_mapping *map = &maps[i];
+        struct rs_client_mapping *map = &maps[i];
 
         if (map->status != GNTST_okay)
             continue;
         ops[count++] =
             (struct gnttab_unmap_grant_ref){ .host_addr = (uintptr_t)map->addr,
                                              .handle = map->handle };
-        drop_page(&run, map);
+        drop_page(c, &run, map);
         map->addr = NULL;
         map->status = GNTST_bad_handle;
     }
     drop_run(&run);
-    err = count ? hypercall_grant_unmap(ops, count) : 0;
+    err = count ? grant_op(c, GNTTABOP_unmap_grant_ref, ops, sizeof(ops[0]),
+                           count)
+                : 0;
     for (unsigned int i = 0; !err && i < count; i++)
         if (ops[i].status != GNTST_okay)
             err = -EIO;
     return err ? (int)err : run.err;
 }
 
-int grant_unmap_range(struct grant_mapping *maps, unsigned int n)
+int rs_client_unmap_grants(struct rs_client *c, struct rs_client_mapping *maps,
+                           unsigned int n)
 {
     int err = 0;
 
     for (unsigned int done = 0; done < n; done += MAP_BATCH) {
         unsigned int count = n - done < MAP_BATCH ? n - done : MAP_BATCH;
-        int failed = unmap_batch(maps + done, count);
+        int failed = unmap_batch(c, maps + done, count);
 
         err = failed ? failed : err;
     }
-    close_unused();
+    close_unused(c);
     return err;
+}
+
+bool rs_client_grants_strict(const struct rs_client *c)
+{
+    return c->strict;
 }

@@ -1,6 +1,7 @@
-# libclient: what host processes talk to the hypervisor with.
+# libclient: libringside-client, what host processes talk to ringsided with.
 noinst_LIBRARIES += %D%/libclient.a
-%C%_libclient_a_CPPFLAGS = $(HOST_CPPFLAGS) $(HYPERCALL_HOST_CPPFLAGS)
+ringsideinclude_HEADERS += include/ringside/client.h
 %C%_libclient_a_SOURCES = \
-	%D%/host.h %D%/connection.h %D%/connection.c %D%/evtchn.c \
-	%D%/grant.c %D%/domain.c
+	include/ringside/client.h %D%/internal.h \
+	%D%/connection.c %D%/create.c %D%/domain.c %D%/evtchn.c \
+	%D%/exchange.c %D%/grant.c %D%/hypercall.c

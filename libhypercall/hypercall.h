@@ -10,7 +10,7 @@
  *   libhypercall/guest/carrier.h  calls the hypercall page (guest kernels);
  *   libhypercall/host/carrier.h   sends the call over the control socket, for
  *                                 processes that are domains (the store, the
- *                                 driver domain); see libclient/host.h.
+ *                                 driver domain), by libringside-client.
  * A carrier supplies
  *   long hypercall_op(nr, cmd, arg, size)       arg: one struct of size bytes
  *   long hypercall_op_n(nr, cmd, arg, size, n)  arg: n structs of size bytes
@@ -91,7 +91,8 @@ static inline long hypercall_evtchn_close(evtchn_port_t port)
                         sizeof(op));
 }
 
-/* Raises the event on the other end. In host processes see evtchn_notify(). */
+/* Raises the event on the other end. In host processes see rs_client_notify().
+ */
 static inline long hypercall_evtchn_send(evtchn_port_t port)
 {
     struct evtchn_send op = { .port = port };

@@ -40,14 +40,14 @@ static void catch_signals(void)
 }
 
 /* Until the user leaves, or the console goes away. */
-static void converse(struct relay *r)
+static void converse(struct relay *r, const struct rs_client *client)
 {
     struct pollfd p[RELAY_FDS + 1];
 
     while (r->tty >= 0 && !r->left && !r->no_output) {
         relay_poll(r, p);
         p[RELAY_FDS] =
-            (struct pollfd){ .fd = hypercall_fd(), .events = POLLIN };
+            (struct pollfd){ .fd = rs_client_fd(client), .events = POLLIN };
         if (poll(p, RELAY_FDS + 1, LOOK_MS) > 0)
             relay_move(r, p);
         else
@@ -85,7 +85,7 @@ int console_attach(struct host *h, const char *domain,
     struct hypercall_info info;
     char tty[64];
 
-    if (domain_find(domain, &info) != 0)
+    if (domain_find(h, domain, &info) != 0)
         return -EINVAL;
     if (!layout_console(h->store, info.domid, tty, sizeof(tty)))
         return complain("%s has no console", info.name);
@@ -99,7 +99,7 @@ int console_attach(struct host *h, const char *domain,
     attached(arg);
     catch_signals();
     terminal_raw();
-    converse(&r);
+    converse(&r, h->client);
     terminal_restore();
     note("%s", r.left ? "" : "the console is gone");
     relay_close(&r);

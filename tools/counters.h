@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libclient/host.h"
+#include "ringside/client.h"
 
 /*
  * The time below which so many thousandths of the calls stayed, in ns. Inside

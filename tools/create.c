@@ -104,7 +104,7 @@ static enum guest_end wait_end(struct guest *g, struct hypercall_info *info,
 {
     struct pollfd p[3] = {
         { .fd = -1, .events = POLLIN },
-        { .fd = hypercall_fd(), .events = POLLIN },
+        { .fd = rs_client_fd(g->host->client), .events = POLLIN },
         { .fd = k->from, .events = POLLIN },
     };
     enum guest_end end;
@@ -161,7 +161,8 @@ static void supervise(struct guest *g, struct guest_config *c, struct keeper *k)
     struct hypercall_info info = { 0 };
     enum guest_end end;
 
-    hypercall_forget_kernel(); /* there may be a thousand of us */
+    /* There may be a thousand of us. */
+    rs_client_forget_kernel(g->host->client);
     do {
         end = wait_end(g, &info, k);
     } while (deal_with_end(g, c, end, &info, k));

@@ -12,18 +12,18 @@
 
 #define MAX_LIST 65536
 
-int domain_list(struct hypercall_info **list)
+int domain_list(const struct host *h, struct hypercall_info **list)
 {
     struct hypercall_host_info host = { 0 };
 
-    hypercall_host_info(&host);
+    rs_client_host_info(h->client, &host);
     for (unsigned int max = host.domains + 8;; max *= 4) {
         int n;
 
         *list = calloc(max, sizeof(**list));
         if (*list == NULL)
             return complain("out of memory");
-        n = hypercall_domain_list(*list, max);
+        n = rs_client_domain_list(h->client, *list, max);
         if (n >= 0 && ((unsigned int)n < max || max >= MAX_LIST))
             return n;
         free(*list);
@@ -47,10 +47,11 @@ bool domain_is(const struct hypercall_info *d, const char *text)
     return strcmp(d->name, text) == 0;
 }
 
-int domain_find(const char *text, struct hypercall_info *info)
+int domain_find(const struct host *h, const char *text,
+                struct hypercall_info *info)
 {
     struct hypercall_info *list;
-    int n = domain_list(&list), err = -ENOENT;
+    int n = domain_list(h, &list), err = -ENOENT;
 
     if (n < 0)
         return n;
@@ -68,29 +69,31 @@ int domain_find(const char *text, struct hypercall_info *info)
     return 0;
 }
 
-static int show_domains(const char *domain, const char *heading,
-                        void (*show)(const struct hypercall_info *))
+static int
+show_domains(const struct host *h, const char *domain, const char *heading,
+             void (*show)(const struct host *, const struct hypercall_info *))
 {
     struct hypercall_info one, *all = NULL;
     int n = 0, err = 0;
 
     if (domain != NULL)
-        err = domain_find(domain, &one);
+        err = domain_find(h, domain, &one);
     else
-        n = domain_list(&all);
+        n = domain_list(h, &all);
     if (err != 0 || n < 0)
         return EXIT_FAILURE;
     puts(heading);
     if (domain != NULL)
-        show(&one);
+        show(h, &one);
     for (int i = 0; i < n; i++)
-        show(&all[i]);
+        show(h, &all[i]);
     free(all);
     return EXIT_SUCCESS;
 }
 
 int domain_table(int argc, char **argv, const char *heading,
-                 void (*show)(const struct hypercall_info *d))
+                 void (*show)(const struct host *h,
+                              const struct hypercall_info *d))
 {
     static const struct option_spec spec = { .letters = "", .max = 1 };
     struct host h;
@@ -99,7 +102,7 @@ int domain_table(int argc, char **argv, const char *heading,
     if (options_parse(argc, argv, &spec, NULL, &rest) != 0 ||
         host_open(&h) != 0)
         return EXIT_FAILURE;
-    status = show_domains(rest < argc ? argv[rest] : NULL, heading, show);
+    status = show_domains(&h, rest < argc ? argv[rest] : NULL, heading, show);
     host_close(&h);
     return status;
 }

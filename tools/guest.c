@@ -267,14 +267,14 @@ static int derive_name(struct guest_config *c,
 }
 
 /* A name that the user chose is the hypervisor's to refuse. */
-static int choose_name(struct guest_config *c)
+static int choose_name(const struct host *h, struct guest_config *c)
 {
     struct hypercall_info *list;
     int n, err = 0;
 
     if (!c->name_derived)
         return 0;
-    n = domain_list(&list);
+    n = domain_list(h, &list);
     if (n < 0)
         return n;
     if (name_taken(list, n, c->name))
@@ -303,11 +303,11 @@ static uint32_t creation_flags(const struct guest_config *c)
            of_mode[c->mode] | (c->ring ? HYPERCALL_CREATE_RING : 0);
 }
 
-static int complain_taken(const char *name)
+static int complain_taken(const struct host *h, const char *name)
 {
     struct hypercall_info *list;
     bool hosts = false;
-    int n = domain_list(&list);
+    int n = domain_list(h, &list);
 
     if (n < 0)
         return n;
@@ -328,7 +328,7 @@ static int create_domain(struct guest *g, int kernel, int ramdisk,
                          int console_fd)
 {
     const struct guest_config *c = g->config;
-    struct hypercall_create hc = {
+    struct rs_client_create hc = {
         .memory_kib = (uint64_t)c->memory_mib * 1024,
         .vcpus = config_max_vcpus(c),
         .flags = creation_flags(c),
@@ -339,12 +339,12 @@ static int create_domain(struct guest *g, int kernel, int ramdisk,
     snprintf(hc.name, sizeof(hc.name), "%s", c->name);
     snprintf(hc.cmdline, sizeof(hc.cmdline), "%s",
              c->cmdline != NULL ? c->cmdline : "");
-    err = hypercall_domain_create(&hc, kernel, ramdisk, console_fd, &g->d, why,
-                                  sizeof(why));
+    err = rs_client_domain_create(g->host->client, &hc, kernel, ramdisk,
+                                  console_fd, &g->d, why, sizeof(why));
     if (err == 0)
         return 0;
     if (err == -EEXIST)
-        return complain_taken(c->name);
+        return complain_taken(g->host, c->name);
     return complain("cannot create %s: %s", c->name,
                     why[0] != '\0' ? why : strerror(-err));
 }
@@ -367,7 +367,7 @@ static int build_domain(struct guest *g, int console_fd)
 
 static int unpause(struct guest *g)
 {
-    int err = hypercall_domain_unpause((domid_t)g->d.domid);
+    int err = rs_client_domain_unpause(g->host->client, (uint16_t)g->d.domid);
 
     if (err != 0)
         return complain("cannot start %s: %s", g->config->name, strerror(-err));
@@ -393,7 +393,7 @@ static int create(struct guest *g, struct host *h, struct guest_config *c,
     int err;
 
     *g = (struct guest){ .host = h, .config = c };
-    err = choose_name(c);
+    err = choose_name(g->host, c);
     if (err == 0)
         err = guest_lock_disks(g);
     if (err == 0)
@@ -408,7 +408,7 @@ static int create(struct guest *g, struct host *h, struct guest_config *c,
     if (err == 0)
         err = layout_create(h->store, c, &g->d, &g->log_start);
     if (err != 0) {
-        hypercall_domain_destroy((domid_t)g->d.domid);
+        rs_client_domain_destroy(g->host->client, (uint16_t)g->d.domid);
         guest_unlock_disks(g);
         return err;
     }
@@ -473,19 +473,20 @@ static void close_backends(struct guest *g, void (*pump)(void *arg), void *arg)
 
 void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg)
 {
-    hypercall_domain_pause((domid_t)g->d.domid);
+    rs_client_domain_pause(g->host->client, (uint16_t)g->d.domid);
     close_backends(g, pump, arg);
     if (pump != NULL)
         pump(arg);
     guest_unlock_disks(g); /* the driver domain has its own while it writes */
-    hypercall_domain_destroy((domid_t)g->d.domid);
+    rs_client_domain_destroy(g->host->client, (uint16_t)g->d.domid);
     guest_unwatch(g);
     layout_remove(g->host->store, g->d.domid);
 }
 
 enum guest_end guest_look(const struct guest *g, struct hypercall_info *info)
 {
-    int err = hypercall_domain_info((domid_t)g->d.domid, info);
+    int err =
+        rs_client_domain_info(g->host->client, (uint16_t)g->d.domid, info);
 
     if (err == -ESRCH)
         return GUEST_DESTROYED;

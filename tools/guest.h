@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libclient/host.h"
+#include "ringside/client.h"
 
 #include "guest_config.h"
 #include "host.h"
@@ -20,7 +20,7 @@
 struct guest {
     struct host *host;
     const struct guest_config *config;
-    struct hypercall_created d;
+    struct rs_client_created d;
     char tty[64];       /* its console */
     char error_tty[64]; /* and that of standard error; "": it has none */
     struct log_mark log_start, error_start;
@@ -110,10 +110,11 @@ int guest_ask_shutdown(struct xs_pipeline *store, unsigned int domid,
 bool domain_is(const struct hypercall_info *d, const char *text);
 
 /* The domain that `text` names. */
-int domain_find(const char *text, struct hypercall_info *info);
+int domain_find(const struct host *h, const char *text,
+                struct hypercall_info *info);
 
 /* All domains; returns how many, or -EINVAL. To be freed. */
-int domain_list(struct hypercall_info **list);
+int domain_list(const struct host *h, struct hypercall_info **list);
 
 /*
  * A verb whose only argument may be a domain: prints the heading, and has
@@ -121,6 +122,7 @@ int domain_list(struct hypercall_info **list);
  * status.
  */
 int domain_table(int argc, char **argv, const char *heading,
-                 void (*show)(const struct hypercall_info *d));
+                 void (*show)(const struct host *h,
+                              const struct hypercall_info *d));
 
 #endif

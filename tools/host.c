@@ -10,7 +10,7 @@
 
 #include <xenstore.h>
 
-#include "libclient/host.h"
+#include "ringside/client.h"
 #include "xs_pipeline.h"
 
 #include "launch.h"
@@ -43,7 +43,7 @@ static int try_store(struct host *h)
 
     for (int i = 0; i < TRIES; i++) {
         err = xs_pipeline_open(&h->store);
-        if (err == 0 || hypercall_host_info(&info) != 0)
+        if (err == 0 || rs_client_host_info(h->client, &info) != 0)
             break;
         wait_a_moment();
     }
@@ -70,18 +70,24 @@ static int open_store(struct host *h)
 }
 
 /* A host that is about to end accepts a connection and then drops it. */
-static int connect_patiently(const char *path)
+static int connect_patiently(const char *path, struct rs_client **client)
 {
     int err = -EPIPE;
 
     for (int i = 0; i < TRIES && err == -EPIPE; i++) {
         if (i > 0)
             wait_a_moment();
-        err = hypercall_connect(path, HYPERCALL_ROLE_TOOL);
+        err = rs_client_connect(path, client);
         if (err == -ECONNRESET)
             err = -EPIPE;
     }
     return err;
+}
+
+static void disconnect(struct host *h)
+{
+    rs_client_disconnect(h->client);
+    h->client = NULL;
 }
 
 /* Connects to what serves in h->rundir, which must be the user's or root's;
@@ -95,7 +101,7 @@ static int connect_host(struct host *h)
     if (err != 0)
         return err == -ENOENT ? err : complain("%s", why);
     snprintf(path, sizeof(path), "%s/hypervisor.sock", h->rundir);
-    err = connect_patiently(path);
+    err = connect_patiently(path, &h->client);
     if (err == -ENOENT || err == -ECONNREFUSED)
         return -ENOENT;
     if (err == -EPERM)
@@ -108,7 +114,7 @@ static int connect_host(struct host *h)
                         strerror(-err));
     err = open_store(h);
     if (err != 0)
-        hypercall_disconnect();
+        disconnect(h);
     return err;
 }
 
@@ -203,7 +209,8 @@ int host_check_engine(const struct host *h)
 {
     struct hypercall_host_info info;
 
-    if (hypercall_host_info(&info) != 0 || strcmp(info.engine, "test") != 0)
+    if (rs_client_host_info(h->client, &info) != 0 ||
+        strcmp(info.engine, "test") != 0)
         return 0;
     return complain("the host in %s was started with --engine test, which "
                     "runs no programs; end it with 'ringside stop-host', or "
@@ -244,7 +251,7 @@ void host_close(struct host *h)
     xs_pipeline_close(h->store);
     h->store = NULL;
     socket_name_close(&h->store_name);
-    hypercall_disconnect();
+    disconnect(h);
     if (h->private)
         launch_end(h->rundir, h->pid, h->lifeline);
     h->private = false;

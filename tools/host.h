@@ -3,9 +3,8 @@
  * or a private one, which lives as long as this process.
  *
  * A host is a runtime directory in which ringsided(8) serves. After one of the
- * host_open functions hypercalls and control operations work (host.h of
- * libclient), and h->store is a connection to its store. They return 0, or
- * -EINVAL after a complaint.
+ * host_open functions h->client is a connection to its hypervisor, as a tool,
+ * and h->store one to its store. They return 0, or -EINVAL after a complaint.
  */
 #ifndef RINGSIDE_TOOLS_HOST_H
 #define RINGSIDE_TOOLS_HOST_H
@@ -16,6 +15,7 @@
 #include "rundir_check.h"
 #include "socket_name.h"
 
+struct rs_client;
 struct xs_handle;
 struct xs_pipeline;
 
@@ -25,6 +25,7 @@ struct host {
     pid_t pid;    /* of a private host's ringsided */
     int lifeline; /* its end of life: closing this ends a private host */
     struct socket_name store_name;
+    struct rs_client *client; /* to its hypervisor */
     struct xs_pipeline *store;
     struct xs_handle *news; /* for watches; NULL until host_watch_ends() */
 };

@@ -78,7 +78,7 @@ static int show_host(const struct host *h, struct writer *w)
 {
     struct hypercall_host_info i;
 
-    if (hypercall_host_info(&i) != 0) {
+    if (rs_client_host_info(h->client, &i) != 0) {
         complain("the host in %s does not answer", h->rundir);
         return EXIT_FAILURE;
     }
@@ -307,11 +307,12 @@ static void show_guest_counts(struct writer *w,
     printf(w->json ? "}" : "\n");
 }
 
-static void show_counters(struct writer *w, unsigned int domid)
+static void show_counters(const struct host *h, struct writer *w,
+                          unsigned int domid)
 {
     struct hypercall_stats s;
 
-    if (hypercall_domain_stats((domid_t)domid, &s) != 0)
+    if (rs_client_domain_stats(h->client, (uint16_t)domid, &s) != 0)
         return; /* it has just gone */
     if (w->json) {
         put_name(w, "hypercall_counters");
@@ -344,7 +345,7 @@ static int show_domain(const struct host *h, struct writer *w,
     struct hypercall_info d;
     char tty[64];
 
-    if (domain_find(domain, &d) != 0)
+    if (domain_find(h, domain, &d) != 0)
         return EXIT_FAILURE;
     open_object(w);
     put_string(w, "name", d.name);
@@ -362,7 +363,7 @@ static int show_domain(const struct host *h, struct writer *w,
         put_number(w, "ring_calls", d.ring_calls);
     if (d.flags & HYPERCALL_CREATE_TRAP)
         put_number(w, "traps", d.traps);
-    show_counters(w, d.domid);
+    show_counters(h, w, d.domid);
     put_number(w, "create_to_main_ns",
                d.main_ns > d.created_ns ? d.main_ns - d.created_ns : 0);
     put_number(w, "event_channels", d.ports);

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libclient/host.h"
+#include "ringside/client.h"
 #include "xen_compat.h"
 #include "xs_pipeline.h"
 
@@ -174,7 +174,7 @@ static void put_log_start(struct writer *w, const struct log_mark *log)
         xs_pipeline_add(w->store, XS_SET_PERMS, w->t, path, "n0", sizeof("n0"));
 }
 
-static void put_console(struct writer *w, const struct hypercall_created *d,
+static void put_console(struct writer *w, const struct rs_client_created *d,
                         const struct log_mark *log)
 {
     char backend[100];
@@ -306,7 +306,7 @@ static int random_uuid(char uuid[40])
 }
 
 static void write_all(struct writer *w, const struct guest_config *c,
-                      const struct hypercall_created *d,
+                      const struct rs_client_created *d,
                       const struct log_mark *log)
 {
     put_domain(w, c);
@@ -323,7 +323,7 @@ static void write_all(struct writer *w, const struct guest_config *c,
 
 /* One attempt. 0 or -errno; -EAGAIN: somebody else changed what we touched. */
 static int attempt(struct writer *w, const struct guest_config *c,
-                   const struct hypercall_created *d,
+                   const struct rs_client_created *d,
                    const struct log_mark *log)
 {
     const char *id =
@@ -345,7 +345,7 @@ static int attempt(struct writer *w, const struct guest_config *c,
 }
 
 static bool introduce(struct xs_pipeline *store,
-                      const struct hypercall_created *d)
+                      const struct rs_client_created *d)
 {
     char domid[12], rest[32];
     int n;
@@ -357,7 +357,7 @@ static bool introduce(struct xs_pipeline *store,
 }
 
 int layout_create(struct xs_pipeline *store, const struct guest_config *c,
-                  const struct hypercall_created *d, const struct log_mark *log)
+                  const struct rs_client_created *d, const struct log_mark *log)
 {
     struct writer w = { .store = store, .domid = d->domid };
     int err = -EAGAIN;

@@ -14,7 +14,7 @@
 #include "guest_config.h"
 
 struct xs_pipeline;
-struct hypercall_created;
+struct rs_client_created;
 struct log_mark;
 
 /*
@@ -23,7 +23,7 @@ struct log_mark;
  * is left behind then.
  */
 int layout_create(struct xs_pipeline *store, const struct guest_config *c,
-                  const struct hypercall_created *d,
+                  const struct rs_client_created *d,
                   const struct log_mark *log);
 
 /*

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libclient/host.h"
+#include "ringside/client.h"
 #include "xen_compat.h"
 #include "xs_pipeline.h"
 

@@ -16,9 +16,10 @@
 #define KEEPER_MS    10000
 
 /* Refuses the toolstack's own domain and the driver domain. */
-static int find_guest(const char *domain, struct hypercall_info *info)
+static int find_guest(const struct host *h, const char *domain,
+                      struct hypercall_info *info)
 {
-    int err = domain_find(domain, info);
+    int err = domain_find(h, domain, info);
 
     if (err == 0 && info->domid <= RINGSIDE_DRIVER_DOMID)
         return complain("domain %u belongs to the host itself", info->domid);
@@ -36,17 +37,15 @@ static int failed(const char *what, const struct hypercall_info *info, int err)
 
 static int do_pause(struct host *h, const struct hypercall_info *info)
 {
-    int err = hypercall_domain_pause((domid_t)info->domid);
+    int err = rs_client_domain_pause(h->client, (uint16_t)info->domid);
 
-    (void)h;
     return err == 0 ? 0 : failed("pause", info, err);
 }
 
 static int do_unpause(struct host *h, const struct hypercall_info *info)
 {
-    int err = hypercall_domain_unpause((domid_t)info->domid);
+    int err = rs_client_domain_unpause(h->client, (uint16_t)info->domid);
 
-    (void)h;
     return err == 0 ? 0 : failed("unpause", info, err);
 }
 
@@ -84,7 +83,7 @@ static int act(int argc, char **argv,
         err = host_open(&h);
     if (err != 0)
         return EXIT_FAILURE;
-    err = find_guest(domain, &info);
+    err = find_guest(&h, domain, &info);
     if (err == 0)
         err = deed(&h, &info);
     host_close(&h);
@@ -152,7 +151,7 @@ static void wait_gone(struct host *h, const struct hypercall_info *info)
 static int shutdown_one(struct host *h, const char *domain, bool wait)
 {
     struct hypercall_info info;
-    int err = find_guest(domain, &info);
+    int err = find_guest(h, domain, &info);
 
     if (err == 0)
         err = do_shutdown(h, &info);
@@ -164,7 +163,7 @@ static int shutdown_one(struct host *h, const char *domain, bool wait)
 static int shutdown_all(struct host *h, bool wait)
 {
     struct hypercall_info *list;
-    int n = domain_list(&list), err = n < 0 ? n : 0;
+    int n = domain_list(h, &list), err = n < 0 ? n : 0;
 
     for (int i = 0; i < n; i++) {
         if (list[i].domid > RINGSIDE_DRIVER_DOMID &&
@@ -236,7 +235,7 @@ int verb_stop_host(int argc, char **argv)
     if (options_parse(argc, argv, &spec, NULL, &rest) != 0 ||
         host_open(&h) != 0)
         return EXIT_FAILURE;
-    err = hypercall_host_info(&info);
+    err = rs_client_host_info(h.client, &info);
     if (err == 0)
         err = stop_process((pid_t)info.pid);
     if (err != 0)

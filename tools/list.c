@@ -33,10 +33,11 @@ static void state_letters(const struct hypercall_info *d, char s[7])
     }
 }
 
-static void show(const struct hypercall_info *d)
+static void show(const struct host *h, const struct hypercall_info *d)
 {
     char state[7], name[sizeof(d->name) * PRINTABLE_GROWTH];
 
+    (void)h;
     state_letters(d, state);
     printable_string(name, sizeof(name), d->name);
     printf("%-40s %5u %5llu %5u     %s  %8.1f\n", name, d->domid,

@@ -1,6 +1,5 @@
 # tools: the command `ringside`.
-tools_CPPFLAGS = $(HOST_CPPFLAGS) $(HYPERCALL_HOST_CPPFLAGS) \
-	$(XENSTORE_CFLAGS) -DRINGSIDED_PATH='"$(sbindir)/ringsided"'
+tools_CPPFLAGS = $(HOST_CPPFLAGS) $(XENSTORE_CFLAGS) -DRINGSIDED_PATH='"$(sbindir)/ringsided"'
 
 # What needs no host to talk to, for the command and its unit tests.
 noinst_LIBRARIES += %D%/libtools.a

@@ -146,7 +146,7 @@ static bool session_step(struct session *s)
     struct pollfd p[NR_FDS] = {
         [FD_SIGNALS] = { .fd = s->signals, .events = POLLIN },
         [FD_STORE] = { .fd = xs_fileno(s->host->news), .events = POLLIN },
-        [FD_HOST] = { .fd = hypercall_fd(), .events = POLLIN },
+        [FD_HOST] = { .fd = rs_client_fd(s->host->client), .events = POLLIN },
     };
     int n;
 

@@ -22,7 +22,7 @@ struct top_options {
 };
 
 struct top {
-    const char *rundir;
+    const struct host *host;
     struct top_options o;
     struct top_filter filter;
     struct top_sample now, before;
@@ -72,7 +72,7 @@ static int set_option(void *arg, int letter, const char *value)
 static int look(struct top *t)
 {
     struct top_sample next;
-    int err = top_take(t->rundir, &t->filter, t->selected, &next);
+    int err = top_take(t->host, &t->filter, t->selected, &next);
 
     if (err != 0) {
         top_free(&next);
@@ -272,13 +272,13 @@ static int run_screen(struct top *t)
 
 /* ---- the verb ---- */
 
-static int check_names(const struct top_filter *f)
+static int check_names(const struct host *h, const struct top_filter *f)
 {
     struct hypercall_info info;
     int err = 0;
 
     for (int i = 0; i < f->n && err == 0; i++)
-        err = domain_find(f->names[i], &info);
+        err = domain_find(h, f->names[i], &info);
     return err;
 }
 
@@ -298,9 +298,9 @@ int verb_top(int argc, char **argv)
     if (options_parse(argc, argv, &spec, &t.o, &rest) != 0 ||
         host_open(&h) != 0)
         return EXIT_FAILURE;
-    t.rundir = h.rundir;
+    t.host = &h;
     t.filter = (struct top_filter){ argv + rest, argc - rest };
-    err = check_names(&t.filter);
+    err = check_names(&h, &t.filter);
     if (err == 0)
         err = t.o.batch || !screen_possible() ? run_blocks(&t) : run_screen(&t);
     top_free(&t.now);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "libclient/host.h"
+#include "ringside/client.h"
 
 /* What is counted of a domain; all but `sends` by those whom we trust. */
 enum top_count {
@@ -32,6 +32,8 @@ enum top_count {
     TOP_TRAPS, /* of a native kernel */
     TOP_COUNTS
 };
+
+struct host;
 
 struct top_domain {
     struct hypercall_info info;
@@ -68,7 +70,7 @@ struct top_filter {
  * Fills a fresh sample; details of domain `details_of` if that is not negative.
  * 0, or -EINVAL after a complaint. Domains that vanish meanwhile are left out.
  */
-int top_take(const char *rundir, const struct top_filter *filter,
+int top_take(const struct host *h, const struct top_filter *filter,
              int details_of, struct top_sample *s);
 void top_free(struct top_sample *s);
 

@@ -49,7 +49,8 @@ static void take_details(struct top_details *d, unsigned int domid,
 }
 
 /* Domains 0 and 1 send as processes do, and nobody counts that. */
-static void take_domains(const struct hypercall_info *list, unsigned int n,
+static void take_domains(const struct host *h,
+                         const struct hypercall_info *list, unsigned int n,
                          const struct top_filter *filter, int details_of,
                          struct top_sample *s)
 {
@@ -59,7 +60,8 @@ static void take_domains(const struct hypercall_info *list, unsigned int n,
         struct top_domain *d = &s->domains[s->n];
 
         if (!is_wanted(filter, &list[i]) ||
-            hypercall_domain_stats((domid_t)list[i].domid, &stats) != 0)
+            rs_client_domain_stats(h->client, (uint16_t)list[i].domid,
+                                   &stats) != 0)
             continue;
         d->info = list[i];
         d->count[TOP_CPU_NS] = list[i].cpu_ns;
@@ -93,11 +95,11 @@ static void take_io(const char *rundir, struct top_sample *s)
     free(io);
 }
 
-int top_take(const char *rundir, const struct top_filter *filter,
+int top_take(const struct host *h, const struct top_filter *filter,
              int details_of, struct top_sample *s)
 {
     struct hypercall_info *list;
-    int n = domain_list(&list);
+    int n = domain_list(h, &list);
 
     *s = (struct top_sample){ .at_ns = now_ns() };
     if (n < 0)
@@ -105,14 +107,14 @@ int top_take(const char *rundir, const struct top_filter *filter,
     s->domains = calloc((size_t)n + 1, sizeof(*s->domains));
     s->rows = calloc((size_t)n + 1, sizeof(*s->rows));
     if (s->domains == NULL || s->rows == NULL ||
-        hypercall_host_info(&s->host) != 0) {
+        rs_client_host_info(h->client, &s->host) != 0) {
         free(list);
         return complain("the host does not answer");
     }
     s->host_cpu_ns = cpu_of((pid_t)s->host.pid);
-    take_domains(list, (unsigned int)n, filter, details_of, s);
+    take_domains(h, list, (unsigned int)n, filter, details_of, s);
     free(list);
-    take_io(rundir, s);
+    take_io(h->rundir, s);
     return 0;
 }
 

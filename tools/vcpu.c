@@ -13,10 +13,10 @@
 #include "verbs.h"
 
 /* A guest's vCPUs, or a complaint. */
-static int vcpus_of(const struct hypercall_info *d,
+static int vcpus_of(const struct host *h, const struct hypercall_info *d,
                     struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX])
 {
-    int n = hypercall_vcpu_list((domid_t)d->domid, vcpus);
+    int n = rs_client_vcpu_list(h->client, (uint16_t)d->domid, vcpus);
 
     if (n == -ESRCH)
         return complain("%s has no virtual CPUs", d->name);
@@ -54,10 +54,10 @@ static void show(const struct hypercall_info *d,
 }
 
 /* Domains that are processes have none. */
-static void show_all(const struct hypercall_info *d)
+static void show_all(const struct host *h, const struct hypercall_info *d)
 {
     struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
-    int n = hypercall_vcpu_list((domid_t)d->domid, vcpus);
+    int n = rs_client_vcpu_list(h->client, (uint16_t)d->domid, vcpus);
 
     for (int i = 0; i < n; i++)
         show(d, &vcpus[i]);
@@ -91,13 +91,13 @@ static int set(struct host *h, const char *domain, const char *number)
     struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
     struct hypercall_info d;
     unsigned int want;
-    int n, err = domain_find(domain, &d);
+    int n, err = domain_find(h, domain, &d);
 
     if (err == 0)
         err = read_number(number, "number of virtual CPUs", &want);
     if (err != 0)
         return err;
-    n = vcpus_of(&d, vcpus);
+    n = vcpus_of(h, &d, vcpus);
     if (n < 0)
         return n;
     if (want < 1 || want > (unsigned int)n)
@@ -130,10 +130,10 @@ int verb_vcpu_set(int argc, char **argv)
 
 /* ---- vcpu-pin ---- */
 
-static int pin_one(const struct hypercall_info *d, unsigned int vcpu,
-                   uint64_t cpus, const char *text)
+static int pin_one(const struct host *h, const struct hypercall_info *d,
+                   unsigned int vcpu, uint64_t cpus, const char *text)
 {
-    int err = hypercall_vcpu_pin((domid_t)d->domid, vcpu, cpus);
+    int err = rs_client_vcpu_pin(h->client, (uint16_t)d->domid, vcpu, cpus);
 
     if (err == -ENOENT)
         return complain("%s has no virtual CPU %u", d->name, vcpu);
@@ -145,13 +145,14 @@ static int pin_one(const struct hypercall_info *d, unsigned int vcpu,
     return 0;
 }
 
-static int pin(const char *domain, const char *which, const char *text)
+static int pin(const struct host *h, const char *domain, const char *which,
+               const char *text)
 {
     struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
     struct hypercall_info d;
     unsigned int first = 0;
     uint64_t cpus;
-    int n, err = domain_find(domain, &d);
+    int n, err = domain_find(h, domain, &d);
 
     if (err == 0 && cpus_parse(text, &cpus) != 0)
         err = complain("processors '%s': say all, or numbers below 64 and "
@@ -159,15 +160,15 @@ static int pin(const char *domain, const char *which, const char *text)
                        text);
     if (err != 0)
         return err;
-    n = vcpus_of(&d, vcpus);
+    n = vcpus_of(h, &d, vcpus);
     if (n < 0)
         return n;
     if (strcmp(which, "all") != 0) {
         err = read_number(which, "virtual CPU", &first);
-        return err == 0 ? pin_one(&d, first, cpus, text) : err;
+        return err == 0 ? pin_one(h, &d, first, cpus, text) : err;
     }
     for (int i = 0; i < n && err == 0; i++)
-        err = pin_one(&d, (unsigned int)i, cpus, text);
+        err = pin_one(h, &d, (unsigned int)i, cpus, text);
     return err;
 }
 
@@ -185,7 +186,7 @@ int verb_vcpu_pin(int argc, char **argv)
     if (options_parse(argc, argv, &spec, NULL, &rest) != 0 ||
         host_open(&h) != 0)
         return EXIT_FAILURE;
-    err = pin(argv[rest], argv[rest + 1], argv[rest + 2]);
+    err = pin(&h, argv[rest], argv[rest + 1], argv[rest + 2]);
     host_close(&h);
     return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

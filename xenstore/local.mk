@@ -54,7 +54,8 @@ ringside_xenstored_SOURCES = $(rundir_check) \
 	%D%/daemon/daemon.h %D%/daemon/options.c %D%/daemon/options.h \
 	%D%/daemon/xenstored.c
 ringside_xenstored_LDADD = %D%/libxenstored.a \
-	libclient/libclient.a $(EVENT_LIBS) $(SQLITE_LIBS)
+	libhypercall/libhypercall-host.a libclient/libclient.a \
+	$(EVENT_LIBS) $(SQLITE_LIBS)
 
 EXTRA_DIST += %D%/daemon/ringside-xenstored.service.in
 if SYSTEMD

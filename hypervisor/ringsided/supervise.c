@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "control_wire.h"
 #include "host.h"
 
 /*
@@ -33,6 +34,7 @@ enum { STORE, DRIVER, CHILDREN };
 struct child {
     struct supervisor *supervisor;
     const char *program, *log;
+    const char *role; /* that it takes on the control socket */
     bool wanted;
     bool served;     /* was ready once */
     bool ready_now;  /* in this life */
@@ -122,6 +124,16 @@ static int watch_child(struct child *c, int ready)
     return err;
 }
 
+/* Into our environment, for the child alone, which inherits it. */
+static bool give_identity(const struct child *c)
+{
+    char identity[PATH_MAX];
+
+    snprintf(identity, sizeof(identity), "%s:%s/hypervisor.sock", c->role,
+             c->supervisor->config.rundir);
+    return !setenv(CONTROL_IDENTITY, identity, 1);
+}
+
 static int spawn(struct child *c)
 {
     char path[PATH_MAX], log_path[PATH_MAX];
@@ -133,11 +145,12 @@ static int spawn(struct child *c)
     if (pipe2(ready, O_CLOEXEC | O_NONBLOCK))
         return -errno;
     log = open_log(c, log_path);
-    c->pid = log < 0 ? -1 : fork();
+    c->pid = log < 0 || !give_identity(c) ? -1 : fork();
     err = c->pid < 0 ? -errno : 0;
     if (c->pid == 0)
         become(path, c->supervisor->config.rundir, log_path, ready[1], log,
                self);
+    unsetenv(CONTROL_IDENTITY);
     close(ready[1]);
     if (log >= 0)
         close(log);
@@ -322,10 +335,12 @@ struct supervisor *supervise_start(struct rs_host *h,
     s->child[STORE] = (struct child){ .supervisor = s,
                                       .program = "ringside-xenstored",
                                       .log = "xenstored.log",
+                                      .role = CONTROL_STORE_NAME,
                                       .wanted = c->store };
     s->child[DRIVER] = (struct child){ .supervisor = s,
                                        .program = "ringside-driverd",
                                        .log = "driverd.log",
+                                       .role = CONTROL_DRIVER_NAME,
                                        .wanted = c->driver };
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (timer < 0 || host_watch(h, &s->timer, timer, EPOLLIN, pause_over, s)) {

@@ -1,16 +1,21 @@
 /*
- * The host's carrier: hypercalls over the control socket (see libclient/host.h).
+ * The host's carrier: the inlines of hypercall.h do their hypercalls over a
+ * connection of libringside-client.
  *
- * A process has at most one connection, as a guest has one hypercall page;
- * without a connection every call answers -ENOTCONN. Structures travel by
- * value: `size` bytes there, `size` bytes back; nested addresses cannot be
- * carried, and calls that need them answer -EINVAL.
+ * They name no connection, as a guest has one hypercall page: a process uses
+ * one, which it says once. Before that every call answers -ENOTCONN.
  */
 #ifndef RINGSIDE_HOST_CARRIER_H
 #define RINGSIDE_HOST_CARRIER_H
 
 #include <stddef.h>
 
+struct rs_client;
+
+/* NULL: none, before it is disconnected. */
+void hypercall_carry_over(struct rs_client *client);
+
+/* See rs_client_hypercall(). */
 long hypercall_op(unsigned int nr, unsigned int cmd, void *arg, size_t size);
 long hypercall_op_n(unsigned int nr, unsigned int cmd, void *arg, size_t size,
                     unsigned int n);

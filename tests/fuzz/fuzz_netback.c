@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host.h"
+#include "ringside/client.h"
 #include "netback_queue.h"
 
 #define PAGES 16
@@ -30,15 +30,17 @@ static void guest_meddles(void)
     meddle_tx = meddle_rx = 0;
 }
 
-int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
-                    bool read_only, struct grant_mapping *out)
+int rs_client_map_grants(struct rs_client *client, uint16_t domid,
+                         const uint32_t *refs, unsigned int n, bool read_only,
+                         struct rs_client_mapping *out)
 {
     int ok = 0;
 
+    (void)client;
     (void)read_only;
     guest_meddles();
     for (unsigned int i = 0; i < n; i++) {
-        out[i] = (struct grant_mapping){ .domid = domid, .ref = refs[i] };
+        out[i] = (struct rs_client_mapping){ .domid = domid, .ref = refs[i] };
         out[i].status = refs[i] % 32 < PAGES ? GNTST_okay : GNTST_bad_gntref;
         if (out[i].status == GNTST_okay) {
             out[i].addr = memory + refs[i] % PAGES * PAGE_SIZE;
@@ -48,8 +50,10 @@ int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
     return ok;
 }
 
-int grant_unmap_range(struct grant_mapping *maps, unsigned int n)
+int rs_client_unmap_grants(struct rs_client *client,
+                           struct rs_client_mapping *maps, unsigned int n)
 {
+    (void)client;
     (void)maps;
     (void)n;
     return 0;
@@ -191,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     q->link = &link;
     q->sg = size & 1;
     q->persistent = size & 2;
-    if (vif_queue_init(q, 7, tx, rx) == 0) {
+    if (vif_queue_init(q, NULL, 7, tx, rx) == 0) {
         play(q, data, size);
         vif_queue_fini(q);
     }

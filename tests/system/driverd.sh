@@ -23,7 +23,10 @@ refuses 'an unknown option' 'unrecognized option' --frob
 refuses 'an argument' 'no arguments' frob
 refuses 'a bad way of I/O' "'fast' is not auto" --disk-io fast
 refuses 'a bad descriptor' 'not an open descriptor' --ready-fd 99
-refuses 'no host' 'hypervisor.sock: No such file' --rundir "$tmp/none"
+refuses 'nobody started it' 'ringsided starts this program'
+export RINGSIDE_IDENTITY=driver:$tmp/none/hypervisor.sock
+refuses 'no host' 'cannot join the host: No such file' --rundir "$tmp/none"
+unset RINGSIDE_IDENTITY
 out=$(RINGSIDE_DISK_IO=slow "$driverd" --rundir "$tmp/none" 2>&1)
 is 'a bad environment: status' $? 1
 like 'a bad environment: what it says' "$out" "RINGSIDE_DISK_IO: 'slow'"
@@ -33,7 +36,9 @@ like 'a bad environment: what it says' "$out" "RINGSIDE_DISK_IO: 'slow'"
 running() { driverd_pid >/dev/null; }
 ok 'a host has one' until_true 10 running
 first=$(driverd_pid)
+export RINGSIDE_IDENTITY=driver:$RINGSIDE_RUNDIR/hypervisor.sock
 refuses 'a second one' 'Device or resource busy'
+unset RINGSIDE_IDENTITY
 kill -TERM "$first"
 another() { [ -n "$(driverd_pid)" ] && [ "$(driverd_pid)" != "$first" ]; }
 ok 'SIGTERM ends it, and it is started again' until_true 10 another

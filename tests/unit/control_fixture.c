@@ -6,7 +6,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "control_wire.h"
 #include "hypervisor/control/internal.h"
+#include "libhypercall/hypercall.h"
 
 #define CLIENT_LIFE_NS 20000000000ull
 
@@ -87,6 +89,37 @@ uint16_t grant_use(struct domain *d, grant_ref_t ref)
 }
 
 /* ---- clients ---- */
+
+struct rs_client *client;
+
+int connect_tool(struct fixture *f)
+{
+    int err = rs_client_connect(f->path, &client);
+
+    if (!err)
+        hypercall_carry_over(client);
+    return err;
+}
+
+int join_as(struct fixture *f, const char *role)
+{
+    char identity[128];
+    int err;
+
+    snprintf(identity, sizeof(identity), "%s:%s", role, f->path);
+    setenv(CONTROL_IDENTITY, identity, 1);
+    err = rs_client_join(&client);
+    if (!err)
+        hypercall_carry_over(client);
+    return err;
+}
+
+void leave(void)
+{
+    hypercall_carry_over(NULL);
+    rs_client_disconnect(client);
+    client = NULL;
+}
 
 pid_t start_client(struct fixture *f, client_fn *fn, void *arg)
 {

@@ -22,6 +22,7 @@
 
 #include "hypervisor/domain.h"
 #include "hypervisor/host.h"
+#include "ringside/client.h"
 
 #define GUEST_PAGES 1024u
 
@@ -59,6 +60,15 @@ int run_client(struct fixture *f, client_fn *fn, void *arg);
 pid_t start_client(struct fixture *f, client_fn *fn, void *arg);
 int finish_client(struct fixture *f, pid_t pid);
 void serve_for(struct fixture *f, unsigned int ms);
+
+/*
+ * In a client: its connection, which the hypercalls of hypercall.h go over.
+ * As a tool, or as what ringsided would have started: "store", "driver".
+ */
+extern struct rs_client *client;
+int connect_tool(struct fixture *f);
+int join_as(struct fixture *f, const char *role);
+void leave(void);
 
 /* In a client, where cmocka's own checks cannot reach the parent. */
 #define CHECK(cond)                                                            \

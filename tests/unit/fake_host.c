@@ -29,17 +29,19 @@ void fake_host_reset(void)
     memset(fake.memory, 0, FAKE_PAGES * 4096);
 }
 
-int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
-                    bool read_only, struct grant_mapping *out)
+int rs_client_map_grants(struct rs_client *client, uint16_t domid,
+                         const uint32_t *refs, unsigned int n, bool read_only,
+                         struct rs_client_mapping *out)
 {
     unsigned int ok = 0;
 
+    (void)client;
     fake.map_calls++;
     for (unsigned int i = 0; i < n; i++) {
         bool good = refs[i] < FAKE_PAGES && !fake.denied[refs[i]] &&
                     (read_only || !fake.read_only[refs[i]]);
 
-        out[i] = (struct grant_mapping){ .domid = domid, .ref = refs[i] };
+        out[i] = (struct rs_client_mapping){ .domid = domid, .ref = refs[i] };
         out[i].status = good ? GNTST_okay : GNTST_bad_gntref;
         if (!good)
             continue;
@@ -52,8 +54,10 @@ int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
     return (int)ok;
 }
 
-int grant_unmap_range(struct grant_mapping *maps, unsigned int n)
+int rs_client_unmap_grants(struct rs_client *client,
+                           struct rs_client_mapping *maps, unsigned int n)
 {
+    (void)client;
     fake.unmap_calls++;
     for (unsigned int i = 0; i < n; i++) {
         if (maps[i].ref >= FAKE_PAGES || !fake.mapped[maps[i].ref]) {
@@ -111,8 +115,10 @@ long hypercall_op_n(unsigned int nr, unsigned int cmd, void *arg, size_t size,
     return -ENOSYS;
 }
 
-int evtchn_port_fds(evtchn_port_t port, int *rx, int *tx)
+int rs_client_port_fds(const struct rs_client *client, uint32_t port, int *rx,
+                       int *tx)
 {
+    (void)client;
     if (port >= FAKE_PORTS || !fake.rx[port])
         return -ENOENT;
     *rx = fake.rx[port];
@@ -120,8 +126,9 @@ int evtchn_port_fds(evtchn_port_t port, int *rx, int *tx)
     return 0;
 }
 
-int evtchn_notify(evtchn_port_t port)
+int rs_client_notify(struct rs_client *client, uint32_t port)
 {
+    (void)client;
     (void)port;
     fake.notified++;
     return 0;

@@ -1,6 +1,6 @@
 /*
  * A hypervisor and a store in the memory of a unit test: what the backends
- * (backends/) link against instead of libhypercall and store.c.
+ * (backends/) link against instead of libringside-client and store.c.
  *
  * There is one guest, of any domid. Its memory is an arena of pages; reference
  * n grants page n, until a test says otherwise. Ports are eventfds.
@@ -12,8 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host.h"
+#include "ringside/client.h"
 #include "store.h"
+#include "xen_compat.h"
 
 #ifndef FAKE_PAGES
 #define FAKE_PAGES 1024

@@ -15,7 +15,6 @@
 
 #include "hypervisor/test/engine_test.h"
 #include "libhypercall/hypercall.h"
-#include "libclient/host.h"
 
 static bool readable(int fd, int ms)
 {
@@ -28,21 +27,61 @@ static bool readable(int fd, int ms)
 
 static void say_roles(struct fixture *f, void *arg)
 {
+    struct rs_client *other;
+
     (void)arg;
-    CHECK(hypercall_connect("/nonexistent/socket", HYPERCALL_ROLE_TOOL) ==
-          -ENOENT);
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_TOOL) == 0);
-    CHECK(hypercall_domid() == DOMID_INVALID);
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_TOOL) == -EISCONN);
-    hypercall_disconnect();
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_STORE) == 0);
-    CHECK(hypercall_domid() == 0);
-    hypercall_disconnect();
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
-    CHECK(hypercall_domid() == RINGSIDE_DRIVER_DOMID);
-    hypercall_disconnect();
-    CHECK(hypercall_connect(f->path, 7) == -EINVAL);
+    CHECK(rs_client_connect("/nonexistent/socket", &client) == -ENOENT);
+    CHECK(rs_client_join(&client) == -ENOKEY);
+    CHECK(connect_tool(f) == 0);
+    CHECK(rs_client_domid(client) == DOMID_INVALID);
+    leave();
+    CHECK(join_as(f, "store") == 0);
+    CHECK(rs_client_domid(client) == 0);
+    CHECK(rs_client_join(&other) == -EBUSY);
+    leave();
+    CHECK(join_as(f, "driver") == 0);
+    CHECK(rs_client_domid(client) == RINGSIDE_DRIVER_DOMID);
+    leave();
+    CHECK(join_as(f, "tool") == -EINVAL);
+    CHECK(join_as(f, "") == -EINVAL);
+    CHECK(join_as(f, "drive") == -EINVAL);
+    setenv("RINGSIDE_IDENTITY", "driver", 1);
+    CHECK(rs_client_join(&client) == -EINVAL);
     CHECK(hypercall_xen_version(XENVER_version, NULL, 0) == -ENOTCONN);
+}
+
+/* Each has its own ports and its own answers. */
+static void say_twice(struct fixture *f, void *arg)
+{
+    struct rs_client *driver, *tool;
+    struct hypercall_info info;
+    evtchn_port_t port;
+    int rx, tx;
+
+    (void)arg;
+    CHECK(join_as(f, "driver") == 0);
+    driver = client;
+    CHECK(connect_tool(f) == 0);
+    tool = client;
+    hypercall_carry_over(driver);
+    CHECK(hypercall_evtchn_alloc_unbound(2, &port) == 0);
+    CHECK(rs_client_port_fds(driver, port, &rx, &tx) == 0);
+    CHECK(rs_client_port_fds(tool, port, &rx, &tx) == -ENOENT);
+    CHECK(rs_client_domain_info(tool, 1, &info) == 0 && info.ports == 1);
+    rs_client_disconnect(tool);
+    CHECK(rs_client_notify(driver, port) == 0);
+    hypercall_carry_over(NULL);
+    rs_client_disconnect(driver);
+    rs_client_disconnect(NULL);
+}
+
+static void test_two_connections(void **state)
+{
+    struct fixture *f = *state;
+
+    make_guest(f, 2, "guest");
+    assert_int_equal(run_client(f, say_twice, NULL), 0);
+    assert_null(host_domain(f->host, 1));
 }
 
 static void test_roles(void **state)
@@ -57,13 +96,13 @@ static void test_roles(void **state)
 static void hold_driver(struct fixture *f, void *arg)
 {
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
+    CHECK(join_as(f, "driver") == 0);
     pause();
 }
 
 static void want_driver(struct fixture *f, void *arg)
 {
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == *(int *)arg);
+    CHECK(join_as(f, "driver") == *(int *)arg);
 }
 
 static void test_one_driver_at_a_time(void **state)
@@ -86,7 +125,7 @@ static void call_as_tool(struct fixture *f, void *arg)
     evtchn_port_t port;
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_TOOL) == 0);
+    CHECK(connect_tool(f) == 0);
     /* No domain, no hypercalls: this client is shown the door. */
     CHECK(hypercall_evtchn_alloc_unbound(0, &port) == -EPIPE);
 }
@@ -99,8 +138,8 @@ static void test_tools_do_no_hypercalls(void **state)
 static void control_as_driver(struct fixture *f, void *arg)
 {
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
-    CHECK(hypercall_domain_destroy(2) == -EPIPE);
+    CHECK(join_as(f, "driver") == 0);
+    CHECK(rs_client_domain_destroy(client, 2) == -EPIPE);
 }
 
 static void test_driver_does_no_control(void **state)
@@ -122,7 +161,7 @@ static void call(struct fixture *f, void *arg)
     int rx, tx;
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
+    CHECK(join_as(f, "driver") == 0);
     CHECK(hypercall_xen_version(XENVER_version, NULL, 0) > 0);
     CHECK(hypercall_xen_version(XENVER_extraversion, extra, sizeof(extra)) ==
           0);
@@ -132,14 +171,15 @@ static void call(struct fixture *f, void *arg)
     /* Not for processes, whatever a guest may do. */
     CHECK(hypercall_sched_op(SCHEDOP_shutdown, &port, sizeof(port)) == -ENOSYS);
     CHECK(hypercall_evtchn_alloc_unbound(2, &port) == 0);
-    CHECK(evtchn_port_fds(port, &rx, &tx) == 0 && rx >= 0 && tx >= 0);
+    CHECK(rs_client_port_fds(client, port, &rx, &tx) == 0 && rx >= 0 &&
+          tx >= 0);
     st.port = port;
     CHECK(hypercall_evtchn_status(&st) == 0);
     CHECK(st.status == EVTCHNSTAT_unbound && st.u.unbound.dom == 2);
     CHECK(hypercall_evtchn_close(port) == 0);
-    CHECK(evtchn_port_fds(port, &rx, &tx) == -ENOENT);
+    CHECK(rs_client_port_fds(client, port, &rx, &tx) == -ENOENT);
     CHECK(fcntl(rx, F_GETFD) == -1);
-    CHECK(evtchn_notify(port) == -ENOENT);
+    CHECK(rs_client_notify(client, port) == -ENOENT);
     CHECK(hypercall_evtchn_close(port) == -EINVAL);
     /* Other domains are not the driver domain's to act for. */
     struct evtchn_alloc_unbound other = { .dom = 2, .remote_dom = 1 };
@@ -161,14 +201,14 @@ static void talk(struct fixture *f, void *arg)
     uint64_t n;
     int rx, tx;
 
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
+    CHECK(join_as(f, "driver") == 0);
     CHECK(hypercall_evtchn_bind_interdomain(2, remote + 1, &port) == -EINVAL);
     CHECK(hypercall_evtchn_bind_interdomain(2, remote, &port) == 0);
-    CHECK(evtchn_port_fds(port, &rx, &tx) == 0);
+    CHECK(rs_client_port_fds(client, port, &rx, &tx) == 0);
     CHECK(readable(rx, 1000) && read(rx, &n, sizeof(n)) == sizeof(n));
     CHECK(!readable(rx, 0));
     for (int i = 0; i < 3; i++)
-        CHECK(evtchn_notify(port) == 0);
+        CHECK(rs_client_notify(client, port) == 0);
     /* The guest answers when it has seen all three. */
     CHECK(readable(rx, 5000));
 }
@@ -206,16 +246,16 @@ static void await_death(struct fixture *f, void *arg)
     int rx, tx;
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_STORE) == 0);
+    CHECK(join_as(f, "store") == 0);
     CHECK(hypercall_evtchn_bind_virq(VIRQ_DOM_EXC, 0, &port) == 0);
-    CHECK(evtchn_port_fds(port, &rx, &tx) == 0 && tx == -1);
-    CHECK(evtchn_notify(port) == -ENOENT);
-    CHECK(hypercall_domain_unpause(2) == 0);
-    CHECK(hypercall_domain_pause(2) == 0);
+    CHECK(rs_client_port_fds(client, port, &rx, &tx) == 0 && tx == -1);
+    CHECK(rs_client_notify(client, port) == -ENOENT);
+    CHECK(rs_client_domain_unpause(client, 2) == 0);
+    CHECK(rs_client_domain_pause(client, 2) == 0);
     CHECK(!readable(rx, 0));
-    CHECK(hypercall_domain_destroy(2) == 0);
+    CHECK(rs_client_domain_destroy(client, 2) == 0);
     CHECK(readable(rx, 1000));
-    CHECK(hypercall_domain_info(2, &info) == -ESRCH);
+    CHECK(rs_client_domain_info(client, 2, &info) == -ESRCH);
 }
 
 static void test_death_is_told_to_the_store(void **state)
@@ -235,10 +275,10 @@ static void look(struct fixture *f, void *arg)
     struct hypercall_host_info host;
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_TOOL) == 0);
-    CHECK(hypercall_host_info(&host) == 0);
+    CHECK(connect_tool(f) == 0);
+    CHECK(rs_client_host_info(client, &host) == 0);
     CHECK(strcmp(host.engine, "test") == 0 && host.domains == 90);
-    CHECK(hypercall_domain_list(info, 100) == 90);
+    CHECK(rs_client_domain_list(client, info, 100) == 90);
     for (int i = 0; i < 90; i++) {
         char name[16];
 
@@ -246,23 +286,24 @@ static void look(struct fixture *f, void *arg)
         CHECK(info[i].domid == 2u + i && strcmp(info[i].name, name) == 0);
         CHECK(info[i].state == HYPERCALL_DOMAIN_PAUSED);
     }
-    CHECK(hypercall_domain_list(info, 60) == 60 && info[59].domid == 61);
-    CHECK(hypercall_domain_info(50, &one) == 0 && one.domid == 50);
-    CHECK(hypercall_domain_info(500, &one) == -ESRCH);
-    CHECK(hypercall_vcpu_list(50, vcpus) == 1 && vcpus[0].id == 0 &&
+    CHECK(rs_client_domain_list(client, info, 60) == 60 &&
+          info[59].domid == 61);
+    CHECK(rs_client_domain_info(client, 50, &one) == 0 && one.domid == 50);
+    CHECK(rs_client_domain_info(client, 500, &one) == -ESRCH);
+    CHECK(rs_client_vcpu_list(client, 50, vcpus) == 1 && vcpus[0].id == 0 &&
           vcpus[0].cpus == ~0ull);
-    CHECK(hypercall_vcpu_pin(50, 0, 2) == 0);
-    CHECK(hypercall_vcpu_list(50, vcpus) == 1 && vcpus[0].cpus == 2);
-    CHECK(hypercall_vcpu_pin(50, 1, 2) == -ENOENT);
-    CHECK(hypercall_vcpu_pin(50, 0, 0) == -EINVAL);
-    CHECK(hypercall_vcpu_pin(500, 0, 2) == -ESRCH);
-    CHECK(hypercall_vcpu_list(500, vcpus) == -ESRCH);
-    CHECK(hypercall_domain_unpause(50) == 0);
-    CHECK(hypercall_domain_info(50, &one) == 0 &&
+    CHECK(rs_client_vcpu_pin(client, 50, 0, 2) == 0);
+    CHECK(rs_client_vcpu_list(client, 50, vcpus) == 1 && vcpus[0].cpus == 2);
+    CHECK(rs_client_vcpu_pin(client, 50, 1, 2) == -ENOENT);
+    CHECK(rs_client_vcpu_pin(client, 50, 0, 0) == -EINVAL);
+    CHECK(rs_client_vcpu_pin(client, 500, 0, 2) == -ESRCH);
+    CHECK(rs_client_vcpu_list(client, 500, vcpus) == -ESRCH);
+    CHECK(rs_client_domain_unpause(client, 50) == 0);
+    CHECK(rs_client_domain_info(client, 50, &one) == 0 &&
           one.state == HYPERCALL_DOMAIN_RUNNING);
-    CHECK(hypercall_domain_destroy(50) == 0);
-    CHECK(hypercall_domain_destroy(50) == -ESRCH);
-    CHECK(hypercall_domain_list(info, 100) == 89);
+    CHECK(rs_client_domain_destroy(client, 50) == 0);
+    CHECK(rs_client_domain_destroy(client, 50) == -ESRCH);
+    CHECK(rs_client_domain_list(client, info, 100) == 89);
 }
 
 static void test_list(void **state)
@@ -285,22 +326,22 @@ static void read_stats(struct fixture *f, void *arg)
     evtchn_port_t port;
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_STORE) == 0);
-    CHECK(hypercall_domain_stats(0, &s) == 0 && s.nr_calls == 0);
+    CHECK(join_as(f, "store") == 0);
+    CHECK(rs_client_domain_stats(client, 0, &s) == 0 && s.nr_calls == 0);
     CHECK(hypercall_evtchn_alloc_unbound(2, &port) == 0);
     CHECK(hypercall_evtchn_bind_interdomain(4711, 1, &port) == -ESRCH);
     CHECK(hypercall_xen_version(XENVER_version, NULL, 0) > 0);
-    CHECK(hypercall_domain_stats(0, &s) == 0 && s.nr_calls == 2);
+    CHECK(rs_client_domain_stats(client, 0, &s) == 0 && s.nr_calls == 2);
     CHECK(strcmp(s.calls[0].name, "xen_version") == 0);
     CHECK(s.calls[0].calls == 1 && s.calls[0].failed == 0);
     CHECK(strcmp(s.calls[1].name, "event_channel_op") == 0);
     CHECK(s.calls[1].calls == 2 && s.calls[1].failed == 1);
     CHECK(s.calls[1].batched == 0 && s.calls[1].total_ns > 0);
     CHECK(s.guest.sends == 0 && s.guest.ticks == 0);
-    CHECK(hypercall_domain_stats(2, &s) == 0 && s.nr_calls == 1);
+    CHECK(rs_client_domain_stats(client, 2, &s) == 0 && s.nr_calls == 1);
     CHECK(strcmp(s.calls[0].name, "other") == 0 && s.calls[0].calls == 3);
-    CHECK(hypercall_domain_stats(500, &s) == -ESRCH);
-    CHECK(hypercall_domain_stats(DOMID_SELF, &s) == -ESRCH);
+    CHECK(rs_client_domain_stats(client, 500, &s) == -ESRCH);
+    CHECK(rs_client_domain_stats(client, DOMID_SELF, &s) == -ESRCH);
 }
 
 static void test_stats(void **state)
@@ -324,26 +365,26 @@ static int file_of(const void *bytes, size_t n)
 
 static void create_badly(struct fixture *f, void *arg)
 {
-    struct hypercall_create c = { .name = "x", .memory_kib = 8192, .vcpus = 1 };
-    struct hypercall_created out;
+    struct rs_client_create c = { .name = "x", .memory_kib = 8192, .vcpus = 1 };
+    struct rs_client_created out;
     char why[256] = "";
     int dir = open("/", O_RDONLY), junk;
 
     (void)arg;
     junk = file_of("not an image", 12);
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_TOOL) == 0);
-    CHECK(hypercall_domain_create(&c, junk, -1, -1, &out, why, sizeof(why)) ==
-          -ENOEXEC);
+    CHECK(connect_tool(f) == 0);
+    CHECK(rs_client_domain_create(client, &c, junk, -1, -1, &out, why,
+                                  sizeof(why)) == -ENOEXEC);
     CHECK(why[0] && !strchr(why, '\n'));
     why[0] = '\0';
-    CHECK(hypercall_domain_create(&c, dir, -1, -1, &out, why, sizeof(why)) ==
-          -EISDIR);
+    CHECK(rs_client_domain_create(client, &c, dir, -1, -1, &out, why,
+                                  sizeof(why)) == -EISDIR);
     CHECK(strstr(why, "kernel"));
-    CHECK(hypercall_domain_create(&c, -1, -1, -1, &out, why, sizeof(why)) ==
-          -EBADF);
+    CHECK(rs_client_domain_create(client, &c, -1, -1, -1, &out, why,
+                                  sizeof(why)) == -EBADF);
     junk = file_of("", 0);
-    CHECK(hypercall_domain_create(&c, junk, junk, 1, &out, why, sizeof(why)) ==
-          -ENOEXEC);
+    CHECK(rs_client_domain_create(client, &c, junk, junk, 1, &out, why,
+                                  sizeof(why)) == -ENOEXEC);
 }
 
 static void test_bad_images_are_refused(void **state)
@@ -359,10 +400,10 @@ static void await_end(struct fixture *f, void *arg)
     struct pollfd p;
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_STORE) == 0);
-    p = (struct pollfd){ .fd = hypercall_fd(), .events = POLLIN };
+    CHECK(join_as(f, "store") == 0);
+    p = (struct pollfd){ .fd = rs_client_fd(client), .events = POLLIN };
     CHECK(poll(&p, 1, 10000) == 1 && p.revents & POLLHUP);
-    CHECK(hypercall_domain_pause(2) == -EPIPE);
+    CHECK(rs_client_domain_pause(client, 2) == -EPIPE);
 }
 
 static void test_the_end_is_seen(void **state)
@@ -397,6 +438,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_roles),
+        TEST(test_two_connections),
         TEST(test_one_driver_at_a_time),
         TEST(test_tools_do_no_hypercalls),
         TEST(test_driver_does_no_control),

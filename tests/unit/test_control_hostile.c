@@ -20,7 +20,6 @@
 #include <linux/userfaultfd.h>
 
 #include "hypervisor/control/internal.h"
-#include "libclient/host.h"
 
 /* ---- speaking without the library ---- */
 
@@ -111,8 +110,8 @@ static void be_honest(struct fixture *f, void *arg)
     struct hypercall_host_info info;
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
-    CHECK(hypercall_host_info(&info) == 0);
+    CHECK(join_as(f, "driver") == 0);
+    CHECK(rs_client_host_info(client, &info) == 0);
     CHECK(info.domains >= 1);
 }
 
@@ -126,6 +125,22 @@ static void run_hostile(void **state, client_fn *fn)
         serve_for(f, 1); /* many that go take some turns */
     assert_int_equal(open_descriptors(), before);
     assert_int_equal(run_client(f, be_honest, NULL), 0);
+}
+
+static void claim_nonsense(struct fixture *f, void *arg)
+{
+    struct control_hello hello = { CONTROL_VERSION, 7 };
+    int fd = raw_connect(f);
+
+    (void)arg;
+    raw_request(fd, CONTROL_HELLO, &hello, sizeof(hello), NULL, 0);
+    CHECK(raw_reply(fd, NULL, 0) == -EINVAL);
+    close(fd);
+}
+
+static void test_unknown_role(void **state)
+{
+    run_hostile(state, claim_nonsense);
 }
 
 /* ---- messages ---- */
@@ -273,8 +288,8 @@ static void never_read(struct fixture *f, void *arg)
     }
     CHECK(sent > 10 && sent < UNREAD_MAX);
     /* Others do not notice. */
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_TOOL) == 0);
-    CHECK(hypercall_host_info(&info) == 0);
+    CHECK(connect_tool(f) == 0);
+    CHECK(rs_client_host_info(client, &info) == 0);
     /* Each request has its reply, in order, once we do read. */
     for (uint32_t i = 0; i < sent; i++) {
         static struct message m;
@@ -598,17 +613,18 @@ static void test_windows_mapped_wrongly(void **state)
 
 static void remove_window(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
     grant_ref_t refs[] = { GREF, GREF + 1 };
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
-    if (!grant_window_is_strict())
+    CHECK(join_as(f, "driver") == 0);
+    if (!rs_client_grants_strict(client))
         return;
-    CHECK(grant_map_range(GUEST, refs, 1, false, &m) == 1);
+    CHECK(rs_client_map_grants(client, GUEST, refs, 1, false, &m) == 1);
     munmap((char *)m.addr - GFN * PAGE_SIZE, GUEST_PAGES * PAGE_SIZE);
     /* The hypervisor finds nothing to put a page into, and ends with us. */
-    CHECK(grant_map_range(GUEST, refs + 1, 1, false, &m) == -EPIPE);
+    CHECK(rs_client_map_grants(client, GUEST, refs + 1, 1, false, &m) ==
+          -EPIPE);
 }
 
 static void test_window_removed(void **state)
@@ -688,6 +704,7 @@ static void test_console_fills_no_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_unknown_role),
         TEST(test_garbage),
         TEST(test_short_messages),
         TEST(test_lies_about_arguments),

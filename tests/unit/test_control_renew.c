@@ -8,18 +8,17 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "libclient/host.h"
 #include "libhypercall/hypercall.h"
 
 #define GUEST 2
 #define GFN   300
 #define GREF  8
 
-static void map_one(struct grant_mapping *m)
+static void map_one(struct rs_client_mapping *m)
 {
     const grant_ref_t ref = GREF;
 
-    CHECK(grant_map_range(GUEST, &ref, 1, false, m) == 1);
+    CHECK(rs_client_map_grants(client, GUEST, &ref, 1, false, m) == 1);
     CHECK(*(uint64_t *)m->addr == GFN);
 }
 
@@ -32,9 +31,9 @@ static void survive(int fd)
 static void exec_self(const char *what, evtchn_port_t port)
 {
     char number[4][16];
-    int fd[3] = { hypercall_fd() };
+    int fd[3] = { rs_client_fd(client) };
 
-    CHECK(evtchn_port_fds(port, &fd[1], &fd[2]) == 0);
+    CHECK(rs_client_port_fds(client, port, &fd[1], &fd[2]) == 0);
     for (int i = 0; i < 3; i++) {
         survive(fd[i]);
         snprintf(number[i], sizeof(number[i]), "%d", fd[i]);
@@ -46,11 +45,11 @@ static void exec_self(const char *what, evtchn_port_t port)
 }
 
 static evtchn_port_t begin(struct fixture *f, evtchn_port_t remote,
-                           struct grant_mapping *m)
+                           struct rs_client_mapping *m)
 {
     evtchn_port_t port;
 
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_STORE) == 0);
+    CHECK(join_as(f, "store") == 0);
     CHECK(hypercall_evtchn_bind_interdomain(GUEST, remote, &port) == 0);
     map_one(m);
     return port;
@@ -58,16 +57,16 @@ static evtchn_port_t begin(struct fixture *f, evtchn_port_t remote,
 
 static void renew(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
     evtchn_port_t port = begin(f, *(evtchn_port_t *)arg, &m);
 
-    CHECK(grant_unmap_range(&m, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &m, 1) == 0);
     exec_self("renewed", port);
 }
 
 static void renew_with_pages(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
 
     exec_self("refused", begin(f, *(evtchn_port_t *)arg, &m));
 }
@@ -77,31 +76,32 @@ static void renew_with_pages(struct fixture *f, void *arg)
 static int renewed(char **argv)
 {
     evtchn_port_t port = (evtchn_port_t)atoi(argv[4]);
-    struct grant_mapping m;
+    struct rs_client_mapping m;
     struct pollfd p;
     int rx, tx;
 
-    CHECK(hypercall_adopt(atoi(argv[1])) == 0);
-    CHECK(hypercall_adopt(atoi(argv[1])) == -EISCONN);
-    CHECK(hypercall_domid() == 0);
-    CHECK(evtchn_adopt(port, atoi(argv[2]), atoi(argv[3])) == 0);
-    CHECK(evtchn_adopt(port + 1, -1, -1) == -EPROTO);
-    CHECK(evtchn_port_fds(port, &rx, &tx) == 0);
-    CHECK(evtchn_notify(port) == 0);
+    CHECK(rs_client_adopt(atoi(argv[1]), &client) == 0);
+    hypercall_carry_over(client);
+    CHECK(rs_client_domid(client) == 0);
+    CHECK(rs_client_port_adopt(client, port, atoi(argv[2]), atoi(argv[3])) ==
+          0);
+    CHECK(rs_client_port_adopt(client, port + 1, -1, -1) == -EPROTO);
+    CHECK(rs_client_port_fds(client, port, &rx, &tx) == 0);
+    CHECK(rs_client_notify(client, port) == 0);
     p = (struct pollfd){ .fd = rx, .events = POLLIN };
     CHECK(poll(&p, 1, 5000) == 1);
     map_one(&m);
     *(uint64_t *)m.addr = 4711;
-    CHECK(grant_unmap_range(&m, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &m, 1) == 0);
     CHECK(hypercall_evtchn_close(port) == 0);
-    hypercall_disconnect();
+    leave();
     return 0;
 }
 
 static int refused(char **argv)
 {
-    CHECK(hypercall_adopt(atoi(argv[1])) == -EBUSY);
-    CHECK(hypercall_domid() == DOMID_INVALID);
+    CHECK(rs_client_adopt(atoi(argv[1]), &client) == -EBUSY);
+    CHECK(fcntl(atoi(argv[1]), F_GETFD) >= 0);
     return 0;
 }
 
@@ -146,15 +146,13 @@ static void test_pages_must_go_first(void **state)
 
 static void be_driver(struct fixture *f, void *arg)
 {
-    struct hypercall_host_info info;
     int fd;
 
     (void)arg;
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
-    fd = dup(hypercall_fd());
-    hypercall_disconnect();
-    CHECK(hypercall_adopt(fd) == -EPIPE);
-    CHECK(hypercall_host_info(&info) == -ENOTCONN);
+    CHECK(join_as(f, "driver") == 0);
+    fd = dup(rs_client_fd(client));
+    leave();
+    CHECK(rs_client_adopt(fd, &client) == -EPIPE);
 }
 
 static void test_only_the_store(void **state)

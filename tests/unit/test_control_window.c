@@ -18,7 +18,6 @@
 #include <linux/userfaultfd.h>
 
 #include "libhypercall/hypercall.h"
-#include "libclient/host.h"
 
 #define GUEST 2
 #define GFN   300 /* the first frame that tests grant */
@@ -28,14 +27,14 @@ static void connect_driver(struct fixture *f)
 {
     const char *off = getenv("RINGSIDE_NO_USERFAULTFD");
 
-    CHECK(hypercall_connect(f->path, HYPERCALL_ROLE_DRIVER) == 0);
-    CHECK(grant_window_is_strict() == !(off && *off == '1'));
+    CHECK(join_as(f, "driver") == 0);
+    CHECK(rs_client_grants_strict(client) == !(off && *off == '1'));
 }
 
 static uint64_t *map_one(domid_t domid, grant_ref_t ref, bool read_only,
-                         struct grant_mapping *m)
+                         struct rs_client_mapping *m)
 {
-    CHECK(grant_map_range(domid, &ref, 1, read_only, m) == 1);
+    CHECK(rs_client_map_grants(client, domid, &ref, 1, read_only, m) == 1);
     CHECK(m->status == GNTST_okay && m->ref == ref && m->domid == domid);
     CHECK(((uintptr_t)m->addr & 4095) == 0);
     return m->addr;
@@ -55,7 +54,7 @@ static struct domain *granter(struct fixture *f, unsigned int n)
 
 static void read_and_write(struct fixture *f, void *arg)
 {
-    struct grant_mapping m, again;
+    struct rs_client_mapping m, again;
     uint64_t *p;
 
     (void)arg;
@@ -64,11 +63,11 @@ static void read_and_write(struct fixture *f, void *arg)
     CHECK(*p == GFN);
     *p = 4711;
     CHECK(map_one(GUEST, GREF, false, &again) == p);
-    CHECK(grant_unmap_range(&m, 1) == 0 && !m.addr);
-    CHECK(grant_unmap_range(&m, 1) == 0); /* nothing to unmap */
+    CHECK(rs_client_unmap_grants(client, &m, 1) == 0 && !m.addr);
+    CHECK(rs_client_unmap_grants(client, &m, 1) == 0); /* nothing to unmap */
     CHECK(*p == 4711);
-    CHECK(grant_unmap_range(&again, 1) == 0);
-    hypercall_disconnect();
+    CHECK(rs_client_unmap_grants(client, &again, 1) == 0);
+    leave();
 }
 
 static void test_read_and_write(void **state)
@@ -84,15 +83,15 @@ static void test_read_and_write(void **state)
 
 static void map_hole(struct fixture *f, void *arg)
 {
-    struct grant_mapping m[3];
+    struct rs_client_mapping m[3];
     const grant_ref_t refs[] = { GREF, GREF + 1, GREF + 2 };
 
     (void)arg;
     connect_driver(f);
-    CHECK(grant_map_range(GUEST, refs, 3, false, m) == 3);
+    CHECK(rs_client_map_grants(client, GUEST, refs, 3, false, m) == 3);
     for (int i = 0; i < 3; i++)
         CHECK(*(uint64_t *)m[i].addr == (i == 1 ? GFN + 1 : 0));
-    CHECK(grant_unmap_range(m, 3) == 0);
+    CHECK(rs_client_unmap_grants(client, m, 3) == 0);
 }
 
 /* Frames that nobody ever touched are not in the file yet. */
@@ -110,19 +109,19 @@ static void test_untouched_frames(void **state)
 
 static void map_many(struct fixture *f, void *arg)
 {
-    struct grant_mapping m[MANY];
+    struct rs_client_mapping m[MANY];
     grant_ref_t refs[MANY];
 
     (void)arg;
     connect_driver(f);
     for (unsigned int i = 0; i < MANY; i++)
         refs[i] = GREF + i;
-    CHECK(grant_map_range(GUEST, refs, MANY, false, m) == MANY);
+    CHECK(rs_client_map_grants(client, GUEST, refs, MANY, false, m) == MANY);
     for (unsigned int i = 0; i < MANY; i++) {
         CHECK(m[i].addr == (char *)m[0].addr + i * PAGE_SIZE);
         *(uint64_t *)m[i].addr = i;
     }
-    CHECK(grant_unmap_range(m, MANY) == 0);
+    CHECK(rs_client_unmap_grants(client, m, MANY) == 0);
 }
 
 static void test_many(void **state)
@@ -139,25 +138,25 @@ static void test_many(void **state)
 static void map_bad(struct fixture *f, void *arg)
 {
     const grant_ref_t refs[] = { GREF + 1, GREF, GREF + 2, GREF + 3, 1 << 30 };
-    struct grant_mapping m[5];
+    struct rs_client_mapping m[5];
 
     (void)arg;
     connect_driver(f);
     /* A guest that granted nothing good shows nothing of itself. */
-    CHECK(grant_map_range(GUEST, refs, 1, false, m) == 0);
+    CHECK(rs_client_map_grants(client, GUEST, refs, 1, false, m) == 0);
     CHECK(m[0].status == GNTST_general_error && !m[0].addr);
-    CHECK(grant_map_range(77, refs, 1, false, m) == 0);
+    CHECK(rs_client_map_grants(client, 77, refs, 1, false, m) == 0);
     CHECK(m[0].status == GNTST_bad_domain);
-    CHECK(grant_map_range(GUEST, refs, 5, false, m) == 1);
+    CHECK(rs_client_map_grants(client, GUEST, refs, 5, false, m) == 1);
     CHECK(m[0].status == GNTST_general_error); /* another domain's */
     CHECK(m[1].status == GNTST_okay);
     CHECK(m[2].status == GNTST_bad_page);      /* below the first frame */
     CHECK(m[3].status == GNTST_general_error); /* read-only */
     CHECK(m[4].status == GNTST_bad_gntref);
-    CHECK(grant_unmap_range(m, 5) == 0);
-    CHECK(grant_map_range(GUEST, refs + 3, 1, true, m) == 1);
+    CHECK(rs_client_unmap_grants(client, m, 5) == 0);
+    CHECK(rs_client_map_grants(client, GUEST, refs + 3, 1, true, m) == 1);
     CHECK(*(uint64_t *)m[0].addr == GFN + 3);
-    CHECK(grant_unmap_range(m, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, m, 1) == 0);
 }
 
 static void test_bad_grants(void **state)
@@ -175,7 +174,7 @@ static void test_bad_grants(void **state)
 
 static void outlive(struct fixture *f, void *arg)
 {
-    struct grant_mapping m, n;
+    struct rs_client_mapping m, n;
     uint64_t *p, *q;
 
     (void)arg;
@@ -189,9 +188,9 @@ static void outlive(struct fixture *f, void *arg)
     CHECK(*q == GFN);
     *p = 3;
     CHECK(*q == GFN && p != q);
-    CHECK(grant_unmap_range(&m, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &m, 1) == 0);
     CHECK(*q == GFN);
-    CHECK(grant_unmap_range(&n, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &n, 1) == 0);
 }
 
 static void test_dead_granter_stays_readable(void **state)
@@ -213,7 +212,7 @@ static void test_dead_granter_stays_readable(void **state)
 
 static void same_number(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
     uint64_t *p;
 
     (void)arg;
@@ -222,15 +221,15 @@ static void same_number(struct fixture *f, void *arg)
         p = map_one(GUEST, GREF, false, &m);
         CHECK(*p == GFN);
         *p = 5;
-        CHECK(grant_unmap_range(&m, 1) == 0);
+        CHECK(rs_client_unmap_grants(client, &m, 1) == 0);
         usleep(20000); /* the guest is replaced meanwhile */
-        while (grant_map_range(GUEST, &(grant_ref_t){ GREF }, 1, true, &m) !=
-                   1 ||
+        while (rs_client_map_grants(client, GUEST, &(grant_ref_t){ GREF }, 1,
+                                    true, &m) != 1 ||
                *(uint64_t *)m.addr != GFN) {
-            grant_unmap_range(&m, 1);
+            rs_client_unmap_grants(client, &m, 1);
             usleep(1000);
         }
-        CHECK(grant_unmap_range(&m, 1) == 0);
+        CHECK(rs_client_unmap_grants(client, &m, 1) == 0);
     }
 }
 
@@ -255,12 +254,12 @@ static void test_domid_reused(void **state)
 
 static void go_rudely(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
 
     (void)arg;
     connect_driver(f);
     *map_one(GUEST, GREF, false, &m) = 1;
-    close(hypercall_fd());
+    close(rs_client_fd(client));
     pause(); /* and keep the page */
 }
 
@@ -278,7 +277,7 @@ static void test_leaving_with_pages_is_deadly(void **state)
 
 static void die_at_once(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
 
     (void)arg;
     connect_driver(f);
@@ -304,7 +303,7 @@ static void come_and_go(struct fixture *f, void *arg)
 {
     grant_ref_t refs[4] = { GREF, GREF + 1, GREF + 2, GREF + 3 };
     unsigned int before = open_descriptors();
-    struct grant_mapping m[4];
+    struct rs_client_mapping m[4];
 
     (void)arg;
     for (int i = 0; i < 100; i++) {
@@ -312,10 +311,10 @@ static void come_and_go(struct fixture *f, void *arg)
 
         connect_driver(f);
         CHECK(hypercall_evtchn_alloc_unbound(GUEST, &port) == 0);
-        CHECK(grant_map_range(GUEST, refs, 4, i & 1, m) == 4);
+        CHECK(rs_client_map_grants(client, GUEST, refs, 4, i & 1, m) == 4);
         if (i & 2) /* half of them leave it to the connection's end */
-            CHECK(grant_unmap_range(m, 4) == 0);
-        hypercall_disconnect();
+            CHECK(rs_client_unmap_grants(client, m, 4) == 0);
+        leave();
     }
     CHECK(open_descriptors() == before);
 }
@@ -336,7 +335,7 @@ static void test_nothing_leaks(void **state)
 
 static void touch_around(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
     char *p;
 
     (void)arg;
@@ -351,7 +350,7 @@ static void touch_around(struct fixture *f, void *arg)
     /* Nor the hypervisor's own pages, which are in the file too. */
     CHECK(touch_faults(p + (GUEST_PAGES - GFN) * PAGE_SIZE, false));
     CHECK(touch_faults(p + (GUEST_PAGES + 1 - GFN) * PAGE_SIZE, true));
-    CHECK(grant_unmap_range(&m, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &m, 1) == 0);
 }
 
 static void test_ungranted_is_sigbus(void **state)
@@ -365,7 +364,7 @@ static void test_ungranted_is_sigbus(void **state)
 
 static void touch_after(struct fixture *f, void *arg)
 {
-    struct grant_mapping a, b;
+    struct rs_client_mapping a, b;
     char *p;
 
     (void)arg;
@@ -375,10 +374,10 @@ static void touch_after(struct fixture *f, void *arg)
         p = (char *)map_one(GUEST, GREF, i == 1, &a);
         CHECK(!touch_faults(p, false));
         CHECK(touch_faults(p, true) == (i == 1));
-        CHECK(grant_unmap_range(&a, 1) == 0);
+        CHECK(rs_client_unmap_grants(client, &a, 1) == 0);
         CHECK(touch_faults(p, false) && touch_faults(p, true));
     }
-    CHECK(grant_unmap_range(&b, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &b, 1) == 0);
 }
 
 static void test_unmapped_is_sigbus(void **state)
@@ -391,7 +390,7 @@ static void test_unmapped_is_sigbus(void **state)
 
 static void up_and_down(struct fixture *f, void *arg)
 {
-    struct grant_mapping ro, rw;
+    struct rs_client_mapping ro, rw;
     volatile char *p;
 
     (void)arg;
@@ -400,9 +399,9 @@ static void up_and_down(struct fixture *f, void *arg)
     CHECK(*p == (char)GFN && touch_faults(p, true));
     CHECK((char *)map_one(GUEST, GREF, false, &rw) == p);
     CHECK(!touch_faults(p, true));
-    CHECK(grant_unmap_range(&rw, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &rw, 1) == 0);
     CHECK(!touch_faults(p, false) && touch_faults(p, true));
-    CHECK(grant_unmap_range(&ro, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &ro, 1) == 0);
 }
 
 static void test_readonly_is_readonly(void **state)
@@ -416,7 +415,7 @@ static void test_readonly_is_readonly(void **state)
 static void unmap_dishonestly(struct fixture *f, void *arg)
 {
     struct gnttab_unmap_grant_ref op = { 0 };
-    struct grant_mapping m;
+    struct rs_client_mapping m;
     char *p;
 
     (void)arg;
@@ -445,7 +444,7 @@ static void test_page_in_use_is_not_released(void **state)
 
 static void fork_off(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
     char *p;
     int status;
     pid_t pid;
@@ -460,7 +459,7 @@ static void fork_off(struct fixture *f, void *arg)
         _exit(mincore(p, PAGE_SIZE, &there) == -1 && errno == ENOMEM ? 0 : 1);
     }
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
-    CHECK(grant_unmap_range(&m, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &m, 1) == 0);
 }
 
 static void test_fork_does_not_inherit(void **state)
@@ -473,7 +472,7 @@ static void test_fork_does_not_inherit(void **state)
 
 static void hold_page(struct fixture *f, void *arg)
 {
-    struct grant_mapping m;
+    struct rs_client_mapping m;
     uint64_t *p;
 
     (void)arg;
@@ -482,7 +481,7 @@ static void hold_page(struct fixture *f, void *arg)
     *p = 1;
     while (*(volatile uint64_t *)p == 1)
         usleep(1000);
-    CHECK(grant_unmap_range(&m, 1) == 0);
+    CHECK(rs_client_unmap_grants(client, &m, 1) == 0);
 }
 
 static unsigned long locked_kib(void)

@@ -24,7 +24,7 @@ static struct grant_pool *make(bool persistent, unsigned int max)
 {
     struct grant_pool *pool;
 
-    assert_int_equal(grant_pool_new(7, persistent, max, &pool), 0);
+    assert_int_equal(grant_pool_new(NULL, 7, persistent, max, &pool), 0);
     return pool;
 }
 

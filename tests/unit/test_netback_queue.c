@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "host.h"
+#include "ringside/client.h"
 #include "inet_checksum.h"
 #include "netback_queue.h"
 
@@ -23,11 +23,13 @@
 static char memory[PAGES][PAGE_SIZE] __attribute__((aligned(4096)));
 static unsigned int mapped;
 
-int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
-                    bool read_only, struct grant_mapping *out)
+int rs_client_map_grants(struct rs_client *client, uint16_t domid,
+                         const uint32_t *refs, unsigned int n, bool read_only,
+                         struct rs_client_mapping *out)
 {
     unsigned int ok = 0;
 
+    (void)client;
     (void)read_only;
     for (unsigned int i = 0; i < n; i++) {
         bool good = refs[i] >= REF && refs[i] < REF + PAGES;
@@ -44,8 +46,10 @@ int grant_map_range(domid_t domid, const grant_ref_t *refs, unsigned int n,
     return (int)ok;
 }
 
-int grant_unmap_range(struct grant_mapping *maps, unsigned int n)
+int rs_client_unmap_grants(struct rs_client *client,
+                           struct rs_client_mapping *maps, unsigned int n)
 {
+    (void)client;
     for (unsigned int i = 0; i < n; i++)
         mapped -= maps[i].status == GNTST_okay;
     return 0;
@@ -140,7 +144,7 @@ static void setup(struct bench *b, bool sg, bool persistent)
     b->queue->link = &b->wire.link;
     b->queue->sg = sg;
     b->queue->persistent = persistent;
-    assert_int_equal(vif_queue_init(b->queue, 7, tx, rx), 0);
+    assert_int_equal(vif_queue_init(b->queue, NULL, 7, tx, rx), 0);
 }
 
 static void teardown(struct bench *b)

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "host.h"
+#include "ringside/client.h"
 #include "peer.h"
 #include "rundir_check.h"
 #include "socket_name.h"
@@ -269,6 +269,7 @@ static void end_server(pid_t pid, const char *path)
 static void test_strangers_socket(void **state)
 {
     struct xs_pipeline *p;
+    struct rs_client *client;
     char path[108];
     pid_t pid;
 
@@ -280,8 +281,7 @@ static void test_strangers_socket(void **state)
     snprintf(path, sizeof(path), "%s/socket", sub);
 
     pid = start_server(path, SOCK_SEQPACKET);
-    assert_int_equal(hypercall_connect(path, HYPERCALL_ROLE_TOOL), -EPERM);
-    assert_int_equal(hypercall_fd(), -1);
+    assert_int_equal(rs_client_connect(path, &client), -EPERM);
     end_server(pid, path);
 
     pid = start_server(path, SOCK_STREAM);

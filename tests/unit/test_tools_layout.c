@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "fake_xs.h"
-#include "libclient/host.h"
+#include "ringside/client.h"
 #include "tools/layout.h"
 #include "tools/log_tail.h"
 #include "tools/say.h"
@@ -20,7 +20,7 @@
 #define HOME    "/local/domain/7/"
 #define BACKEND "/local/domain/1/backend/"
 
-static const struct hypercall_created created = {
+static const struct rs_client_created created = {
     .domid = 7,
     .store_gfn = 300,
     .store_port = 1,

@@ -51,7 +51,7 @@ static int check_daemon(void *ctx, const struct state_daemon *d, char *why)
         snprintf(why, STATE_WHY_MAX,
                  "the socket is %.80s, and cannot change in a live update",
                  d->socket);
-    else if ((d->hv.fd >= 0) != (o->hypervisor != NULL))
+    else if ((d->hv.fd >= 0) == o->alone)
         snprintf(why, STATE_WHY_MAX,
                  "there is %s hypervisor, which cannot "
                  "change in a live update",

@@ -53,10 +53,10 @@ static const char usage[] =
     "Serves a xenstore on a UNIX socket and on the rings of guests.\n"
     "\n"
     "  --rundir DIR        runtime directory of the host, by default that\n"
-    "                      of ringside(1); supplies the two paths below\n"
+    "                      of ringside(1)\n"
     "  --socket PATH       listen here (DIR/xenstored.sock)\n"
-    "  --hypervisor PATH   connect to this (DIR/hypervisor.sock); \"none\":\n"
-    "                      a store without guests\n"
+    "  --hypervisor none   a store without guests; without this option\n"
+    "                      ringsided(8) must have started the daemon\n"
     "  --db FILE           keep the tree in this file: it survives the "
     "daemon\n"
     "  -F, --foreground    stay in the foreground\n"
@@ -134,17 +134,13 @@ static char *copy(const char *s)
 }
 
 struct paths {
-    const char *rundir, *socket, *hypervisor;
+    const char *rundir, *socket;
 };
 
 static void finish(struct options *o, const struct paths *p)
 {
     o->socket =
         p->socket ? copy(p->socket) : in_rundir(p->rundir, "xenstored.sock");
-    if (!p->hypervisor)
-        o->hypervisor = in_rundir(p->rundir, "hypervisor.sock");
-    else if (strcmp(p->hypervisor, "none"))
-        o->hypervisor = copy(p->hypervisor);
     if (o->ready_fd >= 0)
         o->foreground = true;
 }
@@ -163,7 +159,9 @@ static void take(struct options *o, struct paths *p, int c)
         p->rundir = optarg;
         break;
     case OPT_HYPERVISOR:
-        p->hypervisor = optarg;
+        if (strcmp(optarg, "none"))
+            mistake("--hypervisor: '%s' is not none", optarg);
+        o->alone = true;
         break;
     case OPT_DB:
         o->db = optarg;
@@ -205,7 +203,7 @@ static void take(struct options *o, struct paths *p, int c)
 
 void options_parse(struct options *o, int argc, char **argv)
 {
-    struct paths p = { NULL, NULL, NULL };
+    struct paths p = { NULL, NULL };
     int c;
 
     *o = (struct options){ .ready_fd = -1, .state_fd = -1, .check_fd = -1 };
@@ -220,5 +218,4 @@ void options_parse(struct options *o, int argc, char **argv)
 void options_free(struct options *o)
 {
     free(o->socket);
-    free(o->hypervisor);
 }

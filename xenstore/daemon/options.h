@@ -7,10 +7,10 @@
 #include "store/quota.h"
 
 struct options {
-    char *socket;     /* path */
-    char *hypervisor; /* path, or NULL: none */
-    const char *db;   /* NULL: none */
-    const char *log;  /* NULL: stderr */
+    char *socket;    /* path */
+    bool alone;      /* --hypervisor none */
+    const char *db;  /* NULL: none */
+    const char *log; /* NULL: stderr */
     const char *pid_file;
     bool foreground;
     bool trace;

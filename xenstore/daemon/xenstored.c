@@ -34,14 +34,13 @@ static int fail(const char *what, int err)
     return 1;
 }
 
-static int fail_hypervisor(const char *path, int err)
+static int fail_hypervisor(int err)
 {
-    const char *hint = "";
-
-    if (err == -ENOENT || err == -ECONNREFUSED)
-        hint = "; for a store without guests: --hypervisor none";
-    fprintf(stderr, "ringside-xenstored: --hypervisor %s: %s%s\n", path,
-            strerror(-err), hint);
+    if (err != -ENOKEY)
+        return fail("cannot join the host", err);
+    fputs("ringside-xenstored: ringsided did not start this program; for a "
+          "store without guests: --hypervisor none\n",
+          stderr);
     return 1;
 }
 
@@ -309,10 +308,10 @@ static int setup_new(struct daemon *d)
     const struct options *o = &d->options;
     int err = 0;
 
-    if (o->hypervisor)
-        err = hv_ringside_open(d->base, o->hypervisor, &d->hv);
+    if (!o->alone)
+        err = hv_ringside_open(d->base, &d->hv);
     if (err)
-        return fail_hypervisor(o->hypervisor, err);
+        return fail_hypervisor(err);
     err = setup_store(d);
     if (err)
         return fail("store", err);

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "conn/transport.h"
-#include "host.h" /* of libclient */
 #include "hypercall.h"
+#include "ringside/client.h"
 #include "serve/turn.h"
 #include "session/domain_life.h"
 #include "session/session.h"
@@ -15,6 +15,7 @@
 #include "transport/conn_ring.h"
 
 struct hv_ringside {
+    struct rs_client *client;
     struct event_base *base;
     struct store *store;
     evtchn_port_t virq; /* of VIRQ_DOM_EXC; 0: not bound */
@@ -30,7 +31,7 @@ struct hv_ring {
     struct hv_ringside *hv;
     struct conn *conn;
     unsigned int domid;
-    struct grant_mapping map;
+    struct rs_client_mapping map;
     evtchn_port_t port; /* ours; 0: none */
     struct event *raised;
 };
@@ -50,7 +51,7 @@ static void ring_raised(evutil_socket_t fd, short what, void *arg)
 static int port_listen(struct hv_ringside *hv, evtchn_port_t port,
                        event_callback_fn fn, void *arg, struct event **out)
 {
-    int rx, tx, err = evtchn_port_fds(port, &rx, &tx);
+    int rx, tx, err = rs_client_port_fds(hv->client, port, &rx, &tx);
 
     if (err)
         return err;
@@ -101,7 +102,8 @@ static int ring_bind(struct hv_ring *r, uint32_t remote)
 static int ring_map(struct hv_ring *r)
 {
     const grant_ref_t ref = GNTTAB_RESERVED_XENSTORE;
-    int n = grant_map_range((domid_t)r->domid, &ref, 1, false, &r->map);
+    int n = rs_client_map_grants(r->hv->client, (domid_t)r->domid, &ref, 1,
+                                 false, &r->map);
 
     if (n == 1)
         return 0;
@@ -115,7 +117,7 @@ static void ring_notify(void *ctx)
     struct hv_ring *r = ctx;
 
     if (r->port)
-        (void)evtchn_notify(r->port);
+        (void)rs_client_notify(r->hv->client, r->port);
 }
 
 static void ring_release(void *ctx)
@@ -123,7 +125,7 @@ static void ring_release(void *ctx)
     struct hv_ring *r = ctx;
 
     ring_unbind(r);
-    (void)grant_unmap_range(&r->map, 1);
+    (void)rs_client_unmap_grants(r->hv->client, &r->map, 1);
     free(r);
 }
 
@@ -133,7 +135,7 @@ static void ring_save(void *ctx, struct transport *t)
 
     t->port = r->port;
     if (r->port)
-        (void)evtchn_port_fds(r->port, &t->rx, &t->tx);
+        (void)rs_client_port_fds(r->hv->client, r->port, &t->rx, &t->tx);
 }
 
 static const struct ring_ops hv_ring_ops = { ring_notify, ring_release,
@@ -164,7 +166,7 @@ static int hv_connect(void *ctx, struct store *s, unsigned int domid,
     err = -ENOMEM;
     ring_unbind(r);
 out_unmap:
-    (void)grant_unmap_range(&r->map, 1);
+    (void)rs_client_unmap_grants(r->hv->client, &r->map, 1);
 out_free:
     free(r);
     return err;
@@ -191,13 +193,13 @@ static void list_domains(struct hv_ringside *hv)
     unsigned int max;
     int n;
 
-    if (hypercall_host_info(&host))
+    if (rs_client_host_info(hv->client, &host))
         return;
     max = host.domains + 8;
     hv->known = calloc(max, sizeof(*hv->known));
     if (!hv->known)
         return;
-    n = hypercall_domain_list(hv->known, max);
+    n = rs_client_domain_list(hv->client, hv->known, max);
     if (n >= 0 && (unsigned int)n < max) {
         hv->nr_known = (size_t)n;
         return;
@@ -220,7 +222,7 @@ static int domain_info(const struct hv_ringside *hv, unsigned int domid,
     const struct hypercall_info *known;
 
     if (!hv->known)
-        return hypercall_domain_info((domid_t)domid, info);
+        return rs_client_domain_info(hv->client, (domid_t)domid, info);
     known = bsearch(&domid, hv->known, hv->nr_known, sizeof(*known), by_domid);
     if (!known)
         return -ESRCH;
@@ -278,8 +280,7 @@ static void hypervisor_gone(evutil_socket_t fd, short what, void *arg)
     hv->lost(hv->lost_arg);
 }
 
-int hv_ringside_open(struct event_base *base, const char *path,
-                     struct hv_ringside **out)
+int hv_ringside_open(struct event_base *base, struct hv_ringside **out)
 {
     struct hv_ringside *hv = calloc(1, sizeof(*hv));
     int err;
@@ -287,12 +288,14 @@ int hv_ringside_open(struct event_base *base, const char *path,
     if (!hv)
         return -ENOMEM;
     hv->base = base;
-    err = hypercall_connect(path, HYPERCALL_ROLE_STORE);
-    if (err)
+    err = rs_client_join(&hv->client);
+    if (err) {
         free(hv);
-    else
-        *out = hv;
-    return err;
+        return err;
+    }
+    hypercall_carry_over(hv->client);
+    *out = hv;
+    return 0;
 }
 
 int hv_ringside_start(struct hv_ringside *hv, struct store *s,
@@ -303,8 +306,8 @@ int hv_ringside_start(struct hv_ringside *hv, struct store *s,
     hv->store = s;
     hv->lost = lost;
     hv->lost_arg = arg;
-    hv->end = event_new(hv->base, hypercall_fd(), EV_READ | EV_PERSIST,
-                        hypervisor_gone, hv);
+    hv->end = event_new(hv->base, rs_client_fd(hv->client),
+                        EV_READ | EV_PERSIST, hypervisor_gone, hv);
     if (!hv->end || event_add(hv->end, NULL))
         return -ENOMEM;
     err = hv->virq
@@ -321,9 +324,9 @@ void hv_ringside_save(const struct hv_ringside *hv, struct hv_link *link)
 {
     int tx;
 
-    link->fd = hypercall_fd();
+    link->fd = rs_client_fd(hv->client);
     link->virq = hv->virq;
-    (void)evtchn_port_fds(hv->virq, &link->virq_rx, &tx);
+    (void)rs_client_port_fds(hv->client, hv->virq, &link->virq_rx, &tx);
 }
 
 static struct hv_ring *ring_of_domain(struct list *pos)
@@ -341,7 +344,7 @@ void hv_ringside_unmap(struct hv_ringside *hv)
     list_for_each(pos, &hv->store->domain_list) {
         r = ring_of_domain(pos);
         if (r)
-            (void)grant_unmap_range(&r->map, 1);
+            (void)rs_client_unmap_grants(r->hv->client, &r->map, 1);
     }
 }
 
@@ -370,14 +373,17 @@ int hv_ringside_adopt(struct event_base *base, const struct hv_link *link,
         return -ENOMEM;
     hv->base = base;
     hv->virq = link->virq;
-    err = hypercall_adopt(link->fd);
+    err = rs_client_adopt(link->fd, &hv->client);
     if (!err)
-        err = evtchn_adopt(link->virq, link->virq_rx, -1);
-    if (err)
+        err = rs_client_port_adopt(hv->client, link->virq, link->virq_rx, -1);
+    if (err) {
+        rs_client_disconnect(hv->client);
         free(hv);
-    else
-        *out = hv;
-    return err;
+        return err;
+    }
+    hypercall_carry_over(hv->client);
+    *out = hv;
+    return 0;
 }
 
 /* Binds it to a port that is bound already; a ring may have none. */
@@ -387,7 +393,7 @@ static int ring_adopt_port(struct hv_ring *r, const struct transport *t)
 
     if (!t->port)
         return 0;
-    err = evtchn_adopt(t->port, t->rx, t->tx);
+    err = rs_client_port_adopt(r->hv->client, t->port, t->rx, t->tx);
     if (err)
         return err;
     r->port = t->port;
@@ -408,7 +414,7 @@ struct conn *hv_ringside_ring(struct hv_ringside *hv, struct store *s,
     r->conn = conn_ring_adopt(s, d, r->map.addr, t, &hv_ring_ops, r);
     if (r->conn)
         return r->conn;
-    (void)grant_unmap_range(&r->map, 1);
+    (void)rs_client_unmap_grants(r->hv->client, &r->map, 1);
 out_free:
     ring_unbind(r);
     free(r);
@@ -430,6 +436,7 @@ void hv_ringside_close(struct hv_ringside *hv)
         event_free(hv->news);
     if (hv->end)
         event_free(hv->end);
-    hypercall_disconnect();
+    hypercall_carry_over(NULL);
+    rs_client_disconnect(hv->client);
     free(hv);
 }

@@ -17,11 +17,10 @@ struct transport;
 extern const struct hv_ops hv_ringside_ops;
 
 /*
- * Connects to the hypervisor's socket in the role of the store, which makes
- * this process domain 0. The result is the ctx of hv_ringside_ops.
+ * Takes the store's place at the hypervisor that started this process, which
+ * makes it domain 0. The result is the ctx of hv_ringside_ops.
  */
-int hv_ringside_open(struct event_base *base, const char *path,
-                     struct hv_ringside **out);
+int hv_ringside_open(struct event_base *base, struct hv_ringside **out);
 
 /*
  * Begins to listen for dead domains; `lost` is called when the hypervisor is
