@@ -302,6 +302,7 @@ static bool start_children(struct daemon *d)
         .rundir = d->rundir.path,
         .store = d->opt.store,
         .driver = d->opt.driver,
+        .driver_program = d->opt.driver_program,
         .ready = all_serve,
         .failed = must_end,
         .data = d,

@@ -5,6 +5,8 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "ringside/ringside.h"
 #include "rundir.h"
@@ -20,6 +22,7 @@ static const char usage[] =
     "  --engine NAME     what runs guests: sandbox (default) or test\n"
     "  --no-store        do not start ringside-xenstored\n"
     "  --no-driver       do not start ringside-driverd\n"
+    "  --driver PROGRAM  start PROGRAM as the driver domain instead of it\n"
     "  --ready-fd N      write a newline to descriptor N when all serve\n"
     "  --lifeline-fd N   end when descriptor N reaches its end\n"
     "  --daemon          go to the background when all serve\n"
@@ -66,12 +69,24 @@ static bool set_rundir(struct options *o, const char *dir)
     return false;
 }
 
+/* By its full name: --daemon leaves this directory. */
+static bool driver_program(struct options *o, const char *program)
+{
+    free(o->driver_program);
+    o->driver_program = realpath(program, NULL);
+    if (o->driver_program && !access(o->driver_program, X_OK))
+        return true;
+    complain("--driver %s: %s", program, strerror(errno));
+    return false;
+}
+
 enum {
     OPT_RUNDIR = 1,
     OPT_MEMORY,
     OPT_ENGINE,
     OPT_NO_STORE,
     OPT_NO_DRIVER,
+    OPT_DRIVER,
     OPT_READY,
     OPT_LIFELINE,
     OPT_DAEMON,
@@ -86,6 +101,7 @@ static const struct option long_options[] = {
     { "engine", required_argument, NULL, OPT_ENGINE },
     { "no-store", no_argument, NULL, OPT_NO_STORE },
     { "no-driver", no_argument, NULL, OPT_NO_DRIVER },
+    { "driver", required_argument, NULL, OPT_DRIVER },
     { "ready-fd", required_argument, NULL, OPT_READY },
     { "lifeline-fd", required_argument, NULL, OPT_LIFELINE },
     { "daemon", no_argument, NULL, OPT_DAEMON },
@@ -111,6 +127,8 @@ static bool take_option(struct options *o, int opt)
     case OPT_NO_DRIVER:
         o->driver = false;
         return true;
+    case OPT_DRIVER:
+        return driver_program(o, optarg);
     case OPT_READY:
         return descriptor("ready-fd", optarg, &o->ready_fd);
     case OPT_LIFELINE:

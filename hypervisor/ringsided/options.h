@@ -12,7 +12,8 @@
 struct options {
     char rundir[RUNDIR_MAX];
     const char *engine, *log;
-    uint64_t memory_mib; /* 0: the library's default */
+    uint64_t memory_mib;  /* 0: the library's default */
+    char *driver_program; /* NULL: ringside-driverd */
     bool store, driver, daemon;
     int ready_fd, lifeline_fd; /* -1: none */
 };

@@ -58,12 +58,17 @@ static void start_next(struct supervisor *s);
 
 /* ---- finding and starting a program ---- */
 
-/* Beside us, as in a build tree, or where it is installed. */
+/* Of a full name, that; else beside us, as in a build tree, or where it is
+ * installed. */
 static bool find_program(const char *name, char *path)
 {
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
+    if (name[0] == '/') {
+        snprintf(path, PATH_MAX, "%s", name);
+        return !access(path, X_OK);
+    }
     if (n > 0) {
         self[n] = '\0';
         dirname(self);
@@ -337,11 +342,13 @@ struct supervisor *supervise_start(struct rs_host *h,
                                       .log = "xenstored.log",
                                       .role = CONTROL_STORE_NAME,
                                       .wanted = c->store };
-    s->child[DRIVER] = (struct child){ .supervisor = s,
-                                       .program = "ringside-driverd",
-                                       .log = "driverd.log",
-                                       .role = CONTROL_DRIVER_NAME,
-                                       .wanted = c->driver };
+    s->child[DRIVER] =
+        (struct child){ .supervisor = s,
+                        .program = c->driver_program ? c->driver_program
+                                                     : "ringside-driverd",
+                        .log = "driverd.log",
+                        .role = CONTROL_DRIVER_NAME,
+                        .wanted = c->driver };
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (timer < 0 || host_watch(h, &s->timer, timer, EPOLLIN, pause_over, s)) {
         if (timer >= 0)

@@ -16,8 +16,9 @@ struct supervisor;
 
 struct supervise_config {
     const char *rundir;
-    bool store, driver;                          /* which are wanted */
-    void (*ready)(void *data);                   /* all serve, once */
+    bool store, driver;         /* which are wanted */
+    const char *driver_program; /* its full name; NULL: ringside-driverd */
+    void (*ready)(void *data);  /* all serve, once */
     void (*failed)(void *data, const char *why); /* the host must end */
     void *data;
 };

@@ -203,6 +203,17 @@ rm -rf "$dir"
 start --no-driver
 is $ready yes "--no-driver does without"
 stop
+printf '#!/bin/bash\necho "$RINGSIDE_IDENTITY" >"$2/log/identity"\n%s\n' \
+    "$serve" >"$work/other"
+chmod +x "$work/other"
+start --driver "$work/other"
+is "$ready $(cat "$dir/log/identity")" "yes driver:$dir/hypervisor.sock" \
+    "--driver starts another, which is told who it is"
+stop
+start --driver "$work/nothing"
+is "$? $ready" "1 no" "a --driver that is not there ends the host"
+grep -q -- "--driver $work/nothing: No such file" "$work/err"
+ok $? "... by name"
 start --no-driver --no-store
 is $ready yes "--no-store too"
 stop
