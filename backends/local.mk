@@ -46,7 +46,7 @@ ringside_driverd_CPPFLAGS = $(driver_CPPFLAGS)
 ringside_driverd_SOURCES = %D%/driverd.c %D%/store.c $(xs_pipeline) \
 	$(rundir_check)
 ringside_driverd_LDADD = %D%/libdriver.a \
-	libhypercall/libhypercall-host.a libclient/libclient.a \
+	libhypercall/libhypercall-host.a libclient/libringside-client.a \
 	$(EVENT_LIBS) $(XENSTORE_LIBS) $(URING_LIBS) $(SLIRP_LIBS) -lpthread
 
 # Network cards and their links. nat_guest.c is a guest made of frames.

@@ -11,7 +11,7 @@ unit_tests += tests/unit/test_rundir_check
 tests_unit_test_rundir_check_CPPFLAGS = $(HOST_CPPFLAGS) $(XENSTORE_CFLAGS)
 tests_unit_test_rundir_check_SOURCES = tests/unit/test_rundir_check.c \
 	$(rundir_check) $(xs_pipeline)
-tests_unit_test_rundir_check_LDADD = libclient/libclient.a \
+tests_unit_test_rundir_check_LDADD = libclient/libringside-client.a \
 	$(XENSTORE_LIBS) $(CMOCKA_LIBS)
 
 # Text of strangers, for logs and terminals.

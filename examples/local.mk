@@ -35,3 +35,15 @@ guest_programs += %D%/vchan/ask.elf %D%/vchan/upper.elf \
 	%D%/vchan/ask.native.elf %D%/vchan/upper.native.elf
 EXTRA_DIST += %D%/vchan/README.md %D%/vchan/pair.sh %D%/vchan/peer.h
 system_tests += tests/system/vchan.sh
+
+# Built here so that they stay right; the test builds them as others do.
+guest_programs += %D%/backend/guest.elf
+noinst_PROGRAMS += %D%/backend/backend %D%/backend/boot
+%C%_backend_backend_CPPFLAGS = $(HOST_CPPFLAGS) $(XENSTORE_CFLAGS)
+%C%_backend_backend_SOURCES = %D%/backend/backend.c
+%C%_backend_backend_LDADD = libclient/libringside-client.a $(XENSTORE_LIBS)
+%C%_backend_boot_CPPFLAGS = $(HOST_CPPFLAGS) $(XENSTORE_CFLAGS)
+%C%_backend_boot_SOURCES = %D%/backend/boot.c
+%C%_backend_boot_LDADD = libclient/libringside-client.a $(XENSTORE_LIBS)
+EXTRA_DIST += %D%/backend/README.md
+system_tests += tests/system/client.sh

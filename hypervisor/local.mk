@@ -101,7 +101,7 @@ control_test_CPPFLAGS = $(%C%_cppflags) $(HYPERCALL_HOST_CPPFLAGS)
 control_test_fixture = tests/unit/control_fixture.c \
 	tests/unit/control_fixture.h
 control_test_LDADD = %D%/libringside-core.a \
-	libhypercall/libhypercall-host.a libclient/libclient.a \
+	libhypercall/libhypercall-host.a libclient/libringside-client.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
 
 unit_tests += tests/unit/test_control

@@ -25,7 +25,7 @@ ringside_SOURCES = \
 	%D%/host.h %D%/host.c %D%/launch.h %D%/launch.c \
 	%D%/relay.h %D%/relay.c %D%/terminal.h %D%/terminal.c \
 	%D%/top.c %D%/top_sample.c
-ringside_LDADD = %D%/libtools.a libclient/libclient.a \
+ringside_LDADD = %D%/libtools.a libclient/libringside-client.a \
 	$(XENSTORE_LIBS) $(XLU_LIBS)
 
 unit_tests += tests/unit/test_tools_config

@@ -54,7 +54,7 @@ ringside_xenstored_SOURCES = $(rundir_check) \
 	%D%/daemon/daemon.h %D%/daemon/options.c %D%/daemon/options.h \
 	%D%/daemon/xenstored.c
 ringside_xenstored_LDADD = %D%/libxenstored.a \
-	libhypercall/libhypercall-host.a libclient/libclient.a \
+	libhypercall/libhypercall-host.a libclient/libringside-client.a \
 	$(EVENT_LIBS) $(SQLITE_LIBS)
 
 EXTRA_DIST += %D%/daemon/ringside-xenstored.service.in

@@ -38,6 +38,9 @@
 extern "C" {
 #endif
 
+/* What is declared here is what the library exports. */
+#pragma GCC visibility push(default)
+
 struct rs_client;
 
 /* ---- connections ---- */
@@ -306,6 +309,8 @@ struct hypercall_host_info {
 };
 int rs_client_host_info(struct rs_client *client,
                         struct hypercall_host_info *out);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
