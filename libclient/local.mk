@@ -28,7 +28,7 @@ CLEANFILES += $(client_libraries) $(addprefix %D%/,$(client_links)) \
 	%D%/libringside-client.o
 
 %D%/libringside-client.a: %D%/libclient.a
-	$(AM_V_at)$(CC) $(CFLAGS) -r -nostdlib -o $(@:.a=.o) \
+	$(AM_V_at)$(CC) $(CFLAGS) $(RELOCATABLE_LDFLAGS) -o $(@:.a=.o) \
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive
 	$(AM_V_at)$(OBJCOPY) --localize-hidden $(@:.a=.o)
 	$(AM_V_at)rm -f $@
