@@ -33,11 +33,11 @@ static const struct job {
     bool across;      /* the first is on the other processor */
     const char *says; /* left out if there is no other */
     enum guest_mode mode;
-    bool ring; /* hypercalls by mailbox */
+    bool polled; /* hypercalls by mailbox */
 } jobs[] = {
     { "hypercall", CALLS, "calls" },
     { "hypercall", CALLS, "ring", NULL, NULL, true, "hypercall.ring",
-      .ring = true },
+      .polled = true },
     { "hypercall", CALLS, "pv" },
     { "hypercall", EMULATED, "emulated", .mode = MODE_TRAP },
     { "hypercall", EMULATED, "stub", .mode = MODE_TRAP_STUB },
@@ -126,9 +126,9 @@ static int run_job(struct bench *b, const struct job *j)
         return 0;
     }
     b->session.guest_mode = j->mode;
-    b->session.guest_ring = j->ring;
+    b->session.guest_polled = j->polled;
     err = j->second ? run_pair(b, j) : run_single(b, j);
-    b->session.guest_ring = false;
+    b->session.guest_polled = false;
     return err;
 }
 

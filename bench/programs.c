@@ -124,7 +124,7 @@ static int make_site(struct programs *p)
 
 static int wait_end(struct bench_guest *g, double *ms)
 {
-    struct hypercall_info info;
+    struct rs_domain_info info;
     enum guest_end end;
 
     while ((end = guest_look(&g->guest, &info)) == GUEST_LIVES) {

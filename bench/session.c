@@ -43,7 +43,7 @@ static void place(enum bench_placement placement)
 
 int session_open(struct bench_session *s, enum bench_placement placement)
 {
-    struct hypercall_host_info info;
+    struct rs_host_info info;
     int err;
 
     place(placement);
@@ -59,7 +59,7 @@ int session_open(struct bench_session *s, enum bench_placement placement)
     s->boot_ns = bench_now() - info.uptime_ns;
     s->guest_cpu = -1;
     s->guest_mode = MODE_PV;
-    s->guest_ring = false;
+    s->guest_polled = false;
     s->guest_vcpus = s->guest_mib = 0;
     return 0;
 }
@@ -80,7 +80,7 @@ static int configure(const struct bench_session *s,
 
     config_init(c);
     c->mode = s->guest_mode;
-    c->ring = s->guest_ring;
+    c->polled = s->guest_polled;
     if (s->guest_vcpus)
         c->vcpus = s->guest_vcpus;
     if (s->guest_mib)

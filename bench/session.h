@@ -18,7 +18,7 @@ struct bench_session {
     /* Of the guests to come: */
     int guest_cpu; /* where they are pinned; -1: placed as all */
     enum guest_mode guest_mode;
-    bool guest_ring;                     /* hypercalls by mailbox */
+    bool guest_polled;                   /* hypercalls by mailbox */
     unsigned int guest_vcpus, guest_mib; /* 0: as configured by default */
 };
 

@@ -127,7 +127,7 @@ static void hurry(pid_t pid)
 static int measure_guest(struct field *f, double *p99)
 {
     struct bench_guest g;
-    struct hypercall_info info;
+    struct rs_domain_info info;
     double unused;
     char job[32];
     int err;

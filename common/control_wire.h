@@ -15,6 +15,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "ringside/domain.h"
+
 #define CONTROL_VERSION     1u
 #define CONTROL_PAYLOAD_MAX 16384u
 #define CONTROL_FDS_MAX     3u
@@ -25,17 +27,17 @@ enum control_type {
     CONTROL_WINDOW_FILE, /* control_window → the same, with size, and a file */
     CONTROL_WINDOW_OPEN,  /* control_window, with address → nothing */
     CONTROL_WINDOW_CLOSE, /* control_window → nothing */
-    CONTROL_HOST_INFO,    /* nothing → control_host_info */
+    CONTROL_HOST_INFO,    /* nothing → rs_host_info */
     CONTROL_CREATE,       /* control_create and files → control_created */
-    CONTROL_LIST,         /* control_domain → control_domain_info[] */
-    CONTROL_INFO,         /* control_domain → control_domain_info */
+    CONTROL_LIST,         /* control_domain → rs_domain_info[] */
+    CONTROL_INFO,         /* control_domain → rs_domain_info */
     CONTROL_PAUSE,        /* control_domain → nothing; likewise: */
     CONTROL_UNPAUSE,
     CONTROL_DESTROY,
     CONTROL_RENEW,    /* nothing, and slot 0 as in HELLO → control_welcome */
-    CONTROL_VCPUS,    /* control_domain → control_vcpu[] */
+    CONTROL_VCPUS,    /* control_domain → rs_vcpu_info[] */
     CONTROL_VCPU_PIN, /* control_vcpu_pin → nothing */
-    CONTROL_STATS,    /* control_domain → control_stats + control_calls[] */
+    CONTROL_STATS, /* control_domain → control_stats + rs_hypercall_stats[] */
     CONTROL_TYPES
 };
 
@@ -107,24 +109,16 @@ struct control_domain {
 };
 _Static_assert(sizeof(struct control_domain) == 8, "wire");
 
-#define CONTROL_NAME_MAX    64
-#define CONTROL_CMDLINE_MAX 1024
-#define CONTROL_WHY_MAX     256
-
-#define CONTROL_CREATE_STORE     1u
-#define CONTROL_CREATE_CONSOLE   2u
-#define CONTROL_CREATE_TRAP      4u  /* a native kernel, by trap-and-emulate */
-#define CONTROL_CREATE_TRAP_STUB 8u  /* RS_DOMAIN_TRAP_STUB */
-#define CONTROL_CREATE_RING      16u /* hypercalls by shared memory, too */
+#define CONTROL_WHY_MAX 256
 
 /* Slots: 0 kernel, 1 module, both memory files sealed against change; 2 the
  * console's output. */
 struct control_create {
     uint64_t memory_kib;
     uint32_t vcpus;
-    uint32_t flags;
-    char name[CONTROL_NAME_MAX];
-    char cmdline[CONTROL_CMDLINE_MAX];
+    uint32_t flags; /* RS_DOMAIN_... */
+    char name[RS_NAME_MAX];
+    char cmdline[RS_CMDLINE_MAX];
 };
 _Static_assert(sizeof(struct control_create) == 1104, "wire");
 
@@ -137,33 +131,15 @@ struct control_created {
 };
 _Static_assert(sizeof(struct control_created) == 280, "wire");
 
-struct control_domain_info {
-    uint32_t domid;
-    uint32_t state; /* 0 paused, 1 running, 2 shut down, 3 dying */
-    uint32_t shutdown_reason, exit_status;
-    uint64_t memory_kib;
-    uint64_t cpu_ns;
-    uint64_t hypercalls, ring_calls; /* in all; by shared memory */
-    uint64_t traps;                  /* of a native kernel */
-    uint64_t created_ns, started_ns; /* CLOCK_MONOTONIC */
-    uint32_t ports, grants_mapped;
-    uint32_t pid, vcpus;
-    uint32_t flags; /* CONTROL_CREATE_RING, CONTROL_CREATE_TRAP */
-    uint32_t reserved;
-    char name[CONTROL_NAME_MAX];
-    char crash[160];
-};
-_Static_assert(sizeof(struct control_domain_info) == 320, "wire");
-
-struct control_vcpu {
-    uint32_t id;
-    uint32_t state; /* 0 down, 1 running, 2 blocked */
-    int32_t cpu;    /* -1: none */
-    uint32_t reserved;
-    uint64_t cpu_ns, stolen_ns;
-    uint64_t cpus; /* processors that it may use, as bits */
-};
-_Static_assert(sizeof(struct control_vcpu) == 40, "wire");
+/*
+ * Information travels as the structs of <ringside/domain.h>; these are their
+ * sizes without padding.
+ */
+_Static_assert(sizeof(struct rs_domain_info) == 336, "wire");
+_Static_assert(sizeof(struct rs_vcpu_info) == 40, "wire");
+_Static_assert(sizeof(struct rs_hypercall_stats) == 216, "wire");
+_Static_assert(sizeof(struct rs_guest_counts) == 72, "wire");
+_Static_assert(sizeof(struct rs_host_info) == 88, "wire");
 
 struct control_vcpu_pin {
     uint32_t domid, vcpu;
@@ -171,46 +147,20 @@ struct control_vcpu_pin {
 };
 _Static_assert(sizeof(struct control_vcpu_pin) == 16, "wire");
 
-/* What the guest's side reports of itself: not to be relied on. */
-struct control_guest_counts {
-    uint64_t sends, blocks, polls, unmasks, timers, upcalls, traps, ticks,
-        changes;
-};
-_Static_assert(sizeof(struct control_guest_counts) == 72, "wire");
-
 struct control_stats {
-    struct control_guest_counts guest;
-    uint32_t calls; /* how many control_calls follow */
+    struct rs_guest_counts guest;
+    uint32_t calls; /* how many rs_hypercall_stats follow */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct control_stats) == 80, "wire");
 
 #define CONTROL_CALLS_MAX 64
-#define CONTROL_HISTOGRAM 20
-
-/* One hypercall. Entry i of the histogram counts calls below 32 << i ns, the
- * last one the rest. */
-struct control_calls {
-    char name[24];
-    uint64_t calls, batched, failed, total_ns;
-    uint64_t histogram[CONTROL_HISTOGRAM];
-};
-_Static_assert(sizeof(struct control_calls) == 216, "wire");
 _Static_assert(sizeof(struct control_stats) +
-                       CONTROL_CALLS_MAX * sizeof(struct control_calls) <=
+                       CONTROL_CALLS_MAX * sizeof(struct rs_hypercall_stats) <=
                    CONTROL_PAYLOAD_MAX,
                "one message");
 
 #define CONTROL_LIST_MAX \
-    (CONTROL_PAYLOAD_MAX / (uint32_t)sizeof(struct control_domain_info))
-
-struct control_host_info {
-    uint32_t pid, domains, cpus, flags;
-    uint64_t memory_kib, memory_free_kib;
-    uint64_t uptime_ns;
-    char engine[16];
-    char version[32];
-};
-_Static_assert(sizeof(struct control_host_info) == 88, "wire");
+    (CONTROL_PAYLOAD_MAX / (uint32_t)sizeof(struct rs_domain_info))
 
 #endif

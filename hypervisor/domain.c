@@ -403,9 +403,9 @@ void domain_fill_info(struct domain *d, struct rs_domain_info *info)
         info->cpu_ns = d->ops->cpu_ns(d);
     info->hypercalls = stats_total(d);
     for (unsigned int i = 0; i < d->nr_vcpus; i++)
-        info->ring_calls += d->vcpu[i].ring_calls;
+        info->polled_calls += d->vcpu[i].polled_calls;
     info->traps = d->vcpu[0].traps;
-    info->flags = (d->ring ? RS_DOMAIN_RING : 0) |
+    info->flags = (d->polled ? RS_DOMAIN_POLLED : 0) |
                   (d->vcpu[0].emulated ? RS_DOMAIN_TRAP : 0);
     info->created_ns = d->created_ns;
     info->started_ns = d->started_ns;

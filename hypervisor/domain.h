@@ -74,7 +74,7 @@ struct domain {
     bool privileged;      /* domain 0 */
     bool decode_in_guest; /* RS_DOMAIN_TRAP_STUB */
     bool started;         /* guest code may have run */
-    bool ring;            /* hypercalls may go by mailbox (engine) */
+    bool polled;          /* hypercalls may go by mailbox (engine) */
     bool shut_down;
     bool dying;
     enum domain_end end;

@@ -2,6 +2,8 @@
  * The host's lock, the descriptors that it watches, and the loop that brings
  * what happens at them to their owners.
  */
+#include "config.h"
+
 #include "host.h"
 
 #include <errno.h>
@@ -169,4 +171,22 @@ void rs_host_stop(struct rs_host *h)
     __atomic_store_n(&h->stopping, true, __ATOMIC_RELEASE);
     if (write(h->wake.fd, &one, sizeof(one)) < 0)
         return; /* the counter is full: it will be read */
+}
+
+/* ---- what is told about it ---- */
+
+void host_fill_info(struct rs_host *h, struct rs_host_info *info)
+{
+    *info = (struct rs_host_info){
+        .pid = (uint32_t)getpid(),
+        .domains = h->nr_domains,
+        .cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
+        .flags = h->flags,
+        .memory_kib = h->budget_pages * (PAGE_SIZE / 1024),
+        .memory_free_kib =
+            (h->budget_pages - h->used_pages) * (PAGE_SIZE / 1024),
+        .uptime_ns = host_now() - h->boot_ns,
+    };
+    strncpy(info->engine, h->engine->name, sizeof(info->engine) - 1);
+    strncpy(info->version, PACKAGE_VERSION, sizeof(info->version) - 1);
 }

@@ -107,6 +107,8 @@ void host_log(struct rs_host *h, enum rs_log_level level, const char *fmt, ...)
 int host_open_loop(struct rs_host *h);
 void host_close_loop(struct rs_host *h);
 
+void host_fill_info(struct rs_host *h, struct rs_host_info *info);
+
 /* CLOCK_MONOTONIC in ns. */
 uint64_t host_now(void);
 

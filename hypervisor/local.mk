@@ -7,7 +7,8 @@
 # libringside-core.a has all symbols, for the tests of the core; the library that
 # is installed is made of its objects and exports rs_* alone (link.mk).
 noinst_LIBRARIES += %D%/libringside-core.a
-ringsideinclude_HEADERS += include/ringside/ringside.h
+ringsideinclude_HEADERS += include/ringside/domain.h \
+	include/ringside/ringside.h
 
 %C%_cppflags = $(HOST_CPPFLAGS) -I$(top_srcdir)/%D%
 

@@ -96,8 +96,8 @@ unsigned int stats_fill(const struct domain *d, struct rs_hypercall_stats *out,
 
         if (!s->calls && !s->batched)
             continue;
-        o->name = stats_name((enum stats_slot)i);
-        o->calls = s->calls;
+        *o = (struct rs_hypercall_stats){ .calls = s->calls };
+        strncpy(o->name, stats_name((enum stats_slot)i), sizeof(o->name) - 1);
         o->batched = s->batched;
         o->failed = s->failed;
         o->total_ns = s->ns;

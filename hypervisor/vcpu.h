@@ -46,7 +46,7 @@ struct vcpu {
     uint64_t offline_ns, offline_since; /* not up: in all, and since when */
     struct vcpu_runstate_info runstate; /* as of system time runstate_at */
     uint64_t runstate_at;               /* 0: to be asked anew */
-    uint64_t ring_calls;                /* hypercalls by mailbox */
+    uint64_t polled_calls;              /* hypercalls by mailbox */
     /* Of a native kernel (emulate/): its processor, and exits by trap; NULL:
      * the kernel is paravirtual. */
     struct emulated_cpu *emulated;

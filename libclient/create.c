@@ -137,14 +137,7 @@ static int send_create(struct rs_client *c, const struct rs_client_create *want,
     struct control_create create = {
         .memory_kib = want->memory_kib,
         .vcpus = want->vcpus,
-        .flags =
-            (want->flags & HYPERCALL_CREATE_STORE ? CONTROL_CREATE_STORE : 0) |
-            (want->flags & HYPERCALL_CREATE_CONSOLE ? CONTROL_CREATE_CONSOLE
-                                                    : 0) |
-            (want->flags & HYPERCALL_CREATE_TRAP ? CONTROL_CREATE_TRAP : 0) |
-            (want->flags & HYPERCALL_CREATE_TRAP_STUB ? CONTROL_CREATE_TRAP_STUB
-                                                      : 0) |
-            (want->flags & HYPERCALL_CREATE_RING ? CONTROL_CREATE_RING : 0),
+        .flags = want->flags,
     };
     struct control_created created = { 0 };
     struct control_reply r = CONTROL_REPLY(&created, sizeof(created));

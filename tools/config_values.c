@@ -125,10 +125,11 @@ unsigned int config_max_vcpus(const struct guest_config *c)
 int config_set_hypercall(struct guest_config *c, const char *where,
                          const char *s)
 {
-    c->ring = strcmp(s, "ring") == 0;
-    if (c->ring || strcmp(s, "trap") == 0)
+    /* "ring" is what 0.1 began with. */
+    c->polled = strcmp(s, "polled") == 0 || strcmp(s, "ring") == 0;
+    if (c->polled || strcmp(s, "trap") == 0)
         return 0;
-    return complain("%s: '%s' is not trap or ring", where, s);
+    return complain("%s: '%s' is not trap or polled", where, s);
 }
 
 /*

@@ -60,7 +60,7 @@ static void converse(struct relay *r, const struct rs_client *client)
 
 /* Without a log there is the pty, from now on. */
 static void follow_log(struct relay *r, const struct host *h,
-                       const struct hypercall_info *info)
+                       const struct rs_domain_info *info)
 {
     char path[RUNDIR_FILE_MAX];
     struct log_mark start;
@@ -82,7 +82,7 @@ int console_attach(struct host *h, const char *domain,
                    void (*attached)(void *arg), void *arg)
 {
     struct relay r = RELAY_INIT;
-    struct hypercall_info info;
+    struct rs_domain_info info;
     char tty[64];
 
     if (domain_find(h, domain, &info) != 0)

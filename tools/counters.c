@@ -4,8 +4,7 @@
 
 uint64_t histogram_limit(unsigned int i)
 {
-    return i < HYPERCALL_HISTOGRAM - 1 ? (uint64_t)HYPERCALL_HISTOGRAM_NS << i
-                                       : 0;
+    return i < RS_HISTOGRAM - 1 ? (uint64_t)RS_HISTOGRAM_MIN_NS << i : 0;
 }
 
 /* The lower end of an entry, and how wide it is; the last one is taken for as
@@ -17,18 +16,18 @@ static double entry_start(unsigned int i)
 
 static double entry_width(unsigned int i)
 {
-    return i == 0 ? HYPERCALL_HISTOGRAM_NS : entry_start(i);
+    return i == 0 ? RS_HISTOGRAM_MIN_NS : entry_start(i);
 }
 
-uint64_t histogram_quantile(const uint64_t histogram[HYPERCALL_HISTOGRAM],
+uint64_t histogram_quantile(const uint64_t histogram[RS_HISTOGRAM],
                             unsigned int thousandths)
 {
     double all = 0, before = 0, end = 0, rank;
 
-    for (unsigned int i = 0; i < HYPERCALL_HISTOGRAM; i++)
+    for (unsigned int i = 0; i < RS_HISTOGRAM; i++)
         all += (double)histogram[i];
     rank = all * thousandths / 1000;
-    for (unsigned int i = 0; i < HYPERCALL_HISTOGRAM; i++) {
+    for (unsigned int i = 0; i < RS_HISTOGRAM; i++) {
         double here = (double)histogram[i];
 
         if (here > 0 && before + here >= rank)

@@ -15,7 +15,7 @@
  * an entry of the histogram times are taken for evenly spread, so the figure
  * is off by half of it at worst. 0 if there were no calls.
  */
-uint64_t histogram_quantile(const uint64_t histogram[HYPERCALL_HISTOGRAM],
+uint64_t histogram_quantile(const uint64_t histogram[RS_HISTOGRAM],
                             unsigned int thousandths);
 
 /* What entry i stays below, in ns; 0: the last one, which has no limit. */

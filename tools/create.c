@@ -99,7 +99,7 @@ static void pump(void *arg)
         log_file_check(k->log); /* we say something ourselves */
 }
 
-static enum guest_end wait_end(struct guest *g, struct hypercall_info *info,
+static enum guest_end wait_end(struct guest *g, struct rs_domain_info *info,
                                struct keeper *k)
 {
     struct pollfd p[3] = {
@@ -137,7 +137,7 @@ static void leave_terminal(struct log_file *log)
 
 /* What is to be done, and whether there is a next life. */
 static bool deal_with_end(struct guest *g, struct guest_config *c,
-                          enum guest_end end, const struct hypercall_info *info,
+                          enum guest_end end, const struct rs_domain_info *info,
                           struct keeper *k)
 {
     enum end_action action = guest_action(c, end, info);
@@ -158,7 +158,7 @@ static bool deal_with_end(struct guest *g, struct guest_config *c,
 
 static void supervise(struct guest *g, struct guest_config *c, struct keeper *k)
 {
-    struct hypercall_info info = { 0 };
+    struct rs_domain_info info = { 0 };
     enum guest_end end;
 
     /* There may be a thousand of us. */

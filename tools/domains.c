@@ -12,9 +12,9 @@
 
 #define MAX_LIST 65536
 
-int domain_list(const struct host *h, struct hypercall_info **list)
+int domain_list(const struct host *h, struct rs_domain_info **list)
 {
-    struct hypercall_host_info host = { 0 };
+    struct rs_host_info host = { 0 };
 
     rs_client_host_info(h->client, &host);
     for (unsigned int max = host.domains + 8;; max *= 4) {
@@ -40,7 +40,7 @@ static bool is_number(const char *s)
     return s[0] != '\0' && strspn(s, "0123456789") == strlen(s);
 }
 
-bool domain_is(const struct hypercall_info *d, const char *text)
+bool domain_is(const struct rs_domain_info *d, const char *text)
 {
     if (is_number(text))
         return strlen(text) <= 5 && strtoul(text, NULL, 10) == d->domid;
@@ -48,9 +48,9 @@ bool domain_is(const struct hypercall_info *d, const char *text)
 }
 
 int domain_find(const struct host *h, const char *text,
-                struct hypercall_info *info)
+                struct rs_domain_info *info)
 {
-    struct hypercall_info *list;
+    struct rs_domain_info *list;
     int n = domain_list(h, &list), err = -ENOENT;
 
     if (n < 0)
@@ -71,9 +71,9 @@ int domain_find(const struct host *h, const char *text,
 
 static int
 show_domains(const struct host *h, const char *domain, const char *heading,
-             void (*show)(const struct host *, const struct hypercall_info *))
+             void (*show)(const struct host *, const struct rs_domain_info *))
 {
-    struct hypercall_info one, *all = NULL;
+    struct rs_domain_info one, *all = NULL;
     int n = 0, err = 0;
 
     if (domain != NULL)
@@ -93,7 +93,7 @@ show_domains(const struct host *h, const char *domain, const char *heading,
 
 int domain_table(int argc, char **argv, const char *heading,
                  void (*show)(const struct host *h,
-                              const struct hypercall_info *d))
+                              const struct rs_domain_info *d))
 {
     static const struct option_spec spec = { .letters = "", .max = 1 };
     struct host h;

@@ -32,8 +32,8 @@
 static void watch_path(const struct guest *g, const char *type, char *path,
                        size_t n)
 {
-    snprintf(path, n, "/local/domain/%u/backend/%s/%u", RINGSIDE_DRIVER_DOMID,
-             type, g->d.domid);
+    snprintf(path, n, "/local/domain/%u/backend/%s/%u", RS_DOMID_DRIVER, type,
+             g->d.domid);
 }
 
 static const char *const watched_types[] = { "console", "vbd", "vif" };
@@ -242,7 +242,7 @@ bool guest_connected(const struct guest *g)
 
 /* ---- creation ---- */
 
-static bool name_taken(const struct hypercall_info *list, int n,
+static bool name_taken(const struct rs_domain_info *list, int n,
                        const char *name)
 {
     for (int i = 0; i < n; i++) {
@@ -254,9 +254,9 @@ static bool name_taken(const struct hypercall_info *list, int n,
 
 /* "hello" → "hello-2", "hello-3"… : the first that nobody has. */
 static int derive_name(struct guest_config *c,
-                       const struct hypercall_info *list, int n)
+                       const struct rs_domain_info *list, int n)
 {
-    char name[RINGSIDE_NAME_MAX];
+    char name[RS_NAME_MAX];
 
     for (int i = 2; i < n + 3; i++) {
         snprintf(name, sizeof(name), "%.50s-%d", c->name, i);
@@ -269,7 +269,7 @@ static int derive_name(struct guest_config *c,
 /* A name that the user chose is the hypervisor's to refuse. */
 static int choose_name(const struct host *h, struct guest_config *c)
 {
-    struct hypercall_info *list;
+    struct rs_domain_info *list;
     int n, err = 0;
 
     if (!c->name_derived)
@@ -295,25 +295,25 @@ static int open_image(const char *path, int *fd)
 static uint32_t creation_flags(const struct guest_config *c)
 {
     static const uint32_t of_mode[] = {
-        [MODE_TRAP] = HYPERCALL_CREATE_TRAP,
-        [MODE_TRAP_STUB] = HYPERCALL_CREATE_TRAP | HYPERCALL_CREATE_TRAP_STUB,
+        [MODE_TRAP] = RS_DOMAIN_TRAP,
+        [MODE_TRAP_STUB] = RS_DOMAIN_TRAP | RS_DOMAIN_TRAP_STUB,
     };
 
-    return HYPERCALL_CREATE_STORE | HYPERCALL_CREATE_CONSOLE |
-           of_mode[c->mode] | (c->ring ? HYPERCALL_CREATE_RING : 0);
+    return RS_DOMAIN_STORE | RS_DOMAIN_CONSOLE | of_mode[c->mode] |
+           (c->polled ? RS_DOMAIN_POLLED : 0);
 }
 
 static int complain_taken(const struct host *h, const char *name)
 {
-    struct hypercall_info *list;
+    struct rs_domain_info *list;
     bool hosts = false;
     int n = domain_list(h, &list);
 
     if (n < 0)
         return n;
     for (int i = 0; i < n; i++)
-        hosts |= list[i].domid <= RINGSIDE_DRIVER_DOMID &&
-                 strcmp(list[i].name, name) == 0;
+        hosts |=
+            list[i].domid <= RS_DOMID_DRIVER && strcmp(list[i].name, name) == 0;
     free(list);
     if (hosts)
         return complain("%s is the name of a domain of the host itself; choose "
@@ -483,7 +483,7 @@ void guest_remove(struct guest *g, void (*pump)(void *arg), void *arg)
     layout_remove(g->host->store, g->d.domid);
 }
 
-enum guest_end guest_look(const struct guest *g, struct hypercall_info *info)
+enum guest_end guest_look(const struct guest *g, struct rs_domain_info *info)
 {
     int err =
         rs_client_domain_info(g->host->client, (uint16_t)g->d.domid, info);
@@ -492,9 +492,9 @@ enum guest_end guest_look(const struct guest *g, struct hypercall_info *info)
         return GUEST_DESTROYED;
     if (err != 0)
         return GUEST_HOST_GONE;
-    if (info->state == HYPERCALL_DOMAIN_DYING)
+    if (info->state == RS_DOMAIN_DYING)
         return GUEST_DESTROYED;
-    if (info->state != HYPERCALL_DOMAIN_SHUTDOWN)
+    if (info->state != RS_DOMAIN_SHUTDOWN)
         return GUEST_LIVES;
     switch (info->shutdown_reason) {
     case SHUTDOWN_poweroff:
@@ -524,7 +524,7 @@ static enum end_action configured_action(const struct guest_config *c,
 }
 
 enum end_action guest_action(const struct guest_config *c, enum guest_end end,
-                             const struct hypercall_info *info)
+                             const struct rs_domain_info *info)
 {
     enum end_action action = configured_action(c, end);
 

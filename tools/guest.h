@@ -71,14 +71,14 @@ enum guest_end {
     GUEST_DESTROYED, /* by somebody else */
     GUEST_HOST_GONE,
 };
-enum guest_end guest_look(const struct guest *g, struct hypercall_info *info);
+enum guest_end guest_look(const struct guest *g, struct rs_domain_info *info);
 
 /*
  * What its configuration wants done at such an end. A guest that should be
  * restarted but ended within a second is not: complains.
  */
 enum end_action guest_action(const struct guest_config *c, enum guest_end end,
-                             const struct hypercall_info *info);
+                             const struct rs_domain_info *info);
 
 /* Are all its devices connected? */
 bool guest_connected(const struct guest *g);
@@ -107,14 +107,14 @@ int guest_ask_shutdown(struct xs_pipeline *store, unsigned int domid,
                        const char *what);
 
 /* Does `text` name this domain, by name or id? */
-bool domain_is(const struct hypercall_info *d, const char *text);
+bool domain_is(const struct rs_domain_info *d, const char *text);
 
 /* The domain that `text` names. */
 int domain_find(const struct host *h, const char *text,
-                struct hypercall_info *info);
+                struct rs_domain_info *info);
 
 /* All domains; returns how many, or -EINVAL. To be freed. */
-int domain_list(const struct host *h, struct hypercall_info **list);
+int domain_list(const struct host *h, struct rs_domain_info **list);
 
 /*
  * A verb whose only argument may be a domain: prints the heading, and has
@@ -123,6 +123,6 @@ int domain_list(const struct host *h, struct hypercall_info **list);
  */
 int domain_table(int argc, char **argv, const char *heading,
                  void (*show)(const struct host *h,
-                              const struct hypercall_info *d));
+                              const struct rs_domain_info *d));
 
 #endif

@@ -67,7 +67,7 @@ struct guest_config {
     unsigned int vcpus, max_vcpus; /* at the start, and ever; max 0: the same */
     enum guest_mode mode;
     bool error_apart; /* a console of its own for standard error */
-    bool ring;        /* hypercalls by shared memory while there are many */
+    bool polled;      /* hypercalls by mailbox while there are many */
     enum end_action on_poweroff, on_reboot, on_crash;
     struct disk_config disks[CONFIG_MAX_DISKS];
     unsigned int nr_disks;
@@ -109,7 +109,7 @@ int config_set_maxvcpus(struct guest_config *c, const char *where,
                         const char *s);
 /* "pv", "trap" or "trap-stub". */
 int config_set_mode(struct guest_config *c, const char *where, const char *s);
-/* "trap" or "ring". */
+/* "trap" or "polled", for which "ring" is an older word. */
 int config_set_hypercall(struct guest_config *c, const char *where,
                          const char *s);
 unsigned int config_max_vcpus(const struct guest_config *c);

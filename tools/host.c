@@ -38,7 +38,7 @@ static void wait_a_moment(void)
 /* The store of a host that is just starting is not there at once. */
 static int try_store(struct host *h)
 {
-    struct hypercall_host_info info;
+    struct rs_host_info info;
     int err = -ENOENT;
 
     for (int i = 0; i < TRIES; i++) {
@@ -207,7 +207,7 @@ int host_open_or_private(struct host *h)
 
 int host_check_engine(const struct host *h)
 {
-    struct hypercall_host_info info;
+    struct rs_host_info info;
 
     if (rs_client_host_info(h->client, &info) != 0 ||
         strcmp(info.engine, "test") != 0)

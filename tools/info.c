@@ -76,7 +76,7 @@ static void put_number(struct writer *w, const char *name,
 
 static int show_host(const struct host *h, struct writer *w)
 {
-    struct hypercall_host_info i;
+    struct rs_host_info i;
 
     if (rs_client_host_info(h->client, &i) != 0) {
         complain("the host in %s does not answer", h->rundir);
@@ -98,7 +98,7 @@ static int show_host(const struct host *h, struct writer *w)
 
 /* ---- a domain ---- */
 
-static const char *state_name(const struct hypercall_info *d)
+static const char *state_name(const struct rs_domain_info *d)
 {
     static const char *const names[] = { "paused", "running", "shutdown",
                                          "dying" };
@@ -219,12 +219,12 @@ static void show_devices(const struct host *h, struct writer *w,
 
 /* ---- its counters ---- */
 
-static void show_histogram(const struct hypercall_calls *c)
+static void show_histogram(const struct rs_hypercall_stats *c)
 {
     const char *comma = "";
 
     printf("\"histogram\":[");
-    for (unsigned int i = 0; i < HYPERCALL_HISTOGRAM; i++) {
+    for (unsigned int i = 0; i < RS_HISTOGRAM; i++) {
         uint64_t limit = histogram_limit(i);
 
         if (c->histogram[i] == 0)
@@ -239,7 +239,7 @@ static void show_histogram(const struct hypercall_calls *c)
     printf("]");
 }
 
-static void show_calls_json(const struct hypercall_calls *c, bool first)
+static void show_calls_json(const struct rs_hypercall_stats *c, bool first)
 {
     struct writer w = { .json = true };
 
@@ -258,7 +258,7 @@ static void show_calls_json(const struct hypercall_calls *c, bool first)
     close_object(&w);
 }
 
-static void show_calls(const struct hypercall_calls *c)
+static void show_calls(const struct rs_hypercall_stats *c)
 {
     char mean[24], p50[24], p99[24];
 
@@ -278,8 +278,7 @@ static void show_calls(const struct hypercall_calls *c)
 }
 
 /* What the guest says of itself; so the name says whose word it is. */
-static void show_guest_counts(struct writer *w,
-                              const struct hypercall_guest_counts *g)
+static void show_guest_counts(struct writer *w, const struct rs_guest_counts *g)
 {
     const struct {
         const char *name;
@@ -310,7 +309,7 @@ static void show_guest_counts(struct writer *w,
 static void show_counters(const struct host *h, struct writer *w,
                           unsigned int domid)
 {
-    struct hypercall_stats s;
+    struct rs_client_stats s;
 
     if (rs_client_domain_stats(h->client, (uint16_t)domid, &s) != 0)
         return; /* it has just gone */
@@ -325,13 +324,13 @@ static void show_counters(const struct host *h, struct writer *w,
             show_calls(&s.calls[i]);
     }
     printf(w->json ? "]" : "");
-    if (domid > RINGSIDE_DRIVER_DOMID)
+    if (domid > RS_DOMID_DRIVER)
         show_guest_counts(w, &s.guest);
 }
 
-static void show_end(struct writer *w, const struct hypercall_info *d)
+static void show_end(struct writer *w, const struct rs_domain_info *d)
 {
-    if (d->state != HYPERCALL_DOMAIN_SHUTDOWN)
+    if (d->state != RS_DOMAIN_SHUTDOWN)
         return;
     put_string(w, "shutdown_reason", reason_name(d->shutdown_reason));
     put_number(w, "exit_status", d->exit_status);
@@ -342,7 +341,7 @@ static void show_end(struct writer *w, const struct hypercall_info *d)
 static int show_domain(const struct host *h, struct writer *w,
                        const char *domain)
 {
-    struct hypercall_info d;
+    struct rs_domain_info d;
     char tty[64];
 
     if (domain_find(h, domain, &d) != 0)
@@ -355,17 +354,16 @@ static int show_domain(const struct host *h, struct writer *w,
     put_number(w, "memory_kib", d.memory_kib);
     put_number(w, "vcpus", d.vcpus);
     put_number(w, "cpu_ns", d.cpu_ns);
-    put_string(w, "mode", d.flags & HYPERCALL_CREATE_TRAP ? "trap" : "pv");
-    put_string(w, "hypercall",
-               d.flags & HYPERCALL_CREATE_RING ? "ring" : "trap");
+    put_string(w, "mode", d.flags & RS_DOMAIN_TRAP ? "trap" : "pv");
+    put_string(w, "hypercall", d.flags & RS_DOMAIN_POLLED ? "polled" : "trap");
     put_number(w, "hypercalls", d.hypercalls);
-    if (d.flags & HYPERCALL_CREATE_RING)
-        put_number(w, "ring_calls", d.ring_calls);
-    if (d.flags & HYPERCALL_CREATE_TRAP)
+    if (d.flags & RS_DOMAIN_POLLED)
+        put_number(w, "polled_calls", d.polled_calls);
+    if (d.flags & RS_DOMAIN_TRAP)
         put_number(w, "traps", d.traps);
     show_counters(h, w, d.domid);
     put_number(w, "create_to_main_ns",
-               d.main_ns > d.created_ns ? d.main_ns - d.created_ns : 0);
+               d.started_ns > d.created_ns ? d.started_ns - d.created_ns : 0);
     put_number(w, "event_channels", d.ports);
     put_number(w, "grants_mapped", d.grants_mapped);
     put_number(w, "pid", d.pid);

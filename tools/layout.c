@@ -18,7 +18,7 @@
 #include "say.h"
 
 #define MAX_ATTEMPTS 64 /* of a transaction that others disturb */
-#define BACKEND_ID   RINGSIDE_DRIVER_DOMID
+#define BACKEND_ID   RS_DOMID_DRIVER
 
 /* A transaction under way; the first error sticks and skips the rest. */
 struct writer {

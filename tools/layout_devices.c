@@ -70,7 +70,7 @@ each_of_type(struct xs_pipeline *store, unsigned int domid, const char *type,
     int ret = 0;
 
     snprintf(path, sizeof(path), "/local/domain/%u/backend/%s/%u",
-             RINGSIDE_DRIVER_DOMID, type, domid);
+             RS_DOMID_DRIVER, type, domid);
     names = xs_pipeline_list(store, path, &len);
     if (names == NULL)
         return 0;
@@ -193,7 +193,7 @@ void layout_remove(struct xs_pipeline *store, unsigned int domid)
         xs_pipeline_add(store, XS_RM, 0, vm, NULL, 0);
     for (size_t i = 0; i < NR_TYPES; i++) {
         snprintf(path, sizeof(path), "/local/domain/%u/backend/%s/%u",
-                 RINGSIDE_DRIVER_DOMID, device_types[i], domid);
+                 RS_DOMID_DRIVER, device_types[i], domid);
         xs_pipeline_add(store, XS_RM, 0, path, NULL, 0);
     }
     xs_pipeline_add(store, XS_RM, 0, home, NULL, 0);

@@ -17,16 +17,16 @@
 
 /* Refuses the toolstack's own domain and the driver domain. */
 static int find_guest(const struct host *h, const char *domain,
-                      struct hypercall_info *info)
+                      struct rs_domain_info *info)
 {
     int err = domain_find(h, domain, info);
 
-    if (err == 0 && info->domid <= RINGSIDE_DRIVER_DOMID)
+    if (err == 0 && info->domid <= RS_DOMID_DRIVER)
         return complain("domain %u belongs to the host itself", info->domid);
     return err;
 }
 
-static int failed(const char *what, const struct hypercall_info *info, int err)
+static int failed(const char *what, const struct rs_domain_info *info, int err)
 {
     if (err == -ESRCH)
         return complain("%s is gone", info->name);
@@ -35,14 +35,14 @@ static int failed(const char *what, const struct hypercall_info *info, int err)
 
 /* ---- the work ---- */
 
-static int do_pause(struct host *h, const struct hypercall_info *info)
+static int do_pause(struct host *h, const struct rs_domain_info *info)
 {
     int err = rs_client_domain_pause(h->client, (uint16_t)info->domid);
 
     return err == 0 ? 0 : failed("pause", info, err);
 }
 
-static int do_unpause(struct host *h, const struct hypercall_info *info)
+static int do_unpause(struct host *h, const struct rs_domain_info *info)
 {
     int err = rs_client_domain_unpause(h->client, (uint16_t)info->domid);
 
@@ -50,7 +50,7 @@ static int do_unpause(struct host *h, const struct hypercall_info *info)
 }
 
 /* The guest's keeper has the locks of its disks until it hears of the end. */
-static int do_destroy(struct host *h, const struct hypercall_info *info)
+static int do_destroy(struct host *h, const struct rs_domain_info *info)
 {
     struct guest g = { .host = h, .d.domid = info->domid };
     struct pollfd keeper = { .fd = guest_keeper(&g), .events = POLLIN };
@@ -63,18 +63,18 @@ static int do_destroy(struct host *h, const struct hypercall_info *info)
     return 0;
 }
 
-static int do_shutdown(struct host *h, const struct hypercall_info *info)
+static int do_shutdown(struct host *h, const struct rs_domain_info *info)
 {
-    if (info->state == HYPERCALL_DOMAIN_SHUTDOWN)
+    if (info->state == RS_DOMAIN_SHUTDOWN)
         return complain("%s has shut down already", info->name);
     return guest_ask_shutdown(h->store, info->domid, "poweroff");
 }
 
 /* One domain, one deed. */
 static int act(int argc, char **argv,
-               int (*deed)(struct host *h, const struct hypercall_info *info))
+               int (*deed)(struct host *h, const struct rs_domain_info *info))
 {
-    struct hypercall_info info;
+    struct rs_domain_info info;
     const char *domain;
     struct host h;
     int err = options_domain(argc, argv, &domain);
@@ -127,11 +127,11 @@ static int set_shutdown_option(void *arg, int letter, const char *value)
  * Until the domain is gone with all that it had, or its keeper is: that leaves
  * a domain behind that is to be kept after its end.
  */
-static void wait_gone(struct host *h, const struct hypercall_info *info)
+static void wait_gone(struct host *h, const struct rs_domain_info *info)
 {
     struct guest g = { .host = h, .d.domid = info->domid };
     struct pollfd keeper = { .fd = guest_keeper(&g), .events = POLLIN };
-    struct hypercall_info now;
+    struct rs_domain_info now;
 
     if (guest_watch(&g) == 0) {
         while (guest_look(&g, &now) == GUEST_LIVES)
@@ -150,7 +150,7 @@ static void wait_gone(struct host *h, const struct hypercall_info *info)
 
 static int shutdown_one(struct host *h, const char *domain, bool wait)
 {
-    struct hypercall_info info;
+    struct rs_domain_info info;
     int err = find_guest(h, domain, &info);
 
     if (err == 0)
@@ -162,17 +162,17 @@ static int shutdown_one(struct host *h, const char *domain, bool wait)
 
 static int shutdown_all(struct host *h, bool wait)
 {
-    struct hypercall_info *list;
+    struct rs_domain_info *list;
     int n = domain_list(h, &list), err = n < 0 ? n : 0;
 
     for (int i = 0; i < n; i++) {
-        if (list[i].domid > RINGSIDE_DRIVER_DOMID &&
-            list[i].state != HYPERCALL_DOMAIN_SHUTDOWN &&
+        if (list[i].domid > RS_DOMID_DRIVER &&
+            list[i].state != RS_DOMAIN_SHUTDOWN &&
             do_shutdown(h, &list[i]) != 0)
             err = -EINVAL;
     }
     for (int i = 0; i < n && wait; i++) {
-        if (list[i].domid > RINGSIDE_DRIVER_DOMID)
+        if (list[i].domid > RS_DOMID_DRIVER)
             wait_gone(h, &list[i]);
     }
     if (n >= 0)
@@ -228,7 +228,7 @@ static int stop_process(pid_t pid)
 int verb_stop_host(int argc, char **argv)
 {
     static const struct option_spec spec = { .letters = "" };
-    struct hypercall_host_info info;
+    struct rs_host_info info;
     struct host h;
     int rest, err;
 

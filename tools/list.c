@@ -13,19 +13,19 @@
 #include "verbs.h"
 
 /* xl's letters: running, blocked, paused, shut down, crashed, dying. */
-static void state_letters(const struct hypercall_info *d, char s[7])
+static void state_letters(const struct rs_domain_info *d, char s[7])
 {
     snprintf(s, 7, "------");
     switch (d->state) {
-    case HYPERCALL_DOMAIN_PAUSED:
+    case RS_DOMAIN_PAUSED:
         s[2] = 'p';
         break;
-    case HYPERCALL_DOMAIN_SHUTDOWN:
+    case RS_DOMAIN_SHUTDOWN:
         s[3] = 's';
         if (d->shutdown_reason == SHUTDOWN_crash)
             s[4] = 'c';
         break;
-    case HYPERCALL_DOMAIN_DYING:
+    case RS_DOMAIN_DYING:
         s[5] = 'd';
         break;
     default:
@@ -33,7 +33,7 @@ static void state_letters(const struct hypercall_info *d, char s[7])
     }
 }
 
-static void show(const struct host *h, const struct hypercall_info *d)
+static void show(const struct host *h, const struct rs_domain_info *d)
 {
     char state[7], name[sizeof(d->name) * PRINTABLE_GROWTH];
 

@@ -20,7 +20,7 @@
     "  -M, --mode MODE      pv (default), or trap: its kernel's native "     \
     "twin,\n"                                                                \
     "                       by trap-and-emulate\n"                           \
-    "  -H, --hypercall WAY  how its calls go: trap (default) or ring\n"      \
+    "  -H, --hypercall WAY  how its calls go: trap (default) or polled\n"    \
     "  -e, --extra WORDS    appended to its command line, as are the ARGs\n" \
     "  -d, --disk SPEC      TARGET,FORMAT,VDEV,ACCESS as in "                \
     "xl-disk-configuration(5),\n"                                            \

@@ -32,7 +32,7 @@
 struct session {
     struct host *host;
     struct guest guest;
-    struct hypercall_info info;
+    struct rs_domain_info info;
     struct relay relay, errors; /* the second is not always used */
     int signals;                /* a signalfd */
     int interrupted;            /* how often */
@@ -133,7 +133,7 @@ static void tell_connected(struct session *s)
     const struct guest_config *c = s->guest.config;
 
     if (s->connected || s->relay.mid_line || s->errors.mid_line ||
-        c->nr_disks + c->nr_vifs == 0 || s->info.main_ns == 0 ||
+        c->nr_disks + c->nr_vifs == 0 || s->info.started_ns == 0 ||
         !guest_connected(&s->guest))
         return;
     s->connected = true;

@@ -62,34 +62,34 @@ void summary_start(const struct guest *g, const char *stop)
     note("  %s", stop);
 }
 
-void summary_connected(const struct guest *g, const struct hypercall_info *info)
+void summary_connected(const struct guest *g, const struct rs_domain_info *info)
 {
     unsigned int n = g->config->nr_disks + g->config->nr_vifs;
     char main_t[32], all_t[32];
 
     note_about(
         g->config->name, "started in %s; %s connected %s after its creation",
-        format_ns(info->main_ns - info->created_ns, main_t, sizeof(main_t)),
+        format_ns(info->started_ns - info->created_ns, main_t, sizeof(main_t)),
         n == 1 ? "its device" : "all its devices",
         format_ns(now_ns() - info->created_ns, all_t, sizeof(all_t)));
 }
 
 /* "started in 1.2 ms, ran for 3 s" */
-static void format_life(const struct hypercall_info *info, char *life, size_t n)
+static void format_life(const struct rs_domain_info *info, char *life, size_t n)
 {
     char start_t[32], run_t[32];
 
-    if (info->main_ns == 0) {
+    if (info->started_ns == 0) {
         snprintf(life, n, "never ran");
         return;
     }
-    snprintf(
-        life, n, "started in %s, ran for %s",
-        format_ns(info->main_ns - info->created_ns, start_t, sizeof(start_t)),
-        format_ns(now_ns() - info->main_ns, run_t, sizeof(run_t)));
+    snprintf(life, n, "started in %s, ran for %s",
+             format_ns(info->started_ns - info->created_ns, start_t,
+                       sizeof(start_t)),
+             format_ns(now_ns() - info->started_ns, run_t, sizeof(run_t)));
 }
 
-const char *crash_reason(const struct hypercall_info *info)
+const char *crash_reason(const struct rs_domain_info *info)
 {
     if (info->crash[0] != '\0')
         return info->crash;
@@ -99,7 +99,7 @@ const char *crash_reason(const struct hypercall_info *info)
 }
 
 void summary_end(const struct guest *g, enum guest_end end,
-                 const struct hypercall_info *info)
+                 const struct rs_domain_info *info)
 {
     const char *name = g->config->name;
     char life[80];

@@ -274,7 +274,7 @@ static int run_screen(struct top *t)
 
 static int check_names(const struct host *h, const struct top_filter *f)
 {
-    struct hypercall_info info;
+    struct rs_domain_info info;
     int err = 0;
 
     for (int i = 0; i < f->n && err == 0; i++)

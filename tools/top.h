@@ -36,7 +36,7 @@ enum top_count {
 struct host;
 
 struct top_domain {
-    struct hypercall_info info;
+    struct rs_domain_info info;
     uint64_t count[TOP_COUNTS];
     double rate[TOP_COUNTS]; /* per second since the sample before */
 };
@@ -46,12 +46,12 @@ struct top_details {
     unsigned int domid;
     bool valid;
     uint64_t at_ns;
-    struct hypercall_stats stats;
+    struct rs_client_stats stats;
 };
 
 struct top_sample {
     uint64_t at_ns;
-    struct hypercall_host_info host;
+    struct rs_host_info host;
     uint64_t host_cpu_ns;       /* of the hypervisor's process, 0: not known */
     double host_rate;           /* of it, per second */
     struct top_domain *domains; /* by domid */

@@ -31,7 +31,7 @@ static uint64_t cpu_of(pid_t pid)
 }
 
 static bool is_wanted(const struct top_filter *f,
-                      const struct hypercall_info *d)
+                      const struct rs_domain_info *d)
 {
     for (int i = 0; i < f->n; i++)
         if (domain_is(d, f->names[i]))
@@ -40,7 +40,7 @@ static bool is_wanted(const struct top_filter *f,
 }
 
 static void take_details(struct top_details *d, unsigned int domid,
-                         const struct hypercall_stats *s)
+                         const struct rs_client_stats *s)
 {
     d->domid = domid;
     d->valid = true;
@@ -50,11 +50,11 @@ static void take_details(struct top_details *d, unsigned int domid,
 
 /* Domains 0 and 1 send as processes do, and nobody counts that. */
 static void take_domains(const struct host *h,
-                         const struct hypercall_info *list, unsigned int n,
+                         const struct rs_domain_info *list, unsigned int n,
                          const struct top_filter *filter, int details_of,
                          struct top_sample *s)
 {
-    struct hypercall_stats stats;
+    struct rs_client_stats stats;
 
     for (unsigned int i = 0; i < n; i++) {
         struct top_domain *d = &s->domains[s->n];
@@ -98,7 +98,7 @@ static void take_io(const char *rundir, struct top_sample *s)
 int top_take(const struct host *h, const struct top_filter *filter,
              int details_of, struct top_sample *s)
 {
-    struct hypercall_info *list;
+    struct rs_domain_info *list;
     int n = domain_list(h, &list);
 
     *s = (struct top_sample){ .at_ns = now_ns() };

@@ -104,12 +104,11 @@ void top_heading(const struct top_page *p, bool exact)
     top_line(p, "%s", line);
 }
 
-static char state_letter(const struct hypercall_info *d)
+static char state_letter(const struct rs_domain_info *d)
 {
     static const char letters[] = "prsd";
 
-    if (d->state == HYPERCALL_DOMAIN_SHUTDOWN &&
-        d->shutdown_reason == SHUTDOWN_crash)
+    if (d->state == RS_DOMAIN_SHUTDOWN && d->shutdown_reason == SHUTDOWN_crash)
         return 'c';
     return d->state < 4 ? letters[d->state] : '?';
 }
@@ -159,8 +158,8 @@ void top_summary(const struct top_page *p, const struct top_sample *s)
              "ringside: up %s, %u domains (%u running, %u paused, %u shut "
              "down)",
              format_ns(s->host.uptime_ns, up, sizeof(up)), s->n,
-             states[HYPERCALL_DOMAIN_RUNNING], states[HYPERCALL_DOMAIN_PAUSED],
-             states[HYPERCALL_DOMAIN_SHUTDOWN]);
+             states[RS_DOMAIN_RUNNING], states[RS_DOMAIN_PAUSED],
+             states[RS_DOMAIN_SHUTDOWN]);
     top_line(p,
              "CPU %.1f%% of %u%%, and the hypervisor %.1f%%; memory %s of %s",
              cpu, s->host.cpus * 100, s->host_rate / 1e7,
@@ -171,10 +170,10 @@ void top_summary(const struct top_page *p, const struct top_sample *s)
 
 /* ---- the details ---- */
 
-static const struct hypercall_calls *calls_of(const struct hypercall_stats *s,
-                                              const char *name)
+static const struct rs_hypercall_stats *
+calls_of(const struct rs_client_stats *s, const char *name)
 {
-    static const struct hypercall_calls none;
+    static const struct rs_hypercall_stats none;
 
     for (unsigned int i = 0; i < s->nr_calls; i++)
         if (strcmp(s->calls[i].name, name) == 0)
@@ -184,14 +183,14 @@ static const struct hypercall_calls *calls_of(const struct hypercall_stats *s,
 
 /* What was called between two looks; times are those of these calls. */
 static void show_calls(const struct top_page *p,
-                       const struct hypercall_calls *now,
-                       const struct hypercall_calls *before, double seconds)
+                       const struct rs_hypercall_stats *now,
+                       const struct rs_hypercall_stats *before, double seconds)
 {
     char rate[16], batched[16], failed[16], mean[24], p50[24], p99[24];
     uint64_t calls = top_more(before->calls, now->calls);
-    uint64_t times[HYPERCALL_HISTOGRAM];
+    uint64_t times[RS_HISTOGRAM];
 
-    for (unsigned int i = 0; i < HYPERCALL_HISTOGRAM; i++)
+    for (unsigned int i = 0; i < RS_HISTOGRAM; i++)
         times[i] = top_more(before->histogram[i], now->histogram[i]);
     format_short((double)calls / seconds, rate, sizeof(rate));
     format_short((double)top_more(before->batched, now->batched) / seconds,
@@ -211,8 +210,8 @@ static void show_calls(const struct top_page *p,
 }
 
 static void show_guest_counts(const struct top_page *p,
-                              const struct hypercall_guest_counts *now,
-                              const struct hypercall_guest_counts *before,
+                              const struct rs_guest_counts *now,
+                              const struct rs_guest_counts *before,
                               double seconds)
 {
     const struct {
@@ -257,6 +256,6 @@ void top_show_details(const struct top_page *p, const struct top_details *now,
     for (unsigned int i = 0; i < now->stats.nr_calls; i++)
         show_calls(p, &now->stats.calls[i],
                    calls_of(&before->stats, now->stats.calls[i].name), seconds);
-    if (now->domid > RINGSIDE_DRIVER_DOMID)
+    if (now->domid > RS_DOMID_DRIVER)
         show_guest_counts(p, &now->stats.guest, &before->stats.guest, seconds);
 }

@@ -13,8 +13,8 @@
 #include "verbs.h"
 
 /* A guest's vCPUs, or a complaint. */
-static int vcpus_of(const struct host *h, const struct hypercall_info *d,
-                    struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX])
+static int vcpus_of(const struct host *h, const struct rs_domain_info *d,
+                    struct rs_vcpu_info vcpus[RS_VCPUS_MAX])
 {
     int n = rs_client_vcpu_list(h->client, (uint16_t)d->domid, vcpus);
 
@@ -38,8 +38,7 @@ static int read_number(const char *s, const char *what, unsigned int *out)
 
 /* ---- vcpu-list ---- */
 
-static void show(const struct hypercall_info *d,
-                 const struct hypercall_vcpu_info *v)
+static void show(const struct rs_domain_info *d, const struct rs_vcpu_info *v)
 {
     static const char *const states[] = { "--p", "r--", "-b-" };
     char cpu[12] = "-", cpus[200], name[sizeof(d->name) * PRINTABLE_GROWTH];
@@ -54,9 +53,9 @@ static void show(const struct hypercall_info *d,
 }
 
 /* Domains that are processes have none. */
-static void show_all(const struct host *h, const struct hypercall_info *d)
+static void show_all(const struct host *h, const struct rs_domain_info *d)
 {
-    struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
+    struct rs_vcpu_info vcpus[RS_VCPUS_MAX];
     int n = rs_client_vcpu_list(h->client, (uint16_t)d->domid, vcpus);
 
     for (int i = 0; i < n; i++)
@@ -88,8 +87,8 @@ static int make_available(struct host *h, unsigned int domid, unsigned int vcpu,
 
 static int set(struct host *h, const char *domain, const char *number)
 {
-    struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
-    struct hypercall_info d;
+    struct rs_vcpu_info vcpus[RS_VCPUS_MAX];
+    struct rs_domain_info d;
     unsigned int want;
     int n, err = domain_find(h, domain, &d);
 
@@ -130,7 +129,7 @@ int verb_vcpu_set(int argc, char **argv)
 
 /* ---- vcpu-pin ---- */
 
-static int pin_one(const struct host *h, const struct hypercall_info *d,
+static int pin_one(const struct host *h, const struct rs_domain_info *d,
                    unsigned int vcpu, uint64_t cpus, const char *text)
 {
     int err = rs_client_vcpu_pin(h->client, (uint16_t)d->domid, vcpu, cpus);
@@ -148,8 +147,8 @@ static int pin_one(const struct host *h, const struct hypercall_info *d,
 static int pin(const struct host *h, const char *domain, const char *which,
                const char *text)
 {
-    struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
-    struct hypercall_info d;
+    struct rs_vcpu_info vcpus[RS_VCPUS_MAX];
+    struct rs_domain_info d;
     unsigned int first = 0;
     uint64_t cpus;
     int n, err = domain_find(h, domain, &d);

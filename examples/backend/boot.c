@@ -113,7 +113,7 @@ static int create(const char *kernel)
     struct rs_client_create c = { .name = "booted",
                                   .memory_kib = 16 * 1024,
                                   .vcpus = 1,
-                                  .flags = HYPERCALL_CREATE_STORE };
+                                  .flags = RS_DOMAIN_STORE };
     int err, fd = open(kernel, O_RDONLY | O_CLOEXEC);
     char why[256];
 
@@ -130,7 +130,7 @@ static int create(const char *kernel)
 /* Until it has shut down; the store says when it is time to look. */
 static int wait_end(void)
 {
-    struct hypercall_info info;
+    struct rs_domain_info info;
     unsigned int n;
     int err;
 
@@ -138,7 +138,7 @@ static int wait_end(void)
         err = rs_client_domain_info(client, (uint16_t)domain.domid, &info);
         if (err)
             return fail("the guest is gone", err);
-        if (info.state == HYPERCALL_DOMAIN_SHUTDOWN)
+        if (info.state == RS_DOMAIN_SHUTDOWN)
             break;
         free(xs_read_watch(store, &n));
     }

@@ -365,13 +365,7 @@ int rs_guest_counts(struct rs_host *h, uint16_t domid,
 void rs_host_info(struct rs_host *h, struct rs_host_info *info)
 {
     host_lock(h);
-    memset(info, 0, sizeof(*info));
-    strncpy(info->engine, h->engine->name, sizeof(info->engine) - 1);
-    info->domains = h->nr_domains;
-    info->memory_kib = h->budget_pages * (PAGE_SIZE / 1024);
-    info->memory_free_kib =
-        (h->budget_pages - h->used_pages) * (PAGE_SIZE / 1024);
-    info->uptime_ns = host_now() - h->boot_ns;
+    host_fill_info(h, info);
     host_unlock(h);
 }
 

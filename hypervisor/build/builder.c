@@ -255,7 +255,7 @@ static int build(struct domain *d, const struct rs_domain_config *c,
     int err;
 
     d->nr_vcpus = c->vcpus ? c->vcpus : 1;
-    d->ring = c->flags & RS_DOMAIN_RING;
+    d->polled = c->flags & RS_DOMAIN_POLLED;
     err = charge_descriptors(d);
     if (err)
         return err;

@@ -1,8 +1,6 @@
 /*
  * What the toolstack asks: domains created, listed, stopped, ended.
  */
-#include "config.h"
-
 #include "internal.h"
 
 #include <errno.h>
@@ -20,56 +18,14 @@
 
 long control_host_info(struct request *rq)
 {
-    struct rs_host *h = rq->host;
-    struct control_host_info *i = rq->reply;
+    struct rs_host_info *i = rq->reply;
 
-    *i = (struct control_host_info){
-        .pid = (uint32_t)getpid(),
-        .domains = h->nr_domains,
-        .cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
-        .flags = h->flags,
-        .memory_kib = h->budget_pages * (PAGE_SIZE / 1024),
-        .memory_free_kib =
-            (h->budget_pages - h->used_pages) * (PAGE_SIZE / 1024),
-        .uptime_ns = host_now() - h->boot_ns,
-    };
-    snprintf(i->engine, sizeof(i->engine), "%s", h->engine->name);
-    snprintf(i->version, sizeof(i->version), "%s", PACKAGE_VERSION);
+    host_fill_info(rq->host, i);
     rq->reply_size = sizeof(*i);
     return 0;
 }
 
 /* ---- information ---- */
-
-static void fill_info(struct domain *d, struct control_domain_info *out)
-{
-    struct rs_domain_info i;
-
-    domain_fill_info(d, &i);
-    *out = (struct control_domain_info){
-        .domid = i.domid,
-        .state = i.state,
-        .shutdown_reason = i.shutdown_reason,
-        .exit_status = i.exit_status,
-        .memory_kib = i.memory_kib,
-        .cpu_ns = i.cpu_ns,
-        .hypercalls = i.hypercalls,
-        .ring_calls = i.ring_calls,
-        .traps = i.traps,
-        .created_ns = i.created_ns,
-        .started_ns = i.started_ns,
-        .ports = i.ports,
-        .grants_mapped = i.grants_mapped,
-        .pid = (uint32_t)i.pid,
-        .vcpus = i.vcpus,
-        .flags = (i.flags & RS_DOMAIN_RING ? CONTROL_CREATE_RING : 0) |
-                 (i.flags & RS_DOMAIN_TRAP ? CONTROL_CREATE_TRAP : 0),
-    };
-    _Static_assert(sizeof(out->name) == sizeof(i.name), "name");
-    _Static_assert(sizeof(out->crash) == sizeof(i.crash), "crash");
-    memcpy(out->name, i.name, sizeof(out->name));
-    memcpy(out->crash, i.crash, sizeof(out->crash));
-}
 
 static struct domain *domain_of(const struct request *rq, uint32_t domid)
 {
@@ -90,15 +46,15 @@ long control_info(struct request *rq)
 
     if (!d)
         return -ESRCH;
-    fill_info(d, rq->reply);
-    rq->reply_size = sizeof(struct control_domain_info);
+    domain_fill_info(d, rq->reply);
+    rq->reply_size = sizeof(struct rs_domain_info);
     return 0;
 }
 
 long control_list(struct request *rq)
 {
     const struct control_domain *a = rq->payload;
-    struct control_domain_info *out = rq->reply;
+    struct rs_domain_info *out = rq->reply;
     uint32_t max = a->max < CONTROL_LIST_MAX ? a->max : CONTROL_LIST_MAX;
     uint32_t n = 0;
 
@@ -106,7 +62,7 @@ long control_list(struct request *rq)
         struct domain *d = host_domain(rq->host, (domid_t)id);
 
         if (d)
-            fill_info(d, &out[n++]);
+            domain_fill_info(d, &out[n++]);
     }
     rq->reply_size = n * (uint32_t)sizeof(*out);
     return n;
@@ -122,21 +78,12 @@ static bool is_guest(const struct domain *d)
 long control_vcpus(struct request *rq)
 {
     struct domain *d = domain_asked(rq);
-    struct control_vcpu *out = rq->reply;
+    struct rs_vcpu_info *out = rq->reply;
 
     if (!is_guest(d))
         return -ESRCH;
-    for (unsigned int k = 0; k < d->nr_vcpus; k++) {
-        struct rs_vcpu_info i;
-
-        vcpu_fill_info(&d->vcpu[k], &i);
-        out[k] = (struct control_vcpu){ .id = i.id,
-                                        .state = i.state,
-                                        .cpu = i.cpu,
-                                        .cpu_ns = i.cpu_ns,
-                                        .stolen_ns = i.stolen_ns,
-                                        .cpus = i.cpus };
-    }
+    for (unsigned int k = 0; k < d->nr_vcpus; k++)
+        vcpu_fill_info(&d->vcpu[k], &out[k]);
     rq->reply_size = d->nr_vcpus * (uint32_t)sizeof(*out);
     return d->nr_vcpus;
 }
@@ -153,39 +100,19 @@ long control_vcpu_pin(struct request *rq)
 
 /* ---- counters ---- */
 
-static void fill_calls(const struct rs_hypercall_stats *from,
-                       struct control_calls *to)
-{
-    *to = (struct control_calls){
-        .calls = from->calls,
-        .batched = from->batched,
-        .failed = from->failed,
-        .total_ns = from->total_ns,
-    };
-    snprintf(to->name, sizeof(to->name), "%s", from->name);
-    _Static_assert(sizeof(to->histogram) == sizeof(from->histogram), "times");
-    memcpy(to->histogram, from->histogram, sizeof(to->histogram));
-}
-
 long control_stats(struct request *rq)
 {
-    struct rs_hypercall_stats calls[STATS_SLOTS];
     struct control_stats *out = rq->reply;
-    struct control_calls *to = (void *)(out + 1);
     struct domain *d = domain_asked(rq);
-    struct rs_guest_counts guest;
 
     _Static_assert(STATS_SLOTS <= CONTROL_CALLS_MAX, "they fit");
-    _Static_assert(sizeof(guest) == sizeof(out->guest), "the same counters");
     if (!d)
         return -ESRCH;
-    stats_guest_counts(d, &guest);
     memset(out, 0, sizeof(*out));
-    memcpy(&out->guest, &guest, sizeof(out->guest));
-    out->calls = stats_fill(d, calls, STATS_SLOTS);
-    for (unsigned int i = 0; i < out->calls; i++)
-        fill_calls(&calls[i], &to[i]);
-    rq->reply_size = (uint32_t)(sizeof(*out) + out->calls * sizeof(*to));
+    stats_guest_counts(d, &out->guest);
+    out->calls = stats_fill(d, (void *)(out + 1), STATS_SLOTS);
+    rq->reply_size = (uint32_t)(sizeof(*out) +
+                                out->calls * sizeof(struct rs_hypercall_stats));
     return 0;
 }
 
@@ -317,12 +244,7 @@ long control_create(struct request *rq)
         .cmdline = c->cmdline,
         .memory_kib = c->memory_kib,
         .vcpus = c->vcpus,
-        .flags =
-            (c->flags & CONTROL_CREATE_STORE ? RS_DOMAIN_STORE : 0) |
-            (c->flags & CONTROL_CREATE_CONSOLE ? RS_DOMAIN_CONSOLE : 0) |
-            (c->flags & CONTROL_CREATE_TRAP ? RS_DOMAIN_TRAP : 0) |
-            (c->flags & CONTROL_CREATE_TRAP_STUB ? RS_DOMAIN_TRAP_STUB : 0) |
-            (c->flags & CONTROL_CREATE_RING ? RS_DOMAIN_RING : 0),
+        .flags = c->flags,
     };
     long ret;
 

@@ -180,7 +180,7 @@ void mailbox_missed(struct sandbox_domain *sd, unsigned int nr, uint64_t cmd)
     struct rs_host *h = sd->domain->host;
     uint64_t now;
 
-    if (!sd->domain->ring || sd->ring.active || !h->may_poll ||
+    if (!sd->domain->polled || sd->ring.active || !h->may_poll ||
         !mailbox_carries(nr, cmd))
         return;
     now = host_now();
@@ -200,7 +200,7 @@ static bool may_ask(const struct vcpu *v)
 {
     const struct domain *d = v->domain;
 
-    return d->ring && v->up && !d->pause_count && !d->shut_down;
+    return d->polled && v->up && !d->pause_count && !d->shut_down;
 }
 
 /* False: refused, nothing was done. */
@@ -238,7 +238,7 @@ bool mailbox_serve(struct vcpu *v)
     /* Release: partner is the stub's acquire, before it reads the value. */
     __atomic_store_n(&m->answer.answered, asked, __ATOMIC_RELEASE);
     if (done) {
-        v->ring_calls++;
+        v->polled_calls++;
         hypercall_count(v, &turn);
     }
     return true;

@@ -34,6 +34,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ringside/domain.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -166,35 +168,27 @@ bool rs_client_grants_strict(const struct rs_client *client);
 
 /* ---- control of domains, for tools and the store ---- */
 
-#define RINGSIDE_NAME_MAX    64
-#define RINGSIDE_CMDLINE_MAX 1024
-
 struct rs_client_create {
-    char name[RINGSIDE_NAME_MAX];
-    char cmdline[RINGSIDE_CMDLINE_MAX];
-    uint64_t memory_kib;
-    uint32_t vcpus;
-    uint32_t flags; /* HYPERCALL_CREATE_... */
+    char name[RS_NAME_MAX];       /* unique among live domains; "": the next */
+    char cmdline[RS_CMDLINE_MAX]; /* of its kernel */
+    uint64_t memory_kib; /* highest RAM address; the first MiB is absent */
+    uint32_t vcpus;      /* 1 to RS_VCPUS_MAX */
+    uint32_t flags;      /* RS_DOMAIN_... of domain.h */
 };
-#define RINGSIDE_DRIVER_DOMID 1
-
-#define HYPERCALL_CREATE_STORE     1 /* with a store ring and port (domain 0) */
-#define HYPERCALL_CREATE_CONSOLE   2 /* with a console ring (driver domain) */
-#define HYPERCALL_CREATE_TRAP      4 /* a native kernel, by trap-and-emulate */
-#define HYPERCALL_CREATE_TRAP_STUB 8 /* with it: RS_DOMAIN_TRAP_STUB */
-#define HYPERCALL_CREATE_RING      16 /* hypercalls by shared memory, too */
 
 struct rs_client_created {
     uint32_t domid;
-    uint32_t store_gfn, store_port;     /* 0 without HYPERCALL_CREATE_STORE */
-    uint32_t console_gfn, console_port; /* 0 without _CONSOLE */
+    uint32_t store_gfn, store_port;     /* 0 without RS_DOMAIN_STORE */
+    uint32_t console_gfn, console_port; /* 0 without RS_DOMAIN_CONSOLE */
 };
 
 /*
- * Creates a paused domain from an ELF image. kernel_fd, module_fd (or -1) are
- * read before the call returns; console_fd (or -1) receives what the guest
- * writes by CONSOLEIO_write and the hypervisor's own words about it. On
- * failure `why` (of size n) says in one line what is wrong with the request.
+ * Creates a paused domain from an ELF image. kernel_fd and module_fd (or -1)
+ * are read before the call returns; console_fd (or -1) receives what the guest
+ * writes by CONSOLEIO_write and the hypervisor's own words about it. All three
+ * stay the caller's. On failure `why` (of size n) says in one line what is
+ * wrong with the request. -EEXIST: the name is in use; -ENOEXEC: no bootable
+ * image; -ENOMEM: over the host's budget, or too little for the image.
  */
 int rs_client_domain_create(struct rs_client *client,
                             const struct rs_client_create *c, int kernel_fd,
@@ -207,108 +201,44 @@ int rs_client_domain_create(struct rs_client *client,
  */
 void rs_client_forget_kernel(struct rs_client *client);
 
-enum hypercall_state {
-    HYPERCALL_DOMAIN_PAUSED,
-    HYPERCALL_DOMAIN_RUNNING, /* includes blocked */
-    HYPERCALL_DOMAIN_SHUTDOWN,
-    HYPERCALL_DOMAIN_DYING,
-};
-
-struct hypercall_info {
-    uint32_t domid;
-    uint32_t state;           /* enum hypercall_state */
-    uint32_t shutdown_reason; /* SHUTDOWN_..., valid in SHUTDOWN and DYING */
-    uint32_t exit_status;
-    uint64_t memory_kib; /* reservation */
-    uint64_t cpu_ns;     /* consumed by all vCPUs */
-    uint64_t hypercalls; /* carried out by the hypervisor process */
-    uint64_t ring_calls; /* of these, asked for by shared memory */
-    uint64_t traps;      /* of a native kernel */
-    uint64_t created_ns; /* CLOCK_MONOTONIC at creation */
-    uint64_t main_ns;    /* first instruction of the guest, 0: not yet */
-    uint32_t ports, grants_mapped; /* in use: event channels, foreign maps */
-    uint32_t pid;                  /* of the domain's process, 0 if none */
-    uint32_t vcpus;                /* that are up */
-    uint32_t flags;                /* of HYPERCALL_CREATE_...: TRAP, RING */
-    char name[RINGSIDE_NAME_MAX];
-    char crash[160]; /* why it crashed, or "" */
-};
-
 /* -ESRCH: no such domain. Domains 0 and 1 are there while connected. */
 int rs_client_domain_info(struct rs_client *client, uint16_t domid,
-                          struct hypercall_info *out);
-/* All domains, at most max, by domid; returns how many. */
-int rs_client_domain_list(struct rs_client *client, struct hypercall_info *out,
+                          struct rs_domain_info *out);
+
+/* All domains, at most max, by ascending domid; returns how many. */
+int rs_client_domain_list(struct rs_client *client, struct rs_domain_info *out,
                           unsigned int max);
 
-#define HYPERCALL_VCPUS_MAX 8
-
-enum hypercall_vcpu_state {
-    HYPERCALL_VCPU_DOWN,
-    HYPERCALL_VCPU_RUNNING,
-    HYPERCALL_VCPU_BLOCKED,
-};
-
-struct hypercall_vcpu_info {
-    uint32_t id;
-    uint32_t state; /* enum hypercall_vcpu_state */
-    int32_t cpu;    /* the processor it ran on last, -1: none */
-    uint64_t cpu_ns;
-    uint64_t stolen_ns; /* ready, and waited for a processor */
-    uint64_t cpus;      /* processors it may run on, as bits */
-};
-
-/* A guest's vCPUs; returns how many. -ESRCH. */
+/* A guest's vCPUs, of number 0 and on; returns how many. -ESRCH. */
 int rs_client_vcpu_list(struct rs_client *client, uint16_t domid,
-                        struct hypercall_vcpu_info out[HYPERCALL_VCPUS_MAX]);
-/* cpus: bits, ~0: any. -ENOENT: no such vCPU; -EINVAL: no such processor. */
+                        struct rs_vcpu_info out[RS_VCPUS_MAX]);
+
+/* Has a vCPU run on these processors only (bits), ~0: on any. -ESRCH; -ENOENT:
+ * no such vCPU; -EINVAL: none of them is there. */
 int rs_client_vcpu_pin(struct rs_client *client, uint16_t domid,
                        unsigned int vcpu, uint64_t cpus);
 
-#define HYPERCALL_CALLS_MAX    64
-#define HYPERCALL_HISTOGRAM    20
-#define HYPERCALL_HISTOGRAM_NS 32
+#define RS_CLIENT_CALLS_MAX 64
 
-/* A hypercall as the hypervisor counted it for one domain. */
-struct hypercall_calls {
-    char name[24];     /* "event_channel_op"; "other": what there is not */
-    uint64_t calls;    /* made by themselves */
-    uint64_t batched;  /* made as entries of multicalls */
-    uint64_t failed;   /* of both; the result was negative */
-    uint64_t total_ns; /* the hypervisor's time for `calls` */
-    /* Entry i: calls that took less than HYPERCALL_HISTOGRAM_NS << i, and not
-     * less than the entry before; the last one: all the rest. */
-    uint64_t histogram[HYPERCALL_HISTOGRAM];
-};
-
-struct hypercall_stats {
-    /* What the guest reports of itself; it can say what it likes. */
-    struct hypercall_guest_counts {
-        uint64_t sends, blocks, polls, unmasks, timers, upcalls, traps, ticks,
-            changes;
-    } guest;
+struct rs_client_stats {
+    struct rs_guest_counts guest;
     unsigned int nr_calls;
-    struct hypercall_calls calls[HYPERCALL_CALLS_MAX];
+    struct rs_hypercall_stats calls[RS_CLIENT_CALLS_MAX];
 };
 
-/* A domain's counters since its creation. -ESRCH. */
+/* A domain's counters since its creation, those hypercalls that it made.
+ * -ESRCH. */
 int rs_client_domain_stats(struct rs_client *client, uint16_t domid,
-                           struct hypercall_stats *out);
+                           struct rs_client_stats *out);
 
+/* Pauses nest. After the return of the first no vCPU runs. -ESRCH. */
 int rs_client_domain_pause(struct rs_client *client, uint16_t domid);
 int rs_client_domain_unpause(struct rs_client *client, uint16_t domid);
-/* Kills and frees it; returns when nothing of it runs any more. */
+
+/* Ends it at once and frees it; nothing of it runs after the return. -ESRCH. */
 int rs_client_domain_destroy(struct rs_client *client, uint16_t domid);
 
-struct hypercall_host_info {
-    uint32_t pid, domains, cpus, engine_flags;
-    uint64_t memory_kib, memory_free_kib; /* the budget for guests */
-    uint64_t uptime_ns;
-    char engine[16];
-    char version[32];
-};
-int rs_client_host_info(struct rs_client *client,
-                        struct hypercall_host_info *out);
+int rs_client_host_info(struct rs_client *client, struct rs_host_info *out);
 
 #pragma GCC visibility pop
 

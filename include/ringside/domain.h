@@ -8,8 +8,8 @@
  * that the guest did. Times are nanoseconds, those with a name in _ns that are
  * points in time of CLOCK_MONOTONIC; memory is KiB.
  */
-#ifndef RINGSIDE_DOMAIN_H
-#define RINGSIDE_DOMAIN_H
+#ifndef RINGSIDE_RINGSIDE_DOMAIN_H
+#define RINGSIDE_RINGSIDE_DOMAIN_H
 
 #include <stdint.h>
 
@@ -107,10 +107,10 @@ struct rs_guest_counts {
 };
 
 struct rs_host_info {
-    uint32_t pid;     /* of the hypervisor's process */
-    uint32_t domains; /* how many there are */
-    uint32_t cpus;    /* processors that are online */
-    uint32_t flags;   /* RS_HOST_... of ringside.h */
+    uint32_t pid;                         /* of the hypervisor's process */
+    uint32_t domains;                     /* how many there are */
+    uint32_t cpus;                        /* processors that are online */
+    uint32_t flags;                       /* RS_HOST_... of ringside.h */
     uint64_t memory_kib, memory_free_kib; /* the budget for guests */
     uint64_t uptime_ns;
     char engine[16];

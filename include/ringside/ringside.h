@@ -19,17 +19,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ringside/domain.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* What is declared here is what the library exports. */
 #pragma GCC visibility push(default)
-
-#define RS_DOMID_DRIVER      1 /* the driver domain keeps this domid */
-#define RS_DOMID_FIRST_GUEST 2
-#define RS_NAME_MAX          64 /* with the final NUL */
-#define RS_CMDLINE_MAX       1024
 
 struct rs_host;
 
@@ -80,19 +77,12 @@ struct rs_domain_config {
     size_t kernel_size;
     const void *module; /* optional, placed behind the image */
     size_t module_size;
-    unsigned int flags; /* RS_DOMAIN_... */
+    unsigned int flags; /* RS_DOMAIN_... of domain.h */
     /* Receives what the guest writes by CONSOLEIO_write and what the
      * hypervisor says about it (a crash report). Must not call the library. */
     void (*console)(void *data, const char *bytes, size_t n);
     void *data;
 };
-#define RS_DOMAIN_STORE   1u /* store ring and port for domain 0 */
-#define RS_DOMAIN_CONSOLE 2u /* console ring and port for the driver domain */
-#define RS_DOMAIN_TRAP    4u /* a native kernel, by trap-and-emulate; 1 vCPU */
-/* With it, for measuring: cli and sti are decoded on the guest's side. */
-#define RS_DOMAIN_TRAP_STUB 8u
-#define RS_DOMAIN_RING      16u /* hypercalls by shared memory, while often */
-
 /* Creates a paused domain and returns its domid (> 0) or -errno:
  * -EEXIST name in use, -ENOEXEC not a bootable image, -ENOMEM over budget or
  * image larger than its memory, -EINVAL. */
@@ -106,56 +96,12 @@ int rs_domain_unpause(struct rs_host *host, uint16_t domid);
 /* Ends it at once and frees it; nothing of it runs after the return. */
 int rs_domain_destroy(struct rs_host *host, uint16_t domid);
 
-enum rs_domain_state {
-    RS_DOMAIN_PAUSED,
-    RS_DOMAIN_RUNNING,  /* or blocked */
-    RS_DOMAIN_SHUTDOWN, /* stopped; kept for its reason until destroyed */
-    RS_DOMAIN_DYING,    /* destroyed; other domains still map its pages */
-};
-
-struct rs_domain_info {
-    uint16_t domid;
-    enum rs_domain_state state;
-    unsigned int shutdown_reason; /* SHUTDOWN_... of <xen/sched.h> */
-    unsigned int exit_status;     /* of the guest's program */
-    unsigned int vcpus;           /* that are up */
-    uint64_t memory_kib;          /* as configured, without what it gave back */
-    uint64_t cpu_ns;              /* consumed by all vCPUs */
-    uint64_t hypercalls;          /* that reached the hypervisor */
-    uint64_t ring_calls;          /* of these, by shared memory */
-    uint64_t traps;      /* of a native kernel, emulated or reflected */
-    unsigned int flags;  /* RS_DOMAIN_RING, RS_DOMAIN_TRAP, if it has that */
-    uint64_t created_ns; /* CLOCK_MONOTONIC when creation began */
-    uint64_t started_ns; /* when the guest's first instruction could run */
-    unsigned int ports;  /* event channels in use */
-    unsigned int grants_mapped; /* foreign pages that it maps */
-    int pid;                    /* of its process, 0 if none */
-    uint32_t store_gfn, store_port, console_gfn, console_port;
-    char name[RS_NAME_MAX];
-    char crash[160]; /* why it crashed, or "" */
-};
-
 int rs_domain_info(struct rs_host *host, uint16_t domid,
                    struct rs_domain_info *info);
 
 /* Fills at most max entries by ascending domid; returns how many. */
 int rs_domain_list(struct rs_host *host, struct rs_domain_info *info,
                    unsigned int max);
-
-enum rs_vcpu_state {
-    RS_VCPU_DOWN,    /* not raised by the guest */
-    RS_VCPU_RUNNING, /* or ready to */
-    RS_VCPU_BLOCKED,
-};
-
-struct rs_vcpu_info {
-    unsigned int id;
-    enum rs_vcpu_state state;
-    int cpu;            /* the processor it ran on last; -1: none */
-    uint64_t cpu_ns;    /* how long it ran */
-    uint64_t stolen_ns; /* how long it was ready and waited for a processor */
-    uint64_t cpus;      /* processors it may run on: bit n is number n */
-};
 
 /* Fills at most max entries, of vCPU 0 and on; returns how many. -ESRCH. */
 int rs_vcpu_list(struct rs_host *host, uint16_t domid,
@@ -166,50 +112,15 @@ int rs_vcpu_list(struct rs_host *host, uint16_t domid,
 int rs_vcpu_pin(struct rs_host *host, uint16_t domid, unsigned int vcpu,
                 uint64_t cpus);
 
-/* Times in a histogram: entry 0 counts those below RS_HISTOGRAM_MIN_NS, entry
- * i those below RS_HISTOGRAM_MIN_NS << i, the last one all the rest. */
-#define RS_HISTOGRAM        20
-#define RS_HISTOGRAM_MIN_NS 32
-
-struct rs_hypercall_stats {
-    const char *name;  /* "event_channel_op"; "other": what there is not */
-    uint64_t calls;    /* made by themselves */
-    uint64_t batched;  /* made as entries of multicalls */
-    uint64_t failed;   /* of both; the result was negative */
-    uint64_t total_ns; /* the hypervisor's time for `calls` */
-    uint64_t histogram[RS_HISTOGRAM]; /* of the calls that have ended */
-};
-
 /* Counters of what a domain asked of the hypervisor since its creation: fills
  * at most max entries, one per hypercall that it made; returns how many.
  * -ESRCH. */
 int rs_hypercall_stats(struct rs_host *host, uint16_t domid,
                        struct rs_hypercall_stats *stats, unsigned int max);
 
-/* What engine `sandbox` does inside the guest's process, without the
- * hypervisor. The guest reports it, and can report what it likes. */
-struct rs_guest_counts {
-    uint64_t sends;   /* events sent directly */
-    uint64_t blocks;  /* SCHEDOP_block */
-    uint64_t polls;   /* SCHEDOP_poll */
-    uint64_t unmasks; /* EVTCHNOP_unmask of a vCPU's own port */
-    uint64_t timers;  /* timers set */
-    uint64_t upcalls; /* event callbacks */
-    uint64_t traps;   /* exceptions given to its handlers */
-    uint64_t ticks;   /* interruptions of a running vCPU */
-    uint64_t changes; /* mappings made, removed or protected */
-};
-
 /* -ESRCH: no such guest. All 0 with an engine that counts nothing there. */
 int rs_guest_counts(struct rs_host *host, uint16_t domid,
                     struct rs_guest_counts *counts);
-
-struct rs_host_info {
-    char engine[16];
-    unsigned int domains;
-    uint64_t memory_kib, memory_free_kib;
-    uint64_t uptime_ns;
-};
 
 void rs_host_info(struct rs_host *host, struct rs_host_info *info);
 

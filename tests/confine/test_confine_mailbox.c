@@ -30,7 +30,7 @@ static uint16_t boot(struct confined *c, const char *mode)
 {
     uint16_t d;
 
-    confine_domain_flags = RS_DOMAIN_RING;
+    confine_domain_flags = RS_DOMAIN_POLLED;
     d = confine_boot(c, "%s", mode);
     confine_domain_flags = 0;
     return d;
@@ -50,9 +50,9 @@ static void encourage(struct confined *c, uint16_t d)
 static void wait_for_calls(struct confined *c, uint16_t d, uint64_t n)
 {
     uint64_t end = confine_deadline();
-    uint64_t from = confine_info(c, d).ring_calls;
+    uint64_t from = confine_info(c, d).polled_calls;
 
-    while (confine_info(c, d).ring_calls < from + n) {
+    while (confine_info(c, d).polled_calls < from + n) {
         if (host_now() > end)
             fail_msg("mailboxes are not looked at; it said: %s", c->console);
         encourage(c, d);
@@ -72,7 +72,7 @@ static void check_counts(struct confined *c, uint16_t d)
     assert_int_equal(s->wrong, 0);
     /* The timer's bind, and the shutdown. */
     assert_int_equal(info.hypercalls, 3 * s->count + 2);
-    assert_true(info.ring_calls <= 3 * s->count);
+    assert_true(info.polled_calls <= 3 * s->count);
     assert_int_equal(rs_domain_destroy(c->h, d), 0);
 }
 
@@ -88,7 +88,7 @@ static void test_same_answers(void **state)
     assert_int_equal(info.shutdown_reason, SHUTDOWN_poweroff);
     assert_int_equal(s->wrong, 0);
     assert_true(s->count > 40);
-    assert_true(info.ring_calls >= s->count);
+    assert_true(info.polled_calls >= s->count);
     assert_string_equal(c->console, "ok\nok\n");
 }
 
@@ -107,14 +107,14 @@ static void sweep(struct confined *c, unsigned int flags, const char *mode)
     assert_int_equal(info.shutdown_reason, SHUTDOWN_poweroff);
     assert_int_equal(s->wrong, 0);
     assert_int_equal(s->count, 80 * 40);
-    assert_int_equal(info.hypercalls, info.ring_calls + 1);
+    assert_int_equal(info.hypercalls, info.polled_calls + 1);
     assert_int_equal(info.ports, 0);
     assert_int_equal(rs_domain_destroy(c->h, d), 0);
 }
 
 static void test_only_what_may_be_carried(void **state)
 {
-    sweep(*state, RS_DOMAIN_RING, "mail-sweep 1");
+    sweep(*state, RS_DOMAIN_POLLED, "mail-sweep 1");
 }
 
 static void test_nothing_without_the_flag(void **state)
@@ -151,7 +151,7 @@ static void test_one_cpu(void **state)
     assert_int_equal(rs_vcpu_pin(c->h, d, 0, one.__bits[0]), 0);
     assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
     confine_wait_for(c, &confine_shared(c, d)->count, 3000);
-    assert_int_equal(confine_info(c, d).ring_calls, 0);
+    assert_int_equal(confine_info(c, d).polled_calls, 0);
     check_counts(c, d);
     assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 }
@@ -168,7 +168,7 @@ static void test_no_waiting(void **state)
         assert_true(host_now() < end);
         assert_int_equal(rs_host_dispatch(c->h, 0), 0);
     }
-    assert_int_equal(confine_info(c, d).ring_calls, 0);
+    assert_int_equal(confine_info(c, d).polled_calls, 0);
     check_counts(c, d);
 }
 
@@ -196,9 +196,9 @@ static void test_pauses(void **state)
         random_nap();
         assert_int_equal(rs_domain_pause(c->h, d), 0);
         count = __atomic_load_n(&s->count, __ATOMIC_SEQ_CST);
-        calls = confine_info(c, d).ring_calls;
+        calls = confine_info(c, d).polled_calls;
         random_nap();
-        assert_int_equal(confine_info(c, d).ring_calls, calls);
+        assert_int_equal(confine_info(c, d).polled_calls, calls);
         assert_int_equal(__atomic_load_n(&s->count, __ATOMIC_SEQ_CST), count);
         assert_int_equal(rs_domain_unpause(c->h, d), 0);
     }
@@ -316,7 +316,7 @@ static void test_storm(void **state)
     }
     info = confine_info(c, d);
     assert_int_equal(info.state, RS_DOMAIN_RUNNING);
-    assert_true(info.ring_calls > 0);
+    assert_true(info.polled_calls > 0);
     assert_int_equal(info.vcpus, 3);
     assert_int_equal(info.ports, 0);
     assert_int_equal(info.grants_mapped, 0);

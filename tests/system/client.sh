@@ -55,7 +55,7 @@ like 'the first asks for it' "$(readelf -dW backend)" \
     'NEEDED.*libringside-client\.so\.0'
 is 'the second does not' "$(readelf -dW boot | grep -c ringside)" 0
 ok 'the header is C++, too' "${cc[@]}" -x c++ -fsyntax-only \
-    "$prefix/include/ringside/client.h"
+    "-I$prefix/include" "$prefix/include/ringside/client.h"
 
 ok 'it serves as driver domain' timeout 60 "$abs_top_builddir/ringsided" \
     --rundir "$RINGSIDE_RUNDIR" --driver ./backend --daemon

@@ -18,7 +18,7 @@ guest          5  0 3
 guest-native   5  0 3
 backends       4  0 0
 tools          6  0 2
-libclient      2  0 0
+libclient      0  0 0
 END
 }
 

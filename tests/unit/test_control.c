@@ -40,7 +40,7 @@ static void say_roles(struct fixture *f, void *arg)
     CHECK(rs_client_join(&other) == -EBUSY);
     leave();
     CHECK(join_as(f, "driver") == 0);
-    CHECK(rs_client_domid(client) == RINGSIDE_DRIVER_DOMID);
+    CHECK(rs_client_domid(client) == RS_DOMID_DRIVER);
     leave();
     CHECK(join_as(f, "tool") == -EINVAL);
     CHECK(join_as(f, "") == -EINVAL);
@@ -54,7 +54,7 @@ static void say_roles(struct fixture *f, void *arg)
 static void say_twice(struct fixture *f, void *arg)
 {
     struct rs_client *driver, *tool;
-    struct hypercall_info info;
+    struct rs_domain_info info;
     evtchn_port_t port;
     int rx, tx;
 
@@ -241,7 +241,7 @@ static void test_events(void **state)
 
 static void await_death(struct fixture *f, void *arg)
 {
-    struct hypercall_info info;
+    struct rs_domain_info info;
     evtchn_port_t port;
     int rx, tx;
 
@@ -270,9 +270,9 @@ static void test_death_is_told_to_the_store(void **state)
 
 static void look(struct fixture *f, void *arg)
 {
-    struct hypercall_vcpu_info vcpus[HYPERCALL_VCPUS_MAX];
-    struct hypercall_info info[100], one;
-    struct hypercall_host_info host;
+    struct rs_vcpu_info vcpus[RS_VCPUS_MAX];
+    struct rs_domain_info info[100], one;
+    struct rs_host_info host;
 
     (void)arg;
     CHECK(connect_tool(f) == 0);
@@ -284,7 +284,7 @@ static void look(struct fixture *f, void *arg)
 
         snprintf(name, sizeof(name), "guest%u", info[i].domid);
         CHECK(info[i].domid == 2u + i && strcmp(info[i].name, name) == 0);
-        CHECK(info[i].state == HYPERCALL_DOMAIN_PAUSED);
+        CHECK(info[i].state == RS_DOMAIN_PAUSED);
     }
     CHECK(rs_client_domain_list(client, info, 60) == 60 &&
           info[59].domid == 61);
@@ -300,7 +300,7 @@ static void look(struct fixture *f, void *arg)
     CHECK(rs_client_vcpu_list(client, 500, vcpus) == -ESRCH);
     CHECK(rs_client_domain_unpause(client, 50) == 0);
     CHECK(rs_client_domain_info(client, 50, &one) == 0 &&
-          one.state == HYPERCALL_DOMAIN_RUNNING);
+          one.state == RS_DOMAIN_RUNNING);
     CHECK(rs_client_domain_destroy(client, 50) == 0);
     CHECK(rs_client_domain_destroy(client, 50) == -ESRCH);
     CHECK(rs_client_domain_list(client, info, 100) == 89);
@@ -322,7 +322,7 @@ static void test_list(void **state)
  */
 static void read_stats(struct fixture *f, void *arg)
 {
-    struct hypercall_stats s;
+    struct rs_client_stats s;
     evtchn_port_t port;
 
     (void)arg;

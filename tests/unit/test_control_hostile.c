@@ -107,7 +107,7 @@ static bool is_closed(int fd)
 
 static void be_honest(struct fixture *f, void *arg)
 {
-    struct hypercall_host_info info;
+    struct rs_host_info info;
 
     (void)arg;
     CHECK(join_as(f, "driver") == 0);
@@ -271,7 +271,7 @@ static void never_read(struct fixture *f, void *arg)
 {
     int fd = raw_hello(f, CONTROL_TOOL);
     struct control_header h = { .type = CONTROL_HOST_INFO };
-    struct hypercall_host_info info;
+    struct rs_host_info info;
     uint32_t sent = 0;
 
     (void)arg;

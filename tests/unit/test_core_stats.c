@@ -31,7 +31,7 @@ static int teardown(void **state)
 /* The counters of one name, all 0 if it was never called. */
 static struct rs_hypercall_stats stats_of(const char *name)
 {
-    struct rs_hypercall_stats s[STATS_SLOTS], none = { .name = name };
+    struct rs_hypercall_stats s[STATS_SLOTS], none = { .name = "" };
     int n = rs_hypercall_stats(h, d, s, STATS_SLOTS);
 
     assert_true(n >= 0);

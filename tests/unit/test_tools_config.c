@@ -31,6 +31,29 @@ static int read_cfg(struct guest_config *c, const char *text)
     return err;
 }
 
+/* "ring" is the older word. */
+static void ways_of_hypercalls(void **state)
+{
+    static const struct {
+        const char *text;
+        bool polled;
+    } cases[] = {
+        { "hypercall = 'polled'\n", true },
+        { "hypercall = 'ring'\n", true },
+        { "hypercall = 'trap'\n", false },
+        { "memory = 32\n", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct guest_config c;
+
+        assert_int_equal(read_cfg(&c, cases[i].text), 0);
+        assert_int_equal(c.polled, cases[i].polled);
+        config_free(&c);
+    }
+}
+
 static void a_whole_file(void **state)
 {
     struct guest_config c;
@@ -106,7 +129,7 @@ static void wrong_files(void **state)
         { "vcpus = 9\n", ": vcpus: '9' is not a number from 1 to 8" },
         { "maxvcpus = 'x'\n", ": maxvcpus: 'x' is not a number from 1 to 8" },
         { "mode = 'x'\n", ": mode: 'x' is not pv, trap or trap-stub" },
-        { "hypercall = 'x'\n", ": hypercall: 'x' is not trap or ring" },
+        { "hypercall = 'x'\n", ": hypercall: 'x' is not trap or polled" },
         { "extra = 'say \"hi'\n",
           ": extra: a quote (\") is not closed in: say" },
         { "cmdline = \"it's\"\n",
@@ -385,12 +408,13 @@ static void processors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_whole_file), cmocka_unit_test(last_lines),
-        cmocka_unit_test(wrong_files),  cmocka_unit_test(not_a_file),
-        cmocka_unit_test(vif_specs),    cmocka_unit_test(wrong_vifs),
-        cmocka_unit_test(limits),       cmocka_unit_test(device_numbers),
-        cmocka_unit_test(unknown_keys), cmocka_unit_test(processors),
-        cmocka_unit_test(same_macs),    cmocka_unit_test(shared_disks),
+        cmocka_unit_test(a_whole_file),   cmocka_unit_test(ways_of_hypercalls),
+        cmocka_unit_test(last_lines),     cmocka_unit_test(wrong_files),
+        cmocka_unit_test(not_a_file),     cmocka_unit_test(vif_specs),
+        cmocka_unit_test(wrong_vifs),     cmocka_unit_test(limits),
+        cmocka_unit_test(device_numbers), cmocka_unit_test(unknown_keys),
+        cmocka_unit_test(processors),     cmocka_unit_test(same_macs),
+        cmocka_unit_test(shared_disks),
     };
 
     complain_silently(true);

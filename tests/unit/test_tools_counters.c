@@ -25,7 +25,7 @@
 
 static void test_quantiles(void **state)
 {
-    uint64_t h[HYPERCALL_HISTOGRAM] = { 0 };
+    uint64_t h[RS_HISTOGRAM] = { 0 };
 
     (void)state;
     assert_int_equal(histogram_quantile(h, 500), 0);
@@ -37,22 +37,22 @@ static void test_quantiles(void **state)
     assert_int_equal(histogram_quantile(h, 500), 32);
     assert_int_equal(histogram_quantile(h, 750), 768);
     assert_int_equal(histogram_quantile(h, 1000), 1024);
-    h[HYPERCALL_HISTOGRAM - 1] = 200; /* no limit: taken for twice its start */
+    h[RS_HISTOGRAM - 1] = 200; /* no limit: taken for twice its start */
     assert_int_equal(histogram_quantile(h, 1000), 64ull << 18);
     assert_int_equal(histogram_limit(0), 32);
     assert_int_equal(histogram_limit(5), 1024);
-    assert_int_equal(histogram_limit(HYPERCALL_HISTOGRAM - 1), 0);
+    assert_int_equal(histogram_limit(RS_HISTOGRAM - 1), 0);
 }
 
 /* What is true of any histogram, also of the wildest. */
 static void test_quantiles_are_in_order(void **state)
 {
-    uint64_t h[HYPERCALL_HISTOGRAM], last;
+    uint64_t h[RS_HISTOGRAM], last;
 
     (void)state;
     srand(1);
     for (int round = 0; round < 200; round++) {
-        for (int i = 0; i < HYPERCALL_HISTOGRAM; i++)
+        for (int i = 0; i < RS_HISTOGRAM; i++)
             h[i] = rand() % 3 ? 0 : UINT64_MAX >> rand() % 64;
         last = 0;
         for (unsigned int p = 0; p <= 1000; p += 50) {

@@ -153,7 +153,7 @@ static unsigned int longest(void)
 static struct top_domain example(const char *name, double rate)
 {
     struct top_domain d = { .info = { .domid = 12345,
-                                      .state = HYPERCALL_DOMAIN_RUNNING,
+                                      .state = RS_DOMAIN_RUNNING,
                                       .vcpus = 8,
                                       .memory_kib = 64u << 20 } };
 
@@ -273,7 +273,7 @@ static void test_states(void **state)
         d.info.state = i;
         top_row(&p, &d, true);
     }
-    d.info.state = HYPERCALL_DOMAIN_SHUTDOWN;
+    d.info.state = RS_DOMAIN_SHUTDOWN;
     d.info.shutdown_reason = 3; /* SHUTDOWN_crash */
     top_row(&p, &d, true);
     close_page(&p);
@@ -294,9 +294,9 @@ static void test_details(void **state)
     (void)state;
     before.at_ns = SECOND;
     before.stats.nr_calls = 1;
-    before.stats.calls[0] = (struct hypercall_calls){ .name = "xen_version",
-                                                      .calls = 1000,
-                                                      .total_ns = 5000000 };
+    before.stats.calls[0] = (struct rs_hypercall_stats){ .name = "xen_version",
+                                                         .calls = 1000,
+                                                         .total_ns = 5000000 };
     before.stats.calls[0].histogram[19] = 1000; /* long ago they were slow */
     now = before;
     now.at_ns = 3 * SECOND;
@@ -304,7 +304,7 @@ static void test_details(void **state)
     now.stats.calls[0].calls += 200;
     now.stats.calls[0].total_ns += 200 * 100;
     now.stats.calls[0].histogram[2] = 200;
-    now.stats.calls[1] = (struct hypercall_calls){
+    now.stats.calls[1] = (struct rs_hypercall_stats){
         .name = "memory_op", .calls = 2, .failed = 2, .total_ns = 8000
     };
     now.stats.guest.sends = UINT64_MAX;

@@ -20,7 +20,7 @@ struct hv_ringside {
     struct store *store;
     evtchn_port_t virq; /* of VIRQ_DOM_EXC; 0: not bound */
     struct event *news, *end;
-    struct hypercall_info *known; /* all domains, during domains_changed() */
+    struct rs_domain_info *known; /* all domains, during domains_changed() */
     size_t nr_known;
     void (*lost)(void *);
     void *lost_arg;
@@ -189,7 +189,7 @@ static int hv_rebind(void *ctx, struct conn *conn, uint32_t port)
  */
 static void list_domains(struct hv_ringside *hv)
 {
-    struct hypercall_host_info host;
+    struct rs_host_info host;
     unsigned int max;
     int n;
 
@@ -211,15 +211,15 @@ static void list_domains(struct hv_ringside *hv)
 static int by_domid(const void *key, const void *element)
 {
     unsigned int a = *(const unsigned int *)key;
-    unsigned int b = ((const struct hypercall_info *)element)->domid;
+    unsigned int b = ((const struct rs_domain_info *)element)->domid;
 
     return (a > b) - (a < b);
 }
 
 static int domain_info(const struct hv_ringside *hv, unsigned int domid,
-                       struct hypercall_info *info)
+                       struct rs_domain_info *info)
 {
-    const struct hypercall_info *known;
+    const struct rs_domain_info *known;
 
     if (!hv->known)
         return rs_client_domain_info(hv->client, (domid_t)domid, info);
@@ -236,19 +236,19 @@ static int domain_info(const struct hv_ringside *hv, unsigned int domid,
  */
 static int hv_query(void *ctx, unsigned int domid, struct hv_domain *out)
 {
-    struct hypercall_info info;
+    struct rs_domain_info info;
     int err;
 
     *out = (struct hv_domain){ .state = HV_RUNNING };
-    if (domid == RINGSIDE_DRIVER_DOMID)
+    if (domid == RS_DOMID_DRIVER)
         return 0;
     err = domain_info(ctx, domid, &info);
     if (err)
         return err;
     out->birth = info.created_ns;
-    if (info.state == HYPERCALL_DOMAIN_SHUTDOWN)
+    if (info.state == RS_DOMAIN_SHUTDOWN)
         out->state = HV_SHUTDOWN;
-    else if (info.state == HYPERCALL_DOMAIN_DYING)
+    else if (info.state == RS_DOMAIN_DYING)
         out->state = HV_DYING;
     return 0;
 }
