@@ -141,6 +141,7 @@ static void test_discard(void **state)
         assert_int_equal(buf[i], i >= 4096 && i < 12288 ? 0 : 'd');
     assert_int_equal(stat(path, &after), 0);
     assert_true(after.st_blocks < before.st_blocks);
+    disk->ops->leave(disk);
     disk->ops->close(disk);
 }
 
@@ -158,6 +159,7 @@ static void test_read_only_device(void **state)
     assert_int_equal(open_disk(IMAGE_READ, &disk), 0);
     assert_true(disk->read_only);
     assert_false(disk->can_discard);
+    disk->ops->leave(disk);
     disk->ops->close(disk);
 }
 

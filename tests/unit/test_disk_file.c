@@ -92,11 +92,18 @@ static int setup(void **state)
     return err && err != -ENOSYS && err != -EPERM ? -1 : 0;
 }
 
+static void close_disk(void)
+{
+    if (!disk)
+        return;
+    disk->ops->leave(disk);
+    disk->ops->close(disk);
+}
+
 static int teardown(void **state)
 {
     (void)state;
-    if (disk)
-        disk->ops->close(disk);
+    close_disk();
     disk_async_free(async);
     event_base_free(base);
     unlink(path);
@@ -105,8 +112,7 @@ static int teardown(void **state)
 
 static int reopen(const struct place *place, bool read_only)
 {
-    if (disk)
-        disk->ops->close(disk);
+    close_disk();
     disk = NULL;
     return disk_file_open(path, read_only ? IMAGE_READ : IMAGE_WRITE,
                           place->mode, async, &disk);
