@@ -129,10 +129,41 @@ static void numbers(void)
     point(longs == NUMBERS, "%d of %d long ones", longs, NUMBERS);
 }
 
+/* The output ends where there can be no argument; nothing else is written. */
+static void position_limit(void)
+{
+    static const char *const bad[] = { "%1$d %33$d",   "%1$d %4000$d",
+                                       "%4000$d",      "%1$d %2$.*4000$f",
+                                       "%1$d %2$*0$d", "%1$d %99999999999$d" };
+    static const wchar_t *const wide[] = { L"%1$d %33$d", L"%1$d %4000$d",
+                                           L"%1$d %2$*0$d" };
+    const char *volatile zero = "%0$d";
+    wchar_t w[100];
+    int n = 0;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const char *volatile fmt = bad[i];
+
+        n += snprintf(text, sizeof(text), fmt, 1, 2, 3) <= 2;
+    }
+    point(n == 6, "%d of 6 formats end at what is no argument", n);
+    n = 0;
+    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
+        const wchar_t *volatile fmt = wide[i];
+
+        n += swprintf(w, 100, fmt, 1, 2, 3) <= 2;
+    }
+    point(n == 3, "%d of 3 wide ones do", n);
+    SAYS("1 32", "%1$d %32$d", 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32);
+    point(sscanf("7", zero, &n) <= 0, "scanf has no argument 0");
+}
+
 int main(void)
 {
-    plan(31);
+    plan(35);
     by_position();
+    position_limit();
     wide();
     numbers();
     return done();
