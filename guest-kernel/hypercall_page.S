@@ -1,5 +1,5 @@
 /*
- * The hypercall page: the image has the room, the engine the entries.
+ * The hypercall page: the image reserves it, the engine fills it.
  */
 
 /* The engine writes the real entries; until then a call is an error. */

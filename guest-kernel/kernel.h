@@ -21,7 +21,7 @@ _Noreturn void kernel_exit(int status);
 _Noreturn void kernel_panic(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* assert() that needs no stdio, for the kernel's rooms. */
+/* assert() that needs no stdio, for the kernel itself. */
 #define kernel_assert(cond)                                                 \
     do {                                                                    \
         if (!(cond))                                                        \

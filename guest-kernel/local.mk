@@ -55,7 +55,7 @@ EXTRA_DIST += %D%/guest.lds %D%/ksyms.awk
 include guest-kernel/fs/local.mk
 include guest-kernel/net/local.mk
 
-# Rooms that need no hypervisor are tested on the host.
+# Files that need no hypervisor are tested on the host.
 unit_tests += tests/unit/test_guest_fs tests/unit/test_guest_pages \
 	tests/unit/test_guest_text tests/unit/test_vchan_ring \
 	tests/unit/test_xenbus_list

@@ -1,5 +1,5 @@
 /*
- * Inside of the thread rooms: thread.c (life), schedule.c (who runs), sync.c
+ * Inside of the threads: thread.c (life), schedule.c (who runs), sync.c
  * (wait queues and what is built on them), smp.c (vCPUs come and go).
  *
  * Queues are common to all vCPUs. A thread that waits may have left a vCPU idle

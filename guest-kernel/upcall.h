@@ -28,7 +28,7 @@ static inline struct vcpu_info *this_vcpu_info(void)
     return this_vcpu()->info;
 }
 
-/* For the kernel's own rooms of locks and vCPUs: the mask without the lock.
+/* For the files of locks and vCPUs alone: the mask without the lock.
  * static inline bool mask_only(void); returns whether it was set before. */
 #include "arch_irq.h"
 

@@ -1,5 +1,5 @@
 /*
- * Inside of the vchan rooms: vchan_ring.c (bytes), vchan_setup.c (how two ends
+ * Inside of vchan: vchan_ring.c (bytes), vchan_setup.c (how two ends
  * find each other), vchan.c (<ringside/vchan.h>: waiting and the rest).
  *
  * While the vCPU is idle it polls the rings, and asks the other end for events

@@ -319,7 +319,7 @@ static int begin_anew(void)
     return 0;
 }
 
-/* ---- for the other rooms ---- */
+/* ---- for the other files of xenbus ---- */
 
 unsigned int xs_connection(void)
 {

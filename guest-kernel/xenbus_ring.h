@@ -1,7 +1,8 @@
 /*
  * The store's ring: requests out, replies and watch events in. Inside of the
- * xenbus rooms: xenbus_ring.c (bytes and matching), xenbus.c (the operations),
- * xenbus_watch.c (watches and their thread), xenbus_state.c (devices).
+ * The files of xenbus: xenbus_ring.c (bytes and matching), xenbus.c (the
+ * operations), xenbus_watch.c (watches and their thread), xenbus_state.c
+ * (devices).
  */
 #ifndef RINGSIDE_GUEST_XENBUS_RING_H
 #define RINGSIDE_GUEST_XENBUS_RING_H

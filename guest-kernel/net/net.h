@@ -1,5 +1,5 @@
 /*
- * The network stack inside the guest kernel: how its rooms meet.
+ * The network stack inside the guest kernel: how its files call each other.
  */
 #ifndef RINGSIDE_NET_NET_H
 #define RINGSIDE_NET_NET_H

@@ -1,5 +1,5 @@
 /*
- * Of the bare PC that arch/native runs on: its instructions, and what its rooms
+ * Of the bare PC that arch/native runs on: its instructions, and what its files
  * share.
  */
 #ifndef RINGSIDE_ARCH_NATIVE_H
