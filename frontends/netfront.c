@@ -148,7 +148,7 @@ static int connect(struct netfront *nf)
         nf->mtu = MTU_PLAIN;
 
     netfront_rings_reset(nf);
-    nf->broken = nf->told_of_bad_frame = false;
+    nf->broken = nf->warned_of_bad_frame = false;
     err = event_alloc_unbound(nf->backend_id, netfront_event, nf, &nf->port);
     if (err)
         return err;

@@ -169,11 +169,11 @@ bool netfront_short_of_pages(const struct netfront *nf)
     return posted_count(nf) + nf->rx_pool.n_free < PAGES_LOW;
 }
 
-static void tell_bad_frame(struct netfront *nf)
+static void warn_of_bad_frame(struct netfront *nf)
 {
-    if (nf->told_of_bad_frame)
+    if (nf->warned_of_bad_frame)
         return;
-    nf->told_of_bad_frame = true;
+    nf->warned_of_bad_frame = true;
     console_report("netfront: %s: dropped a frame that makes no sense\n",
                    nf->dir);
 }
@@ -242,7 +242,7 @@ static bool rx_one(struct netfront *nf, RING_IDX prod)
     if (r.flags & NETRXF_more_data)
         f.bad = true; /* too long, or the flag was changed meanwhile */
     if (f.bad && !f.failed)
-        tell_bad_frame(nf);
+        warn_of_bad_frame(nf);
     if (f.bad)
         for (unsigned int i = 0; i < f.n; i++)
             netfront_release(nf, f.piece[i].page);

@@ -30,7 +30,7 @@ struct netfront {
     bool connected, sg;
     bool link_up;               /* what the user was told last */
     bool broken;                /* the backend broke the protocol */
-    bool told_of_bad_frame;     /* of this connection, on the log */
+    bool warned_of_bad_frame;   /* of this connection, on the log */
     unsigned int connection;    /* counts resets of the rings */
     unsigned int retry_ms;      /* until the next try, should this one fail */
     struct semaphore attention; /* the card's thread has something to look at */

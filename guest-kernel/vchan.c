@@ -17,8 +17,8 @@ static bool is_open(struct rs_vchan *v)
 {
     uint8_t live = READ_ONCE(*v->end.peer_live);
 
-    if (v->end.broken && !v->told_of_break) {
-        v->told_of_break = true;
+    if (v->end.broken && !v->warned_of_break) {
+        v->warned_of_break = true;
         console_report("vchan: domain %u broke the protocol\n", v->peer);
     }
     return !v->end.broken && !v->peer_died &&

@@ -33,7 +33,7 @@ struct rs_vchan {
     domid_t peer;
     evtchn_port_t port;
     bool peer_died;
-    bool told_of_break;   /* on the log */
+    bool warned_of_break; /* on the log */
     uint64_t look_at;     /* when to ask again whether the peer still lives */
     unsigned int waiting; /* VCHAN_WAIT_... */
     struct wait_queue changed;

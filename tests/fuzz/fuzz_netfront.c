@@ -129,7 +129,7 @@ static void connect(void)
 {
     netfront_rings_reset(&nf);
     netfront_post(&nf);
-    nf.broken = nf.told_of_bad_frame = false;
+    nf.broken = nf.warned_of_bad_frame = false;
     nf.connected = true;
 }
 
