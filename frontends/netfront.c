@@ -214,7 +214,7 @@ static void netfront_main(void *arg)
     }
 }
 
-static bool netfront_look(void *arg)
+static bool poll_rings(void *arg)
 {
     struct netfront *nf = arg;
 
@@ -273,7 +273,7 @@ int netfront_start(unsigned int devid, const struct netfront_user *user,
     if (!t)
         goto out;
     thread_detach(t);
-    nf->poller.poll = netfront_look;
+    nf->poller.poll = poll_rings;
     nf->poller.arg = nf;
     poller_add(&nf->poller);
     *out = nf;

@@ -9,7 +9,7 @@
 
 /* Nobody tells that a domain died; so often an end looks that waits or polls.
  */
-#define LOOK_NS (1000 * NS_PER_MS)
+#define PEER_CHECK_NS (1000 * NS_PER_MS)
 
 /* ---- the state of the other end ---- */
 
@@ -26,7 +26,7 @@ static bool is_open(struct rs_vchan *v)
 }
 
 /* Its domain is gone, or has closed its port, without a word. */
-static void look_after_peer(struct rs_vchan *v)
+static void check_peer(struct rs_vchan *v)
 {
     struct evtchn_status op = { .dom = DOMID_SELF, .port = v->port };
 
@@ -37,20 +37,20 @@ static void look_after_peer(struct rs_vchan *v)
 }
 
 /* For calls that do not wait: the look that a wait would have taken. */
-static void look_if_time(struct rs_vchan *v)
+static void check_peer_if_due(struct rs_vchan *v)
 {
     uint64_t now = clock_now();
 
-    if (now < v->look_at)
+    if (now < v->peer_check_at)
         return;
-    v->look_at = now + LOOK_NS;
-    look_after_peer(v);
+    v->peer_check_at = now + PEER_CHECK_NS;
+    check_peer(v);
 }
 
 bool rs_vchan_is_open(struct rs_vchan *v)
 {
     IN_KERNEL();
-    look_if_time(v);
+    check_peer_if_due(v);
     return is_open(v);
 }
 
@@ -114,11 +114,11 @@ static int wait_for(struct rs_vchan *v, unsigned int what, uint64_t deadline)
 
     v->waiting |= what;
     while (!err && !(ready(v) & what)) {
-        uint64_t next = clock_now() + LOOK_NS;
+        uint64_t next = clock_now() + PEER_CHECK_NS;
 
         if (next < deadline) {
             if (wait_queue_sleep(&v->changed, next))
-                look_after_peer(v);
+                check_peer(v);
         } else {
             err = wait_queue_sleep(&v->changed, deadline);
         }
@@ -185,14 +185,14 @@ long rs_vchan_write(struct rs_vchan *v, const void *buf, size_t n)
 size_t rs_vchan_readable(struct rs_vchan *v)
 {
     IN_KERNEL();
-    look_if_time(v);
+    check_peer_if_due(v);
     return vchan_readable(&v->end);
 }
 
 size_t rs_vchan_writable(struct rs_vchan *v)
 {
     IN_KERNEL();
-    look_if_time(v);
+    check_peer_if_due(v);
     return vchan_writable(&v->end);
 }
 

@@ -33,9 +33,9 @@ struct rs_vchan {
     domid_t peer;
     evtchn_port_t port;
     bool peer_died;
-    bool warned_of_break; /* on the log */
-    uint64_t look_at;     /* when to ask again whether the peer still lives */
-    unsigned int waiting; /* VCHAN_WAIT_... */
+    bool warned_of_break;   /* on the log */
+    uint64_t peer_check_at; /* when to ask again whether the peer still lives */
+    unsigned int waiting;   /* VCHAN_WAIT_... */
     struct wait_queue changed;
     struct poller poller;
     char *path; /* the server's announcement; NULL: we are the client */

@@ -54,7 +54,7 @@ static void dispatch(const struct xs_event *e)
 }
 
 /* A watch that the store does not know of, or that was kicked; or NULL. */
-static struct xenbus_watch *next_to_look_at(void)
+static struct xenbus_watch *next_to_refresh(void)
 {
     struct list *pos;
     bool dead = xs_is_dead();
@@ -68,14 +68,14 @@ static struct xenbus_watch *next_to_look_at(void)
     return NULL;
 }
 
-/* The list may change while one of them is looked at. */
-static void look_at_all(void)
+/* The list may change while a watch is set again or its callback runs. */
+static void refresh_watches(void)
 {
     struct xenbus_watch *w;
 
-    while ((w = next_to_look_at()) != NULL) {
+    while ((w = next_to_refresh()) != NULL) {
         if (!w->kicked) {
-            /* It will be told at once, as after xenbus_watch(). */
+            /* The store reports it at once, as after xenbus_watch(). */
             running = w;
             w->connection = xs_connection();
             watch_request(XS_WATCH, w);
@@ -97,7 +97,7 @@ static void dispatch_events(void *arg)
         if (e)
             dispatch(e);
         else
-            look_at_all();
+            refresh_watches();
         free(e);
     }
 }
