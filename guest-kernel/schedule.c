@@ -30,7 +30,7 @@ void schedule_init(void)
     vcpus[0].online = vcpus[0].wanted = true;
 }
 
-/* ---- who is told of work ---- */
+/* ---- idle vCPUs are notified of work ---- */
 
 static bool may_run(const struct thread *t, const struct vcpu *cpu)
 {
@@ -56,10 +56,10 @@ static struct vcpu *find_idle(const struct thread *t)
 }
 
 /*
- * An idle vCPU on which a handler readies threads looks for itself, and tells
- * others of what it leaves.
+ * An idle vCPU on which a handler readies threads finds them itself, and
+ * notifies others of those that it leaves.
  */
-static void tell(struct thread *t)
+static void notify_idle(struct thread *t)
 {
     struct vcpu *cpu = this_vcpu(), *other;
 
@@ -75,7 +75,7 @@ void schedule_ready(struct thread *t)
     t->state = THREAD_READY;
     list_add_tail(&run_queue, &t->link);
     if (smp_active)
-        tell(t);
+        notify_idle(t);
 }
 
 void schedule_wake(struct thread *t, int result)

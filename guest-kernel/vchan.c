@@ -88,7 +88,7 @@ static bool arm(void *arg)
     unsigned int tell = v->waiting & (VCHAN_WAIT_DATA | VCHAN_WAIT_ROOM);
 
     if (tell)
-        vchan_ask(&v->end, (uint8_t)tell);
+        vchan_request_event(&v->end, (uint8_t)tell);
     return poll(v);
 }
 
@@ -136,9 +136,9 @@ int rs_vchan_accept(struct rs_vchan *v, uint64_t timeout)
 
 /* ---- reading and writing ---- */
 
-static void tell(struct rs_vchan *v, uint8_t what)
+static void notify(struct rs_vchan *v, uint8_t what)
 {
-    if (vchan_must_tell(&v->end, what))
+    if (vchan_must_notify(&v->end, what))
         event_notify(v->port);
 }
 
@@ -151,7 +151,7 @@ long rs_vchan_read(struct rs_vchan *v, void *buf, size_t n)
         size_t got = vchan_get(&v->end, buf, n);
 
         if (got) {
-            tell(v, VCHAN_NOTIFY_READ);
+            notify(v, VCHAN_NOTIFY_READ);
             return (long)got;
         }
         if (v->end.broken)
@@ -174,7 +174,7 @@ long rs_vchan_write(struct rs_vchan *v, const void *buf, size_t n)
             return v->end.broken ? -EPROTO : -EPIPE;
         put = vchan_put(&v->end, (const char *)buf + done, n - done);
         if (put)
-            tell(v, VCHAN_NOTIFY_WRITE);
+            notify(v, VCHAN_NOTIFY_WRITE);
         else
             wait_for(v, VCHAN_WAIT_ROOM, NEVER);
         done += put;

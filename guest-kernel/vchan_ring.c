@@ -147,18 +147,18 @@ size_t vchan_put(struct vchan_end *e, const void *buf, size_t n)
 
 /* ---- who wants to be told ---- */
 
-bool vchan_must_tell(struct vchan_end *e, uint8_t what)
+bool vchan_must_notify(struct vchan_end *e, uint8_t what)
 {
-    xen_mb(); /* our index before their wish; partner: vchan_ask() */
+    xen_mb(); /* our index before their wish; partner: vchan_request_event() */
     if (!(READ_ONCE(*e->wanted) & what))
         return false;
     return __atomic_fetch_and(e->wanted, (uint8_t)~what, __ATOMIC_SEQ_CST) &
            what;
 }
 
-void vchan_ask(struct vchan_end *e, uint8_t what)
+void vchan_request_event(struct vchan_end *e, uint8_t what)
 {
     if ((READ_ONCE(*e->peer_wanted) & what) != what)
         __atomic_fetch_or(e->peer_wanted, what, __ATOMIC_SEQ_CST);
-    xen_mb(); /* our wish before the last look; partner: vchan_must_tell() */
+    xen_mb(); /* our wish before the last look; partner: vchan_must_notify() */
 }

@@ -81,9 +81,9 @@ size_t vchan_put(struct vchan_end *e, const void *buf, size_t n);
  * After a move: whether the other end wants to hear of it (VCHAN_NOTIFY_READ
  * after vchan_get(), _WRITE after vchan_put()). It is told once per wish.
  */
-bool vchan_must_tell(struct vchan_end *e, uint8_t what);
+bool vchan_must_notify(struct vchan_end *e, uint8_t what);
 
 /* Asks to be told. The caller looks at the ring once more afterwards. */
-void vchan_ask(struct vchan_end *e, uint8_t what);
+void vchan_request_event(struct vchan_end *e, uint8_t what);
 
 #endif

@@ -71,8 +71,8 @@ static void step(void)
         move(false);
         break;
     default:
-        vchan_ask(&e, what & 3);
-        vchan_must_tell(&e, what >> 2 & 3);
+        vchan_request_event(&e, what & 3);
+        vchan_must_notify(&e, what >> 2 & 3);
     }
     demand(vchan_readable(&e) <= e.in.size);
     demand(vchan_writable(&e) <= e.out.size);

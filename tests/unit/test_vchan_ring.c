@@ -175,15 +175,15 @@ static void test_told_once(void **state)
 
     (void)state;
     pair_new(&p, 10, 11);
-    assert_false(vchan_must_tell(&p.client, VCHAN_NOTIFY_WRITE));
-    vchan_ask(&p.server, VCHAN_NOTIFY_WRITE);
+    assert_false(vchan_must_notify(&p.client, VCHAN_NOTIFY_WRITE));
+    vchan_request_event(&p.server, VCHAN_NOTIFY_WRITE);
     assert_int_equal(p.page->srv_notify, VCHAN_NOTIFY_WRITE);
-    assert_false(vchan_must_tell(&p.client, VCHAN_NOTIFY_READ));
-    assert_true(vchan_must_tell(&p.client, VCHAN_NOTIFY_WRITE));
-    assert_false(vchan_must_tell(&p.client, VCHAN_NOTIFY_WRITE));
-    vchan_ask(&p.client, VCHAN_NOTIFY_READ | VCHAN_NOTIFY_WRITE);
+    assert_false(vchan_must_notify(&p.client, VCHAN_NOTIFY_READ));
+    assert_true(vchan_must_notify(&p.client, VCHAN_NOTIFY_WRITE));
+    assert_false(vchan_must_notify(&p.client, VCHAN_NOTIFY_WRITE));
+    vchan_request_event(&p.client, VCHAN_NOTIFY_READ | VCHAN_NOTIFY_WRITE);
     assert_int_equal(p.page->cli_notify, 3);
-    assert_true(vchan_must_tell(&p.server, VCHAN_NOTIFY_READ));
+    assert_true(vchan_must_notify(&p.server, VCHAN_NOTIFY_READ));
     assert_int_equal(p.page->cli_notify, VCHAN_NOTIFY_WRITE);
     pair_free(&p);
 }
