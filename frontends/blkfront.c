@@ -12,8 +12,8 @@
  * fail with -EIO until the backend has closed and connects anew.
  *
  * Pool pages are zeroed before they are granted, and later hold nothing but
- * what went to or came from the same backend: what is behind the end of a short
- * request is no news to it.
+ * what went to or came from the same backend: what lies after the end of a
+ * short request is no news to it.
  */
 #include "frontends/blkfront.h"
 

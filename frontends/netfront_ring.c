@@ -11,7 +11,7 @@
  *
  * The pages are granted for the life of the card. They are zeroed before, and
  * later hold nothing but frames that went to or came from the same backend:
- * what is behind the end of a short frame is no news to it.
+ * what lies after the end of a short frame is no news to it.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * File descriptors of the C library, and what stands behind them.
+ * File descriptors of the C library, and what they refer to.
  *
  * A descriptor refers to a struct file, whose ops are supplied by the console,
  * a file system or the network. Ops return a count or -errno; the libc glue

@@ -64,7 +64,7 @@ int fs_unmount(const char *prefix)
     return 0;
 }
 
-/* The mount with the longest prefix of path; *rest: what is behind it. */
+/* The mount with the longest prefix of path; *rest: the path after it. */
 static struct mount *resolve(const char *path, const char **rest)
 {
     struct mount *best = NULL;

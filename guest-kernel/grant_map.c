@@ -1,5 +1,5 @@
 /*
- * Pages of other domains, mapped side by side into the aperture, or copied by
+ * Pages of other domains, mapped contiguously into the aperture, or copied by
  * the hypervisor. See grants.h.
  *
  * The aperture's frames up to nr_pages + 127 belong to the kernel (grant table,

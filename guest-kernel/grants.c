@@ -13,7 +13,7 @@
 #include "guest-kernel/upcall.h"
 
 #define RESERVED    8
-#define FIRST_FRAME 16 /* frames behind nr_pages */
+#define FIRST_FRAME 16 /* frames after nr_pages */
 #define MAX_FRAMES  64
 #define PER_FRAME   (PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define MAX_REFS    (MAX_FRAMES * PER_FRAME)

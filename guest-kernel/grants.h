@@ -53,7 +53,7 @@ struct grant_map {
 };
 
 /*
- * Maps n grants of `remote` side by side in the aperture. All or nothing:
+ * Maps n grants of `remote` contiguously in the aperture. All or nothing:
  * -EACCES, -EINVAL... tells the first that failed; -ENOSPC: no room.
  */
 int grant_map(domid_t remote, const grant_ref_t *refs, unsigned int n,

@@ -1,5 +1,5 @@
 /*
- * The little of POSIX behind the C library that programs lean on most.
+ * The little of POSIX beside the C library that programs lean on most.
  */
 #include <cpuid.h>
 #include <errno.h>

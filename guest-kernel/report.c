@@ -53,7 +53,7 @@ static void put_signed(struct line *l, int v)
     put_number(l, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, 0, ' ');
 }
 
-/* One conversion that starts behind '%'; returns its last character. */
+/* One conversion that starts after '%'; returns its last character. */
 static const char *put_conversion(struct line *l, const char *f, va_list *ap)
 {
     char pad = *f == '0' ? '0' : ' ';

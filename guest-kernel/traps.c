@@ -1,5 +1,5 @@
 /*
- * Traps, and the report that one leaves behind; panic.c has what it shares with
+ * Traps, and the report of one; panic.c has what it shares with
  * a panic.
  *
  * The engine calls trap_handler() on a stack of its own.
@@ -18,7 +18,7 @@
 #define PAGE_FAULT  14
 #define PF_WRITE    2u
 #define PF_FETCH    16u
-#define CALL_OPCODE 0xe8 /* call with a 32-bit distance behind it */
+#define CALL_OPCODE 0xe8 /* call with a 32-bit distance after it */
 #define CALL_BYTES  5
 
 extern char text_end[], image_start[]; /* guest.lds */

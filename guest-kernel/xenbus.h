@@ -49,7 +49,7 @@ uint64_t xenbus_read_default(const char *path, uint64_t otherwise);
  * Several nodes of a directory (at most XENBUS_AT_ONCE, whose leaves are
  * short), by requests that do not wait for each other; the store serves them
  * in order. What cannot be read, or is no number, keeps its value. Writing
- * returns the first error; what is behind it is written all the same.
+ * returns the first error; the nodes after it are written all the same.
  */
 #define XENBUS_AT_ONCE 12
 struct xenbus_number {

@@ -3,7 +3,7 @@
  * one can hold.
  *
  * A part is the directory's generation and bytes of the list from an offset on;
- * behind the last name stands an empty one. Where the generation changes the
+ * an empty name follows the last one. Where the generation changes the
  * list is begun anew.
  */
 #include "guest-kernel/xenbus_ring.h"

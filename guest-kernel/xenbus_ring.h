@@ -39,7 +39,7 @@ int xs_post(struct xs_request *r, enum xsd_sockmsg_type type, xenbus_tx tx,
 
 /*
  * Its reply: 0 or -errno. *reply (if asked for) is malloc'ed and has a NUL
- * behind its *len bytes.
+ * after its *len bytes.
  */
 int xs_wait(struct xs_request *r, char **reply, size_t *len);
 

@@ -94,7 +94,7 @@ static int walk_down(struct walk *w, const char *name, size_t len)
     return 0;
 }
 
-/* Continues at the link's target, then with what was left behind it. */
+/* Continues at the link's target, then with the rest of the path. */
 static int walk_link(struct walk *w, const char *target, const char *left)
 {
     size_t n = strlen(target), m = strlen(left);

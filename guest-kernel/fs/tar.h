@@ -74,7 +74,7 @@ int tar_lookup(const struct tar *t, const char *path, int follow,
 
 /*
  * The members of a directory in order of name: pass NULL, then what came
- * back, until it is NULL. The part of path behind the last slash is the name.
+ * back, until it is NULL. The part of path after the last slash is the name.
  */
 const struct tar_member *tar_next(const struct tar *t,
                                   const struct tar_member *dir,

@@ -7,7 +7,7 @@
 
 #include "tar_scan.h"
 
-/* The bytes of an extended header, with a NUL behind them; to be freed. */
+/* The bytes of an extended header, with a NUL after them; to be freed. */
 static int read_extended(struct tar_scan *s, uint64_t size, char **out)
 {
     char *data;

@@ -24,7 +24,7 @@ struct tar_header {
 };
 _Static_assert(sizeof(struct tar_header) == TAR_BLOCK, "tar header");
 
-/* While scanning, behind enum tar_type: becomes TAR_FILE in the end. */
+/* While scanning, beside enum tar_type: becomes TAR_FILE in the end. */
 #define TAR_HARDLINK 3
 
 struct tar {

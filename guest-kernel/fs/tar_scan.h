@@ -1,6 +1,6 @@
 /*
  * A walk over the headers of a tar archive, shared by tar_scan.c (members) and
- * tar_extended.c (what headers say about the member behind them).
+ * tar_extended.c (what headers say about the member after them).
  */
 #ifndef RINGSIDE_FS_TAR_SCAN_H
 #define RINGSIDE_FS_TAR_SCAN_H

@@ -72,7 +72,7 @@ u32_t tcp_pipe(const struct tcp_pcb *pcb, struct tcp_seg **last)
 /* ---- moving segments back to `unsent` ---- */
 
 /*
- * Moves *at; its place is at *to or after it. Returns the place behind it, for
+ * Moves *at; its place is at *to or after it. Returns the place after it, for
  * the next one.
  */
 static struct tcp_seg **requeue(struct tcp_pcb *pcb, struct tcp_seg **at,

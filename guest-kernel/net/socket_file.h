@@ -26,6 +26,7 @@ struct socket_file {
     struct turn receiving, sending;
 };
 
+/* lwIP's number of the socket of a file of socket_ops. */
 static inline int socket_of(const struct file *f)
 {
     return ((const struct socket_file *)f->priv)->number;

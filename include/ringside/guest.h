@@ -103,7 +103,7 @@ int rs_grant_write(unsigned int domid, uint32_t ref, unsigned int offset,
                    const void *from, unsigned int n);
 
 struct rs_mapping;
-/* Maps n pages that domain `domid` granted us, side by side. */
+/* Maps n pages that domain `domid` granted us, contiguously. */
 int rs_map(unsigned int domid, const uint32_t *refs, unsigned int n,
            bool read_only, struct rs_mapping **out);
 void *rs_map_address(const struct rs_mapping *m);
