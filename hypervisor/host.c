@@ -32,6 +32,12 @@ void host_unlock(struct rs_host *h)
     pthread_mutex_unlock(&h->lock);
 }
 
+void host_wait(struct rs_host *h, pthread_cond_t *cond)
+{
+    __atomic_fetch_add(&h->epoch, 1, __ATOMIC_RELEASE);
+    pthread_cond_wait(cond, &h->lock);
+}
+
 /* ---- watched descriptors ---- */
 
 int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,
@@ -138,8 +144,10 @@ int rs_host_dispatch(struct rs_host *h, int timeout_ms)
     /* Another thread had the lock since, or still as we looked: what we saw may
      * be done already (a second RECV would block, and the host with it), or its
      * owner may be freed. So look again. */
-    if (epoch != __atomic_load_n(&h->epoch, __ATOMIC_ACQUIRE))
+    if (epoch != __atomic_load_n(&h->epoch, __ATOMIC_ACQUIRE)) {
+        app_watches_rearm(h, ev, n);
         n = epoll_wait(h->epfd, ev, HOST_BATCH, 0);
+    }
     h->may_poll = timeout_ms != 0;
     memcpy(h->batch, ev, n > 0 ? (size_t)n * sizeof(ev[0]) : 0);
     h->batch_n = n;
@@ -150,6 +158,7 @@ int rs_host_dispatch(struct rs_host *h, int timeout_ms)
             w->ready(w->data, h->batch[i].events);
     }
     h->batch_n = 0;
+    app_watches_run(h);
     host_unlock(h);
     return 0;
 }

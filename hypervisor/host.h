@@ -51,13 +51,15 @@ struct rs_host {
     uint64_t epoch;       /* atomic: how often the lock was given back */
     struct epoll_event batch[HOST_BATCH]; /* being dispatched */
     int batch_n;
-    struct watch wake;          /* an eventfd: rs_host_stop() */
-    bool stopping;              /* atomic */
-    struct domain **domains;    /* by domid; NULL: none */
-    struct list domain_list;    /* by age */
-    struct buckets names, pids; /* domains by them (domain.h) */
-    struct list ending;         /* domains whose end is under way (domain.h) */
-    struct watch ends;          /* a timerfd: the next slice of them is due */
+    struct list app_watches, app_ready; /* app_watch.c */
+    pthread_cond_t app_returned;        /* a handler of theirs */
+    struct watch wake;                  /* an eventfd: rs_host_stop() */
+    bool stopping;                      /* atomic */
+    struct domain **domains;            /* by domid; NULL: none */
+    struct list domain_list;            /* by age */
+    struct buckets names, pids;         /* domains by them (domain.h) */
+    struct list ending; /* domains whose end is under way (domain.h) */
+    struct watch ends;  /* a timerfd: the next slice of them is due */
     uint64_t slice_ns, slice_rest_ns;
     unsigned int nr_domains;
     uint16_t next_domid;
@@ -82,6 +84,8 @@ struct rs_host {
 
 void host_lock(struct rs_host *h);
 void host_unlock(struct rs_host *h);
+/* Gives the lock back while it waits for a condition. */
+void host_wait(struct rs_host *h, pthread_cond_t *cond);
 
 /* Does another thread wait for the lock? A poll should end then. */
 static inline bool host_lock_contended(const struct rs_host *h)
@@ -95,6 +99,15 @@ int host_watch(struct rs_host *h, struct watch *w, int fd, uint32_t events,
 void host_unwatch(struct rs_host *h, struct watch *w);
 /* Changes the events of a watched descriptor. */
 int host_rewatch(struct rs_host *h, struct watch *w, uint32_t events);
+
+/* The application's watched descriptors: calls the handlers of those at which
+ * something happened, without the lock. */
+void app_watches_run(struct rs_host *h);
+/* Events that were taken from epoll are not dispatched: they are to come once
+ * more. Their watches may be gone by now. */
+void app_watches_rearm(struct rs_host *h, const struct epoll_event *ev, int n);
+void app_watches_init(struct rs_host *h);
+void app_watches_free(struct rs_host *h);
 
 /* Sets rs_error() and returns err (so: return host_error(h, -EINVAL, "…")). */
 int host_error(struct rs_host *h, int err, const char *fmt, ...)

@@ -17,6 +17,7 @@ ringsideinclude_HEADERS += include/ringside/domain.h \
 	-fvisibility=hidden
 %C%_libringside_core_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
 %C%_libringside_core_a_SOURCES = \
+	%D%/app_watch.c \
 	%D%/budget.c \
 	%D%/clock.c %D%/clock.h \
 	%D%/console.c %D%/console.h \

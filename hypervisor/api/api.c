@@ -94,6 +94,7 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
     if (!h)
         return -ENOMEM;
     pthread_mutex_init(&h->lock, NULL);
+    app_watches_init(h);
     list_init(&h->domain_list);
     buckets_init(&h->names);
     buckets_init(&h->pids);
@@ -151,6 +152,7 @@ void rs_host_free(struct rs_host *h)
     if (h->engine && h->engine_host)
         h->engine->host_close(h);
     time_close(h);
+    app_watches_free(h);
     host_unlock(h);
     if (h->ends.fd >= 0)
         close(h->ends.fd);

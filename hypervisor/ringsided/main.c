@@ -3,7 +3,7 @@
  *
  * A host of libringside in a runtime directory, with its control socket, its
  * store and its driver domain, from the first instruction to the last file
- * removed. What it does itself is here; what a host is, is in host.h.
+ * removed. What it does itself is here; what a host is, is in ringside.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -21,9 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host.h"
 #include "log_file.h"
 #include "options.h"
+#include "ringside/ringside.h"
 #include "rundir.h"
 #include "supervise.h"
 
@@ -32,7 +33,7 @@ struct daemon {
     struct rundir rundir;
     struct rs_host *host;
     struct supervisor *supervisor;
-    struct watch signals, lifeline;
+    int signals;          /* a signalfd */
     struct log_file *log; /* NULL: standard error */
     int detached;         /* --daemon: tells the waiting parent; -1 */
     bool failed;
@@ -107,7 +108,10 @@ static void all_serve(void *data)
 {
     struct daemon *d = data;
 
-    host_log(d->host, RS_LOG_INFO, "ready in %s", d->rundir.path);
+    char line[RUNDIR_FILE_MAX + 16];
+
+    snprintf(line, sizeof(line), "ready in %s", d->rundir.path);
+    log_line(d, RS_LOG_INFO, line);
     say_ready(&d->opt.ready_fd);
     if (d->opt.daemon)
         leave_terminal(d);
@@ -130,7 +134,7 @@ static void got_signal(void *data, uint32_t events)
     struct signalfd_siginfo info;
 
     (void)events;
-    if (read(d->signals.fd, &info, sizeof(info)) == sizeof(info))
+    if (read(d->signals, &info, sizeof(info)) == sizeof(info))
         rs_host_stop(d->host);
 }
 
@@ -138,7 +142,7 @@ static void lifeline_moved(void *data, uint32_t events)
 {
     struct daemon *d = data;
     char bytes[64];
-    ssize_t n = read(d->lifeline.fd, bytes, sizeof(bytes));
+    ssize_t n = read(d->opt.lifeline_fd, bytes, sizeof(bytes));
 
     (void)events;
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
@@ -283,14 +287,15 @@ static bool make_host(struct daemon *d)
 
 static bool watch_all(struct daemon *d, const sigset_t *signals)
 {
-    int fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    int err =
-        fd < 0 ? -errno
-               : host_watch(d->host, &d->signals, fd, EPOLLIN, got_signal, d);
+    int err;
 
+    d->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    err = d->signals < 0
+              ? -errno
+              : rs_host_watch(d->host, d->signals, EPOLLIN, got_signal, d);
     if (!err && d->opt.lifeline_fd >= 0)
-        err = host_watch(d->host, &d->lifeline, d->opt.lifeline_fd, EPOLLIN,
-                         lifeline_moved, d);
+        err = rs_host_watch(d->host, d->opt.lifeline_fd, EPOLLIN,
+                            lifeline_moved, d);
     if (err)
         complain("cannot watch for the end: %s", strerror(-err));
     return !err;
@@ -303,6 +308,7 @@ static bool start_children(struct daemon *d)
         .store = d->opt.store,
         .driver = d->opt.driver,
         .driver_program = d->opt.driver_program,
+        .log = log_line,
         .ready = all_serve,
         .failed = must_end,
         .data = d,

@@ -5,17 +5,20 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control_wire.h"
-#include "host.h"
 
 /*
  * The driver domain is started again at once, unless it dies again and again
@@ -40,7 +43,7 @@ struct child {
     bool ready_now;  /* in this life */
     bool progressed; /* in this life, as it told us */
     pid_t pid;       /* 0: does not run */
-    struct watch exit, ready;
+    int exit, ready; /* watched descriptors; -1 */
     uint64_t started_ns;
 };
 
@@ -48,13 +51,36 @@ struct supervisor {
     struct rs_host *host;
     struct supervise_config config;
     struct child child[CHILDREN];
-    struct watch timer;   /* until the driver domain is started again */
+    int timer;            /* until the driver domain is started again */
     unsigned int in_vain; /* its deaths in a row without progress, or enough
                            * of them for the longest pause */
     bool stopping, told_ready;
 };
 
 static void start_next(struct supervisor *s);
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void report(const struct supervisor *s, enum rs_log_level level,
+                   const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void report(const struct supervisor *s, enum rs_log_level level,
+                   const char *fmt, ...)
+{
+    char line[256];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    s->config.log(s->config.data, level, line);
+}
 
 /* ---- finding and starting a program ---- */
 
@@ -119,13 +145,16 @@ static int open_log(const struct child *c, char path[PATH_MAX])
 static int watch_child(struct child *c, int ready)
 {
     struct rs_host *h = c->supervisor->host;
-    int pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-    int err = pidfd < 0 ? -errno : 0;
+    int err;
 
+    c->exit = (int)syscall(SYS_pidfd_open, c->pid, 0);
+    err = c->exit < 0 ? -errno : 0;
     if (!err)
-        err = host_watch(h, &c->exit, pidfd, EPOLLIN, child_exited, c);
+        err = rs_host_watch(h, c->exit, EPOLLIN, child_exited, c);
     if (!err)
-        err = host_watch(h, &c->ready, ready, EPOLLIN, child_ready, c);
+        err = rs_host_watch(h, ready, EPOLLIN, child_ready, c);
+    if (!err)
+        c->ready = ready;
     return err;
 }
 
@@ -159,13 +188,13 @@ static int spawn(struct child *c)
     close(ready[1]);
     if (log >= 0)
         close(log);
-    c->started_ns = host_now();
+    c->started_ns = now_ns();
     c->ready_now = c->progressed = false;
     if (!err)
         err = watch_child(c, ready[0]);
     else
         c->pid = 0;
-    if (err && !c->ready.ready)
+    if (err)
         close(ready[0]);
     return err;
 }
@@ -196,18 +225,25 @@ static void start(struct child *c)
     fail(s, why);
 }
 
+/* Watches a descriptor no longer, and closes it. */
+static void forget(struct supervisor *s, int *fd)
+{
+    if (*fd < 0)
+        return;
+    rs_host_unwatch(s->host, *fd);
+    close(*fd);
+    *fd = -1;
+}
+
 static void forget_ready(struct child *c)
 {
-    if (!c->ready.ready)
-        return;
-    host_unwatch(c->supervisor->host, &c->ready);
-    close(c->ready.fd);
+    forget(c->supervisor, &c->ready);
 }
 
 static void child_serves(struct child *c)
 {
-    host_log(c->supervisor->host, RS_LOG_INFO, "%s serves (process %d)",
-             c->program, (int)c->pid);
+    report(c->supervisor, RS_LOG_INFO, "%s serves (process %d)", c->program,
+           (int)c->pid);
     c->served = c->ready_now = true;
     start_next(c->supervisor);
 }
@@ -217,7 +253,7 @@ static void child_ready(void *data, uint32_t events)
 {
     struct child *c = data;
     char byte;
-    ssize_t n = read(c->ready.fd, &byte, 1);
+    ssize_t n = read(c->ready, &byte, 1);
 
     (void)events;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -245,7 +281,7 @@ static void pause_over(void *data, uint32_t events)
     uint64_t n;
 
     (void)events;
-    if (read(s->timer.fd, &n, sizeof(n)) < 0)
+    if (read(s->timer, &n, sizeof(n)) < 0)
         return;
     if (!s->stopping)
         start(&s->child[DRIVER]);
@@ -258,7 +294,7 @@ static unsigned int restart_later(struct child *c)
     unsigned int pause_ms = FIRST_PAUSE_MS;
     struct itimerspec t = { 0 };
 
-    if (c->progressed || host_now() - c->started_ns > STEADY_NS)
+    if (c->progressed || now_ns() - c->started_ns > STEADY_NS)
         s->in_vain = 0;
     else if (s->in_vain < IN_VAIN_MAX)
         s->in_vain++;
@@ -266,7 +302,7 @@ static unsigned int restart_later(struct child *c)
         pause_ms = pause_ms * 2 < LAST_PAUSE_MS ? pause_ms * 2 : LAST_PAUSE_MS;
     t.it_value.tv_sec = pause_ms / 1000;
     t.it_value.tv_nsec = (long)(pause_ms % 1000) * 1000000;
-    timerfd_settime(s->timer.fd, 0, &t, NULL);
+    timerfd_settime(s->timer, 0, &t, NULL);
     return pause_ms;
 }
 
@@ -275,7 +311,7 @@ static void hear_last_word(struct child *c)
 {
     char byte;
 
-    if (c->ready.ready && c->ready_now && read(c->ready.fd, &byte, 1) == 1)
+    if (c->ready >= 0 && c->ready_now && read(c->ready, &byte, 1) == 1)
         c->progressed = true;
 }
 
@@ -292,17 +328,16 @@ static void child_exited(void *data, uint32_t events)
     c->pid = 0;
     hear_last_word(c);
     forget_ready(c);
-    host_unwatch(s->host, &c->exit);
-    close(c->exit.fd);
+    forget(s, &c->exit);
     if (s->stopping)
         return;
     say_end(end, sizeof(end), c->program, status);
     if (c->served && c == &s->child[DRIVER]) {
         unsigned int ms = restart_later(c);
 
-        host_log(
-            s->host, RS_LOG_WARN, "%s; starting it again in %u ms%s", end, ms,
-            ms == LAST_PAUSE_MS ? ", as after each further death in vain" : "");
+        report(s, RS_LOG_WARN, "%s; starting it again in %u ms%s", end, ms,
+               ms == LAST_PAUSE_MS ? ", as after each further death in vain"
+                                   : "");
         return;
     }
     snprintf(why, sizeof(why), "%s; see %s/log/%s", end, s->config.rundir,
@@ -331,7 +366,6 @@ struct supervisor *supervise_start(struct rs_host *h,
                                    const struct supervise_config *c)
 {
     struct supervisor *s = calloc(1, sizeof(*s));
-    int timer;
 
     if (!s)
         return NULL;
@@ -341,6 +375,8 @@ struct supervisor *supervise_start(struct rs_host *h,
                                       .program = "ringside-xenstored",
                                       .log = "xenstored.log",
                                       .role = CONTROL_STORE_NAME,
+                                      .exit = -1,
+                                      .ready = -1,
                                       .wanted = c->store };
     s->child[DRIVER] =
         (struct child){ .supervisor = s,
@@ -348,11 +384,13 @@ struct supervisor *supervise_start(struct rs_host *h,
                                                      : "ringside-driverd",
                         .log = "driverd.log",
                         .role = CONTROL_DRIVER_NAME,
+                        .exit = -1,
+                        .ready = -1,
                         .wanted = c->driver };
-    timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (timer < 0 || host_watch(h, &s->timer, timer, EPOLLIN, pause_over, s)) {
-        if (timer >= 0)
-            close(timer);
+    s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (s->timer < 0 || rs_host_watch(h, s->timer, EPOLLIN, pause_over, s)) {
+        if (s->timer >= 0)
+            close(s->timer);
         free(s);
         return NULL;
     }
@@ -363,11 +401,11 @@ struct supervisor *supervise_start(struct rs_host *h,
 /* Signals a child and serves the host until it has ended, or STOP_MS. */
 static void end_child(struct supervisor *s, struct child *c, int sig)
 {
-    uint64_t deadline = host_now() + STOP_MS * 1000000ull;
+    uint64_t deadline = now_ns() + STOP_MS * 1000000ull;
 
     if (c->pid)
         kill(c->pid, sig);
-    while (c->pid && host_now() < deadline)
+    while (c->pid && now_ns() < deadline)
         if (rs_host_dispatch(s->host, 20))
             break;
 }
@@ -382,7 +420,6 @@ void supervise_stop(struct supervisor *s)
         end_child(s, &s->child[i], SIGTERM);
         end_child(s, &s->child[i], SIGKILL);
     }
-    host_unwatch(s->host, &s->timer);
-    close(s->timer.fd);
+    forget(s, &s->timer);
     free(s);
 }

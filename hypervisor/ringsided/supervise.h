@@ -11,14 +11,16 @@
 
 #include <stdbool.h>
 
-struct rs_host;
+#include "ringside/ringside.h"
+
 struct supervisor;
 
 struct supervise_config {
     const char *rundir;
     bool store, driver;         /* which are wanted */
     const char *driver_program; /* its full name; NULL: ringside-driverd */
-    void (*ready)(void *data);  /* all serve, once */
+    void (*log)(void *data, enum rs_log_level level, const char *line);
+    void (*ready)(void *data); /* all serve, once */
     void (*failed)(void *data, const char *why); /* the host must end */
     void *data;
 };

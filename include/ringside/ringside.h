@@ -68,6 +68,22 @@ int rs_host_dispatch(struct rs_host *host, int timeout_ms);
 int rs_host_run(struct rs_host *host);
 void rs_host_stop(struct rs_host *host);
 
+/*
+ * Watches a descriptor of the application in the host's loop: `ready` is
+ * called by rs_host_dispatch() while one of `events` (EPOLLIN, EPOLLOUT... of
+ * <sys/epoll.h>) is there, with those that are, and never by two threads at a
+ * time. It is called without the host's lock and may call the library. The
+ * descriptor stays the application's: it is unwatched before it is closed.
+ * -EEXIST: it is watched already, -EPERM: it is of a kind that cannot be
+ * (a plain file), -EBADF, -ENOMEM, -ENOSPC.
+ */
+int rs_host_watch(struct rs_host *host, int fd, uint32_t events,
+                  void (*ready)(void *data, uint32_t events), void *data);
+
+/* After the return `ready` is not called any more, and does not run in another
+ * thread. -ENOENT: it is not watched. */
+int rs_host_unwatch(struct rs_host *host, int fd);
+
 struct rs_domain_config {
     const char *name;    /* unique among live domains; NULL: "domain-N" */
     const char *cmdline; /* at most RS_CMDLINE_MAX - 1 bytes; NULL: "" */

@@ -80,6 +80,10 @@ unit_tests += %D%/test_core_threads
 %C%_test_core_threads_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_threads_LDADD = $(core_test_ldadd)
 
+unit_tests += %D%/test_core_watch
+%C%_test_core_watch_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_watch_LDADD = $(core_test_ldadd)
+
 # Fuzz targets of the core.
 fuzz_tests += tests/fuzz/fuzz_hypercall
 tests_fuzz_fuzz_hypercall_CPPFLAGS = $(core_test_cppflags) -I$(top_srcdir)/tests
