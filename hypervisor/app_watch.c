@@ -52,6 +52,7 @@ int rs_host_watch(struct rs_host *h, int fd, uint32_t events,
     struct app_watch *a = calloc(1, sizeof(*a));
     int err;
 
+    host_clear_error();
     host_lock(h);
     err = a ? host_watch(h, &a->w, fd, events | EPOLLONESHOT, note_event, a)
             : -ENOMEM;
@@ -91,6 +92,7 @@ int rs_host_unwatch(struct rs_host *h, int fd)
     struct app_watch *a;
     int err = 0;
 
+    host_clear_error();
     host_lock(h);
     a = watch_of(h, fd);
     if (a)

@@ -138,8 +138,11 @@ int rs_host_dispatch(struct rs_host *h, int timeout_ms)
     struct epoll_event ev[HOST_BATCH];
     int n = epoll_wait(h->epfd, ev, HOST_BATCH, polling ? 0 : timeout_ms);
 
+    host_clear_error();
+    if (n < 0 && errno == EINTR)
+        return 0;
     if (n < 0)
-        return errno == EINTR ? 0 : -errno;
+        return host_error(h, -errno, "epoll: %s", strerror(errno));
     host_lock(h);
     /* Another thread had the lock since, or still as we looked: what we saw may
      * be done already (a second RECV would block, and the host with it), or its
@@ -160,6 +163,7 @@ int rs_host_dispatch(struct rs_host *h, int timeout_ms)
     h->batch_n = 0;
     app_watches_run(h);
     host_unlock(h);
+    host_clear_error(); /* of guests, tools and handlers, not of this call */
     return 0;
 }
 

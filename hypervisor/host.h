@@ -79,7 +79,6 @@ struct rs_host {
     void (*log)(void *, enum rs_log_level, const char *);
     void (*domain_event)(void *, uint16_t);
     void *data;
-    char error[256];
 };
 
 void host_lock(struct rs_host *h);
@@ -109,9 +108,10 @@ void app_watches_rearm(struct rs_host *h, const struct epoll_event *ev, int n);
 void app_watches_init(struct rs_host *h);
 void app_watches_free(struct rs_host *h);
 
-/* Sets rs_error() and returns err (so: return host_error(h, -EINVAL, "…")). */
+/* Sets this thread's rs_error() and returns err (so: return host_error(h, -EINVAL, "…")). */
 int host_error(struct rs_host *h, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+void host_clear_error(void);
 void host_log(struct rs_host *h, enum rs_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

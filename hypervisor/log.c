@@ -3,14 +3,13 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "host.h"
 #include "printable.h"
 
-/* Of the last rs_host_new() that failed in this thread. */
-static __thread char new_error[256];
+/* Why this thread's last call of the API failed; "" if it did not. */
+static __thread char error[256];
 
 uint64_t host_now(void)
 {
@@ -38,14 +37,19 @@ int host_error(struct rs_host *h, int err, const char *fmt, ...)
 {
     va_list ap;
 
+    (void)h;
     va_start(ap, fmt);
-    vsnprintf(h->error, sizeof(h->error), fmt, ap);
+    vsnprintf(error, sizeof(error), fmt, ap);
     va_end(ap);
-    memcpy(new_error, h->error, sizeof(new_error));
     return err;
 }
 
-const char *rs_error(const struct rs_host *host)
+void host_clear_error(void)
 {
-    return host ? host->error : new_error;
+    error[0] = '\0';
+}
+
+const char *rs_error(void)
+{
+    return error;
 }

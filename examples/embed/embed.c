@@ -65,7 +65,7 @@ static int run(struct session *s, const struct rs_domain_config *config)
 
     s->domid = rs_domain_create(s->host, config);
     if (s->domid < 0 || rs_domain_unpause(s->host, (uint16_t)s->domid) != 0) {
-        fprintf(stderr, "cannot boot: %s\n", rs_error(s->host));
+        fprintf(stderr, "cannot boot: %s\n", rs_error());
         return EXIT_FAILURE;
     }
     do {
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     domain.cmdline = cmdline;
     domain.kernel = kernel = read_kernel(argv[1], &domain.kernel_size);
     if (rs_host_new(&host, &session.host) != 0) {
-        fprintf(stderr, "no host: %s\n", rs_error(NULL));
+        fprintf(stderr, "no host: %s\n", rs_error());
         return EXIT_FAILURE;
     }
     status = run(&session, &domain);

@@ -34,6 +34,23 @@ const char *rs_version(void)
     return PACKAGE_VERSION;
 }
 
+/* Begins a call of the API. */
+static void enter(struct rs_host *h)
+{
+    host_clear_error();
+    host_lock(h);
+}
+
+/* Ends a call that returns `ret`: what went wrong on the way to success is not
+ * its error. */
+static int leave(struct rs_host *h, int ret)
+{
+    host_unlock(h);
+    if (ret >= 0)
+        host_clear_error();
+    return ret;
+}
+
 /* ---- life ---- */
 
 static const struct engine_ops *engine_named(const char *name)
@@ -91,8 +108,9 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
     int err;
 
     *host = NULL;
+    host_clear_error();
     if (!h)
-        return -ENOMEM;
+        return host_error(NULL, -ENOMEM, "no memory for a host");
     pthread_mutex_init(&h->lock, NULL);
     app_watches_init(h);
     list_init(&h->domain_list);
@@ -119,6 +137,7 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host)
         return err;
     }
     *host = h;
+    host_clear_error();
     return 0;
 }
 
@@ -169,11 +188,9 @@ int rs_domain_create(struct rs_host *h, const struct rs_domain_config *config)
 {
     int ret;
 
-    host_lock(h);
-    h->error[0] = '\0';
+    enter(h);
     ret = builder_create(h, config);
-    host_unlock(h);
-    return ret;
+    return leave(h, ret);
 }
 
 /* Does `act` to a guest, under the lock. */
@@ -183,8 +200,7 @@ static int with_domain(struct rs_host *h, uint16_t domid,
     struct domain *d;
     int err = 0;
 
-    host_lock(h);
-    h->error[0] = '\0';
+    enter(h);
     d = host_domain(h, domid);
     if (!d || d->dying || d->is_process)
         err = host_error(h, -ESRCH, "no domain %u", domid);
@@ -210,8 +226,7 @@ static int begin_end(struct rs_host *h, uint16_t domid, uint64_t *created)
     struct domain *d;
     int err = 0;
 
-    host_lock(h);
-    h->error[0] = '\0';
+    enter(h);
     d = host_domain(h, domid);
     if (!d || d->dying || d->is_process) {
         err = host_error(h, -ESRCH, "no domain %u", domid);
@@ -257,6 +272,8 @@ int rs_domain_destroy(struct rs_host *h, uint16_t domid)
     while (!err && (step = end_step(h, domid, created)) != STEP_DONE)
         if (step == STEP_MUST_WAIT || host_lock_contended(h))
             nanosleep(&nap, NULL);
+    if (!err)
+        host_clear_error(); /* of what other domains did meanwhile */
     return err;
 }
 
@@ -266,8 +283,7 @@ int rs_domain_info(struct rs_host *h, uint16_t domid,
     struct domain *d;
     int err = 0;
 
-    host_lock(h);
-    h->error[0] = '\0';
+    enter(h);
     d = host_domain(h, domid);
     if (d)
         domain_fill_info(d, info);
@@ -282,7 +298,7 @@ int rs_domain_list(struct rs_host *h, struct rs_domain_info *info,
 {
     unsigned int n = 0;
 
-    host_lock(h);
+    enter(h);
     for (unsigned int id = 0, seen = 0;
          n < max && seen < h->nr_domains && id < DOMID_FIRST_RESERVED; id++)
         if (h->domains[id]) {
@@ -298,7 +314,6 @@ static struct domain *guest_of(struct rs_host *h, uint16_t domid)
 {
     struct domain *d = host_domain(h, domid);
 
-    h->error[0] = '\0';
     if (d && !d->dying && !d->is_process)
         return d;
     host_error(h, -ESRCH, "no guest %u", domid);
@@ -311,7 +326,7 @@ int rs_vcpu_list(struct rs_host *h, uint16_t domid, struct rs_vcpu_info *info,
     int n = -ESRCH;
     struct domain *d;
 
-    host_lock(h);
+    enter(h);
     d = guest_of(h, domid);
     if (d)
         for (n = 0; n < (int)d->nr_vcpus && n < (int)max; n++)
@@ -326,12 +341,14 @@ int rs_vcpu_pin(struct rs_host *h, uint16_t domid, unsigned int vcpu,
     struct domain *d;
     int err = -ESRCH;
 
-    host_lock(h);
+    enter(h);
     d = guest_of(h, domid);
     if (d && !vcpu_of(d, vcpu))
         err = host_error(h, -ENOENT, "domain %u has no vCPU %u", domid, vcpu);
     else if (d)
         err = vcpu_pin(&d->vcpu[vcpu], cpus);
+    if (err == -EINVAL)
+        host_error(h, err, "none of these processors is there");
     host_unlock(h);
     return err;
 }
@@ -342,8 +359,7 @@ int rs_hypercall_stats(struct rs_host *h, uint16_t domid,
     struct domain *d;
     int n;
 
-    host_lock(h);
-    h->error[0] = '\0';
+    enter(h);
     d = host_domain(h, domid);
     n = d ? (int)stats_fill(d, stats, max)
           : host_error(h, -ESRCH, "no domain %u", domid);
@@ -356,7 +372,7 @@ int rs_guest_counts(struct rs_host *h, uint16_t domid,
 {
     struct domain *d;
 
-    host_lock(h);
+    enter(h);
     d = guest_of(h, domid);
     if (d)
         stats_guest_counts(d, counts);
@@ -366,7 +382,7 @@ int rs_guest_counts(struct rs_host *h, uint16_t domid,
 
 void rs_host_info(struct rs_host *h, struct rs_host_info *info)
 {
-    host_lock(h);
+    enter(h);
     host_fill_info(h, info);
     host_unlock(h);
 }
@@ -375,9 +391,7 @@ int rs_host_listen(struct rs_host *h, const char *path)
 {
     int err;
 
-    host_lock(h);
-    h->error[0] = '\0';
+    enter(h);
     err = control_listen(h, path);
-    host_unlock(h);
-    return err;
+    return leave(h, err);
 }

@@ -287,12 +287,12 @@ static int build(struct domain *d, const struct rs_domain_config *c,
     d->vcpu[0].entry.rip = e->entry;
     d->vcpu[0].entry.rsi = l->start_info;
     d->vcpu[0].entry.rsp = l->free;
-    h->error[0] = '\0';
+    host_clear_error();
     err = d->ops->domain_create(d);
     if (!err)
         err = make_rings(d, c, l);
     if (err)
-        return h->error[0] ? err
+        return *rs_error() ? err
                            : host_error(h, err, "cannot start a domain: %s",
                                         strerror(-err));
     write_start_info(d, c, l);

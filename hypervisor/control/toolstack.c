@@ -215,11 +215,10 @@ static long build(struct request *rq, struct rs_domain_config *c)
         if (!sink)
             return fail(rq, -ENOMEM, "no memory for the console");
     }
-    rq->host->error[0] = '\0';
     ret = builder_create(rq->host, c);
     if (ret < 0) {
         control_sink_free(sink);
-        return fail(rq, ret, rq->host->error);
+        return fail(rq, ret, rs_error());
     }
     d = host_domain(rq->host, (domid_t)ret);
     if (sink)

@@ -273,12 +273,12 @@ static bool make_host(struct daemon *d)
     int err = rs_host_new(&c, &d->host);
 
     if (err) {
-        complain("%s", rs_error(NULL)[0] ? rs_error(NULL) : strerror(-err));
+        complain("%s", rs_error()[0] ? rs_error() : strerror(-err));
         return false;
     }
     rundir_file(&d->rundir, "hypervisor.sock", path, sizeof(path));
     if (rs_host_listen(d->host, path)) {
-        complain("%s", rs_error(d->host));
+        complain("%s", rs_error());
         return false;
     }
     ask_for_short_slices(); /* not for guests, whose parent is there by now */

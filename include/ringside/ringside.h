@@ -7,9 +7,8 @@
  * thread; a host serialises them by one lock. No function exits the process
  * or writes to its standard streams.
  *
- * Functions return 0 (or a count, where said) or -errno. What is wrong with a
- * request is told in one line by rs_error(), valid until the next call on
- * this host.
+ * Functions return 0 (or a count, where said) or -errno. Why a call failed is
+ * told in one line by rs_error(), in the thread that made the call.
  *
  * `ringsided` is a user of this header like any other.
  */
@@ -54,9 +53,9 @@ int rs_host_new(const struct rs_host_config *config, struct rs_host **host);
 /* Destroys all domains and frees the host. */
 void rs_host_free(struct rs_host *host);
 
-/* Why the last call failed, one line; "" if it did not. NULL host: the reason
- * of the last failed rs_host_new() of this thread. */
-const char *rs_error(const struct rs_host *host);
+/* Why the last call that this thread made failed, one line; "" if it did not
+ * fail. The library's; valid until the thread's next call. */
+const char *rs_error(void);
 
 /* A descriptor that is readable while there is work to dispatch. */
 int rs_host_fd(const struct rs_host *host);

@@ -37,7 +37,7 @@ int confine_setup(void **state)
                                        .log = on_log };
 
     if (rs_host_new(&hc, &c->h))
-        fail_msg("no host: %s", rs_error(NULL));
+        fail_msg("no host: %s", rs_error());
     *state = c;
     return 0;
 }
@@ -98,7 +98,7 @@ static uint16_t create(struct confined *c, uint64_t kib, const char *fmt,
     domid = rs_domain_create(c->h, &dc);
     free(native);
     if (domid < 0)
-        fail_msg("no domain: %s", rs_error(c->h));
+        fail_msg("no domain: %s", rs_error());
     c->console_n = 0;
     c->console[0] = '\0';
     return (uint16_t)domid;

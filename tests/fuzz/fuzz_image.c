@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (domid > 0)
         check_domain(h, domid);
     else
-        must(*rs_error(h) != '\0');
+        must(*rs_error() != '\0');
     must(h->used_pages == 0 && h->nr_domains == 0);
     return 0;
 }

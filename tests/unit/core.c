@@ -18,7 +18,7 @@ struct rs_host *core_host(const char *engine)
     struct rs_host *h = NULL;
 
     if (rs_host_new(&c, &h))
-        fail_msg("no host: %s", rs_error(NULL));
+        fail_msg("no host: %s", rs_error());
     h->budget_ticks = PREEMPT_UNTIMED; /* turns are counted, not timed */
     return h;
 }
@@ -105,7 +105,7 @@ uint16_t core_boot_flags(struct rs_host *h, unsigned int flags)
         make_native(image);
     domid = rs_domain_create(h, &c);
     if (domid < 0)
-        fail_msg("no domain: %s", rs_error(h));
+        fail_msg("no domain: %s", rs_error());
     assert_int_equal(rs_domain_unpause(h, (uint16_t)domid), 0);
     return (uint16_t)domid;
 }

@@ -5,6 +5,7 @@
 #include "core.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -712,9 +713,9 @@ static void test_pauses_nest(void **state)
     assert_int_equal(rs_domain_pause(fx.h, fx.d), 0);
     assert_int_equal(info_of(fx.d).state, RS_DOMAIN_PAUSED);
     assert_int_equal(rs_domain_pause(fx.h, 4711), -ESRCH);
-    assert_string_not_equal(rs_error(fx.h), "");
+    assert_string_not_equal(rs_error(), "");
     assert_int_equal(rs_domain_unpause(fx.h, fx.d), 0);
-    assert_string_equal(rs_error(fx.h), "");
+    assert_string_equal(rs_error(), "");
 }
 
 /* ---- time ---- */
@@ -841,6 +842,40 @@ static void test_clock(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void *fail_and_succeed(void *arg)
+{
+    struct rs_domain_info info;
+
+    assert_string_equal(rs_error(), "");
+    assert_int_equal(rs_domain_info(fx.h, 4712, &info), -ESRCH);
+    assert_string_equal(rs_error(), "no domain 4712");
+    assert_int_equal(rs_domain_info(fx.h, fx.d, &info), 0);
+    assert_string_equal(rs_error(), "");
+    return arg;
+}
+
+/* Each thread has an error of its own: that of its last call. */
+static void test_error_of_thread(void **state)
+{
+    struct rs_host_config none = { .engine = "none" };
+    struct rs_host *h;
+    pthread_t t;
+
+    (void)state;
+    assert_int_equal(rs_domain_pause(fx.h, 4711), -ESRCH);
+    assert_int_equal(pthread_create(&t, NULL, fail_and_succeed, NULL), 0);
+    pthread_join(t, NULL);
+    assert_string_equal(rs_error(), "no domain 4711");
+    assert_int_equal(rs_vcpu_pin(fx.h, fx.d, 0, 0), -EINVAL);
+    assert_string_equal(rs_error(), "none of these processors is there");
+    assert_int_equal(rs_host_dispatch(fx.h, 0), 0);
+    assert_string_equal(rs_error(), "");
+    assert_int_equal(rs_host_new(&none, &h), -EINVAL);
+    assert_non_null(strstr(rs_error(), "'none'"));
+    assert_int_equal(rs_domain_list(fx.h, NULL, 0), 0);
+    assert_string_equal(rs_error(), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -866,6 +901,7 @@ int main(void)
         CASE(test_log_printable),
         CASE(test_shutdown),
         CASE(test_crash),
+        CASE(test_error_of_thread),
         CASE(test_sched_errors),
         CASE(test_pauses_nest),
         CASE(test_timer),

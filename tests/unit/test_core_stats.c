@@ -296,7 +296,7 @@ static void test_who_has_none(void **state)
 
     (void)state;
     assert_int_equal(rs_hypercall_stats(h, 4711, s, STATS_SLOTS), -ESRCH);
-    assert_string_equal(rs_error(h), "no domain 4711");
+    assert_string_equal(rs_error(), "no domain 4711");
     assert_int_equal(rs_hypercall_stats(h, p->domid, s, STATS_SLOTS), 0);
     assert_int_equal(rs_guest_counts(h, p->domid, &c), -ESRCH);
     assert_int_equal(rs_guest_counts(h, 4711, &c), -ESRCH);

@@ -179,7 +179,7 @@ static void test_too_many(void **state)
     (void)state;
     core_image(image);
     assert_int_equal(rs_domain_create(fx.h, &c), -EINVAL);
-    assert_non_null(strstr(rs_error(fx.h), "9 vCPUs asked for, at most 8"));
+    assert_non_null(strstr(rs_error(), "9 vCPUs asked for, at most 8"));
     c.vcpus = DOMAIN_MAX_VCPUS;
     assert_true(rs_domain_create(fx.h, &c) > 0);
 }
