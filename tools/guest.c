@@ -18,6 +18,7 @@
 
 #include "layout.h"
 #include "say.h"
+#include "measure.h"
 
 #define BACKENDS_READY_MS 5000
 #define BACKENDS_CLOSE_MS 10000 /* as xl has it */

@@ -12,6 +12,7 @@
 #include "domain.h"
 #include "emulate/emulate.h"
 #include "image.h"
+#include "measure.h"
 
 /* Where the boot pages go, in the order that docs/engine.md gives. */
 struct layout {

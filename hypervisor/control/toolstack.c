@@ -13,6 +13,7 @@
 
 #include "build/builder.h"
 #include "console.h"
+#include "measure.h"
 
 /* ---- the host ---- */
 

@@ -20,7 +20,7 @@ struct supervise_config {
     bool store, driver;         /* which are wanted */
     const char *driver_program; /* its full name; NULL: ringside-driverd */
     void (*log)(void *data, enum rs_log_level level, const char *line);
-    void (*ready)(void *data); /* all serve, once */
+    void (*ready)(void *data);                   /* all serve, once */
     void (*failed)(void *data, const char *why); /* the host must end */
     void *data;
 };

@@ -24,12 +24,10 @@ extern "C" {
 #define RS_VCPUS_MAX         8
 
 /* Flags of creation; struct rs_domain_info tells the last two. */
-#define RS_DOMAIN_STORE   1u /* store ring and port for domain 0 */
-#define RS_DOMAIN_CONSOLE 2u /* console ring and port for the driver domain */
-#define RS_DOMAIN_TRAP    4u /* a native kernel, by trap-and-emulate; 1 vCPU */
-/* With it, for measuring: cli and sti are decoded on the guest's side. */
-#define RS_DOMAIN_TRAP_STUB 8u
-#define RS_DOMAIN_POLLED    16u /* hypercalls by polled mailboxes, while often */
+#define RS_DOMAIN_STORE   1u  /* store ring and port for domain 0 */
+#define RS_DOMAIN_CONSOLE 2u  /* console ring and port for the driver domain */
+#define RS_DOMAIN_TRAP    4u  /* a native kernel, by trap-and-emulate; 1 vCPU */
+#define RS_DOMAIN_POLLED  16u /* hypercalls by polled mailboxes, while often */
 
 enum rs_domain_state {
     RS_DOMAIN_PAUSED,

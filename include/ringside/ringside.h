@@ -33,7 +33,7 @@ enum rs_log_level { RS_LOG_ERROR, RS_LOG_WARN, RS_LOG_INFO, RS_LOG_DEBUG };
 
 /* Told once, at rs_host_new(); zero or NULL means the default. */
 struct rs_host_config {
-    const char *engine;  /* "sandbox" (default) or "test" */
+    const char *engine;  /* "sandbox" (the default): what runs guests */
     uint64_t memory_kib; /* budget of all guests; default 3/4 of RAM */
     unsigned int flags;  /* RS_HOST_... */
     /* Receives the host's log: one line, no newline. */
