@@ -169,7 +169,7 @@ bool rs_client_grants_strict(const struct rs_client *client);
 /* ---- control of domains, for tools and the store ---- */
 
 struct rs_client_create {
-    char name[RS_NAME_MAX];       /* unique among live domains; "": the next */
+    char name[RS_NAME_MAX];       /* unique among live domains; "": domain-N */
     char cmdline[RS_CMDLINE_MAX]; /* of its kernel */
     uint64_t memory_kib; /* highest RAM address; the first MiB is absent */
     uint32_t vcpus;      /* 1 to RS_VCPUS_MAX */
