@@ -28,7 +28,7 @@ ringsideinclude_HEADERS += include/ringside/domain.h \
 	%D%/guest_access.c %D%/guest_access.h \
 	%D%/host.c %D%/host.h \
 	%D%/log.c $(printable) \
-	%D%/measure.h %D%/memory.c %D%/memory.h \
+	%D%/memory.c %D%/memory.h \
 	%D%/preempt.c %D%/preempt.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/trap.c %D%/trap.h \
