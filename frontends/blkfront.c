@@ -103,6 +103,8 @@ static void slot_release(struct rs_blk *b, unsigned int index)
     while (slot->n_pages)
         b->free_page[b->n_free_pages++] = slot->page[--slot->n_pages];
     slot->io = NULL;
+    invariant(index < BLKFRONT_SLOTS && b->n_free_slots < BLKFRONT_SLOTS);
+    invariant(!slot->n_pages && b->n_free_pages <= BLKFRONT_POOL);
     b->free_slot[b->n_free_slots++] = (uint16_t)index;
 }
 

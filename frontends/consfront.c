@@ -81,6 +81,7 @@ size_t consfront_write(struct consfront *c, const char *s, size_t n)
         c->ring->out[MASK_XENCONS_IDX(c->out_prod + i, c->ring->out)] = s[i];
     /* Partner: the other end reads out_prod before the bytes. */
     xen_wmb();
+    invariant(n <= sizeof(c->ring->out));
     c->out_prod += (uint32_t)n;
     WRITE_ONCE(c->ring->out_prod, c->out_prod);
     notify(c);

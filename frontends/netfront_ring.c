@@ -159,6 +159,7 @@ void netfront_post(struct netfront *nf)
 
 void netfront_release(struct netfront *nf, unsigned int page)
 {
+    invariant(page < NETFRONT_PAGES && nf->rx_pool.n_free < NETFRONT_PAGES);
     nf->rx_pool.free[nf->rx_pool.n_free++] = (uint16_t)page;
     if (nf->connected && posted_count(nf) < NETFRONT_PAGES / 2)
         netfront_post(nf);
@@ -259,6 +260,7 @@ static bool tx_answered(struct netfront *nf, const struct netif_tx_response *r)
         !nf->tx_busy[r->id])
         return false;
     nf->tx_busy[r->id] = false;
+    invariant(r->id < NETFRONT_PAGES && nf->tx_pool.n_free < NETFRONT_PAGES);
     nf->tx_pool.free[nf->tx_pool.n_free++] = r->id;
     return true;
 }

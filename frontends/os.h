@@ -18,6 +18,8 @@
 #include "guest-kernel/grants.h"
 /* struct poller: a ring that the idle loop polls */
 #include "guest-kernel/idle.h"
+/* invariant() */
+#include "guest-kernel/invariant.h"
 /* Pages to grant */
 #include "guest-kernel/pages.h"
 /* Threads, and what they wait on */

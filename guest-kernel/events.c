@@ -8,6 +8,7 @@
 #include "guest-kernel/arch.h"
 #include "guest-kernel/events.h"
 #include "guest-kernel/events_dispatch.h"
+#include "guest-kernel/invariant.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/upcall.h"
 
@@ -91,6 +92,7 @@ int event_close(evtchn_port_t port)
     was = upcalls_mask();
     event_mask(port);
     events_handlers[port].fn = NULL;
+    invariant(handlers_used > 0);
     handlers_used--;
     event_bit_clear(shared_info->evtchn_pending, port);
     upcalls_restore(was);

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "guest-kernel/grants.h"
+#include "guest-kernel/invariant.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/pages.h"
 #include "guest-kernel/upcall.h"
@@ -28,6 +29,7 @@ static struct {
 
 static void put_free(grant_ref_t ref)
 {
+    invariant(ref >= RESERVED && ref < table.frames * PER_FRAME);
     table.next[ref] = table.first_free;
     table.first_free = (uint16_t)ref;
 }
@@ -86,6 +88,7 @@ static bool revoke(grant_ref_t ref)
             return false;
     } while (!__atomic_compare_exchange_n(word, &flags, 0, false,
                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    invariant(table.used > 0);
     table.used--;
     put_free(ref);
     return true;

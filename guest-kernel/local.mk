@@ -11,7 +11,7 @@ guest_kernel_sources = %D%/arch.h \
 	%D%/console.h %D%/enter.c %D%/entry.S %D%/errno.c %D%/events.c %D%/events.h %D%/events_dispatch.c %D%/events_dispatch.h \
 	%D%/exit.c \
 	%D%/file.c %D%/file.h %D%/fs.c %D%/grant_map.c %D%/grants.c \
-	%D%/grants.h %D%/heap.c %D%/hypercall_page.S %D%/idle.c %D%/idle.h %D%/kernel.h \
+	%D%/grants.h %D%/heap.c %D%/hypercall_page.S %D%/idle.c %D%/idle.h %D%/invariant.h %D%/kernel.h \
 	%D%/libc.c %D%/libc.h %D%/lock.c %D%/libc_lock.c %D%/libc_memory.c %D%/libc_posix.c \
 	%D%/libc_time.c %D%/machine.c %D%/pages.c \
 	%D%/pages.h %D%/panic.c %D%/report.c %D%/schedule.c %D%/sdk_event.c %D%/sdk_memory.c \
@@ -34,7 +34,7 @@ guest_kernel_sources = %D%/arch.h \
 	%D%/arch/native/processor.c %D%/arch/native/serial.c %D%/arch/native/timer.c
 
 guest_kernel_cppflags = $(GUEST_CPPFLAGS) $(LWIP_CPPFLAGS) \
-	-I$(top_srcdir)/libhypercall/guest
+	-I$(top_srcdir)/libhypercall/guest $(GUEST_ASSERTS)
 guest_kernel_objects = $(%C%_libringside_guest_a_OBJECTS) \
 	$(%C%_libringside_guest_native_a_OBJECTS)
 %C%_libringside_guest_a_CPPFLAGS = $(guest_kernel_cppflags) $(GUEST_ARCH_PV)

@@ -5,6 +5,7 @@
  * vCPU that has waited for a while lets others run.
  */
 #include "guest-kernel/clock.h"
+#include "guest-kernel/invariant.h"
 #include "guest-kernel/upcall.h"
 #include "libhypercall/hypercall.h"
 
@@ -44,6 +45,7 @@ void lock_take(void)
 
 void lock_give(void)
 {
+    invariant(READ_ONCE(taken));
     __atomic_store_n(&taken, false, __ATOMIC_RELEASE);
 }
 

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "guest-kernel/invariant.h"
+
 #define BITS 64
 
 static struct {
@@ -35,6 +37,7 @@ static void mark(size_t i, size_t n, bool taken)
     for (size_t k = i; k < i + n; k++) {
         uint64_t bit = 1ull << k % BITS;
 
+        invariant(k < pool.count && is_taken(k) != taken);
         if (taken)
             pool.taken[k / BITS] |= bit;
         else

@@ -11,6 +11,7 @@
 #include "guest-kernel/arch.h"
 #include "guest-kernel/clock.h"
 #include "guest-kernel/idle.h"
+#include "guest-kernel/invariant.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/scheduler.h"
 #include "guest-kernel/upcall.h"
@@ -72,6 +73,7 @@ static void notify_idle(struct thread *t)
 
 void schedule_ready(struct thread *t)
 {
+    invariant(t->state != THREAD_DEAD && list_empty(&t->link));
     t->state = THREAD_READY;
     list_add_tail(&run_queue, &t->link);
     if (smp_active)
@@ -210,6 +212,9 @@ void schedule_bury(struct vcpu *cpu)
 static void switch_to(struct vcpu *cpu, struct thread *prev,
                       struct thread *next)
 {
+    invariant(cpu->lock_depth > 0 && prev->on == cpu);
+    invariant((!next->on || next->on == cpu) &&
+              (!next->only || next->only == cpu));
     prev->lock_depth = cpu->lock_depth;
     prev->on = NULL;
     next->on = cpu;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guest-kernel/arch.h"
+#include "guest-kernel/invariant.h"
 #include "guest-kernel/kernel.h"
 #include "guest-kernel/pages.h"
 #include "guest-kernel/scheduler.h"
@@ -64,6 +65,8 @@ struct thread *thread_alloc(const char *name, size_t stack_bytes)
 
 void thread_free(struct thread *t)
 {
+    invariant(t != thread_current() && threads_alive > 0);
+    invariant(list_empty(&t->link) && list_empty(&t->joiners.waiters));
     threads_alive--;
     if (page_unguard(t->pages))
         kernel_panic("a guard page cannot be opened again");

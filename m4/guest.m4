@@ -32,6 +32,13 @@ rs_flags="$rs_flags -U_FORTIFY_SOURCE -DFD_SETSIZE=256"
 rs_flags="$rs_flags -Ulinux -U__linux -U__linux__ -U__gnu_linux__"
 AC_SUBST([GUEST_CFLAGS_BASE], [$rs_flags])
 
+AC_ARG_ENABLE([guest-asserts],
+    [AS_HELP_STRING([--enable-guest-asserts],
+        [check the invariants of the guest kernel while guests run])])
+AS_CASE([$enable_guest_asserts], [""|no], [GUEST_ASSERTS=],
+    [GUEST_ASSERTS=-DRINGSIDE_GUEST_ASSERTS])
+AC_SUBST([GUEST_ASSERTS])
+
 AC_ARG_WITH([newlib],
     [AS_HELP_STRING([--with-newlib=DIR], [use this newlib source tree])])
 AC_ARG_WITH([lwip],
