@@ -1,3 +1,6 @@
+/*
+ * Statistics of devices over a socket. See stats_socket.h.
+ */
 #include "stats_socket.h"
 
 #include <errno.h>

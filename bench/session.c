@@ -1,3 +1,6 @@
+/*
+ * A host of one's own for a bench, and its guests. See session.h.
+ */
 #include "session.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/*
+ * What a guest costs in memory and descriptors. See weigh.h.
+ */
 #include "weigh.h"
 
 #include <ctype.h>

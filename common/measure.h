@@ -1,7 +1,7 @@
 /*
- * What only measuring needs of the API: no part of <ringside/domain.h>, nor promised to
- * anybody. Engine "test" is another such thing: it runs no programs, the test
- * is the guest (test/engine_test.h).
+ * What only measuring needs of the API: no part of <ringside/domain.h>, nor
+ * promised to anybody. Engine "test" is another such thing: it runs no
+ * programs, the test is the guest (test/engine_test.h).
  */
 #ifndef RINGSIDE_MEASURE_H
 #define RINGSIDE_MEASURE_H

@@ -7,17 +7,20 @@
 #include <sys/resource.h>
 
 #include "host.h"
+#include "invariant.h"
 
 int host_charge(struct rs_host *h, uint64_t pages)
 {
     if (pages > h->budget_pages - h->used_pages)
         return -ENOMEM;
     h->used_pages += pages;
+    host_invariant(h, h->used_pages <= h->budget_pages);
     return 0;
 }
 
 void host_uncharge(struct rs_host *h, uint64_t pages)
 {
+    host_invariant(h, h->used_pages >= pages);
     h->used_pages -= pages;
 }
 
@@ -62,6 +65,7 @@ int host_charge_files(struct rs_host *h, uint32_t n, uint32_t held)
 
 void host_uncharge_files(struct rs_host *h, uint32_t n)
 {
+    host_invariant(h, h->files_used >= n);
     h->files_used -= n;
 }
 

@@ -1,3 +1,6 @@
+/*
+ * Paravirtual time: the scale that guests read, and timers. See clock.h.
+ */
 #include "clock.h"
 
 #include <errno.h>

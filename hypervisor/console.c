@@ -1,3 +1,6 @@
+/*
+ * The emergency console: lines, escapes and the budget. See console.h.
+ */
 #include "console.h"
 
 #include <errno.h>

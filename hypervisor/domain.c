@@ -1,3 +1,6 @@
+/*
+ * A domain's names, its life and its end. See domain.h.
+ */
 #include "domain.h"
 
 #include <errno.h>
@@ -11,6 +14,7 @@
 #include "clock.h"
 #include "console.h"
 #include "emulate/emulate.h"
+#include "invariant.h"
 
 /* ---- names and numbers ---- */
 
@@ -157,12 +161,14 @@ struct domain *domain_lookup(struct domain *self, domid_t domid)
 
 void domain_pause(struct domain *d)
 {
+    assert_host_locked(d->host);
     if (d->pause_count++ == 0 && !d->shut_down)
         d->ops->domain_pause(d);
 }
 
 void domain_unpause(struct domain *d)
 {
+    assert_host_locked(d->host);
     if (d->pause_count == 0 || --d->pause_count > 0 || d->shut_down)
         return;
     if (!d->started) {
@@ -192,6 +198,7 @@ static void tell(struct domain *d)
 
 void domain_shutdown(struct domain *d, unsigned int reason, unsigned int status)
 {
+    assert_host_locked(d->host);
     if (d->shut_down || d->dying)
         return;
     if (d->pause_count == 0)
@@ -227,6 +234,7 @@ static void domain_free(struct domain *d)
 {
     struct rs_host *h = d->host;
 
+    invariant(d, d->dying && d->evtchn.used == 0 && list_empty(&d->waiters));
     if (d->engine)
         d->ops->domain_free(d);
     host_uncharge_files(h, d->files);
@@ -333,6 +341,8 @@ void domain_killed(struct domain *d)
 {
     bool first = list_empty(&d->host->ending);
 
+    assert_host_locked(d->host);
+    invariant(d, d->dying && d->end == END_KILL && list_empty(&d->ending));
     d->end = END_GRANTS;
     list_add_tail(&d->host->ending, &d->ending);
     if (first)
@@ -341,6 +351,7 @@ void domain_killed(struct domain *d)
 
 void domain_end(struct domain *d)
 {
+    assert_host_locked(d->host);
     if (d->dying)
         return;
     d->dying = true;

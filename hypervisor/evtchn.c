@@ -1,5 +1,9 @@
+/*
+ * Event channels: ports, and the eventfds between two of them. See evtchn.h.
+ */
 #include "evtchn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +12,7 @@
 
 #include "domain.h"
 #include "evtchn_bits.h"
+#include "invariant.h"
 
 /* ---- files ---- */
 
@@ -56,6 +61,7 @@ static int charge(struct domain *d, uint32_t n)
 
 static void uncharge(struct domain *d, uint32_t n)
 {
+    invariant(d, d->evtchn.files >= n);
     host_uncharge_files(d->host, n);
     d->evtchn.files -= n;
 }
@@ -73,6 +79,7 @@ static void set_state(struct domain *d, struct evtchn *e, uint8_t state)
 
 static void channel_put(struct channel *c)
 {
+    assert(c->refs > 0);
     if (--c->refs)
         return;
     for (int i = 0; i < 2; i++)
@@ -155,6 +162,7 @@ static int install(struct domain *d, struct evtchn e, evtchn_port_t *out)
         channel_put(e.channel);
         return err;
     }
+    invariant(d, d->evtchn.ports[port].state == EVTCHNSTAT_closed);
     d->evtchn.ports[port] = e;
     d->evtchn.used++;
     *out = port;
@@ -169,6 +177,7 @@ static int install_new(struct domain *d, struct evtchn e, evtchn_port_t *port)
     uint32_t n = files_of(&e);
     int err = charge(d, n);
 
+    assert_host_locked(d->host);
     if (err)
         return err;
     e.channel = channel_new(n == 1);
@@ -209,6 +218,7 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote,
     if (err)
         return err;
     re = evtchn_of(rd, remote_port); /* install() may have moved the table */
+    invariant(rd, re && re->channel == e.channel && re->channel->refs == 2);
     d->evtchn.files++;
     d->host->files_used++;
     set_state(rd, re, EVTCHNSTAT_interdomain);
@@ -307,8 +317,10 @@ int evtchn_close(struct domain *d, evtchn_port_t port)
 
     if (!slot)
         return -EINVAL;
+    assert_host_locked(d->host);
     e = *slot;
     memset(slot, 0, sizeof(*slot));
+    invariant(d, d->evtchn.used > 0);
     d->evtchn.used--;
     uncharge(d, files_of(&e));
     if (port < d->evtchn.lowest)

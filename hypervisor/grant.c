@@ -1,3 +1,6 @@
+/*
+ * Grant tables: entries, mappings of them, and pins. See grant.h.
+ */
 #include "grant.h"
 
 #include <errno.h>
@@ -5,6 +8,7 @@
 #include <string.h>
 
 #include "domain.h"
+#include "invariant.h"
 
 #define MAX_MAPS 65536u
 
@@ -58,6 +62,7 @@ int grant_init(struct domain *d)
 
 void grant_destroy(struct domain *d)
 {
+    invariant(d, d->grants.used_maps == 0);
     for (uint32_t i = 0; i < GRANT_MAX_FRAMES; i++)
         free(d->grants.active[i]);
     free(d->grants.maps);
@@ -159,6 +164,7 @@ int16_t grant_acquire(struct domain *g, grant_ref_t ref, domid_t user,
     struct grant_active *a;
     grant_entry_v1_t *e;
 
+    assert_host_locked(g->host);
     if (ref >= g->grants.nr_frames * GRANT_PER_FRAME)
         return GNTST_bad_gntref;
     e = entry_of(g, ref);
@@ -182,6 +188,9 @@ int16_t grant_acquire(struct domain *g, grant_ref_t ref, domid_t user,
     }
     a->readers += readonly;
     a->writers += !readonly;
+    /* Whoever else uses the entry is of the same domain and has the frame
+     * pinned. */
+    invariant(g, a->domid == user && g->memory.frames[a->gfn].pins);
     *gfn = a->gfn;
     return GNTST_okay;
 }
@@ -191,6 +200,8 @@ void grant_release(struct domain *g, grant_ref_t ref, bool readonly)
     struct grant_active *a = active_of(g, ref);
     uint16_t bits = 0;
 
+    assert_host_locked(g->host);
+    invariant(g, a && (readonly ? a->readers : a->writers) > 0);
     if (readonly)
         a->readers--;
     else if (--a->writers == 0)
@@ -233,6 +244,8 @@ void grant_release_map(struct domain *d, grant_handle_t handle)
     struct grant_map *m = grant_map_of(d, handle);
     struct domain *g = host_domain(d->host, m->granter);
 
+    /* A granter is not freed while a mapping of its pages is there. */
+    invariant(d, g && d->grants.used_maps > 0);
     grant_release(g, m->ref, m->readonly);
     memset(m, 0, sizeof(*m));
     d->grants.used_maps--;

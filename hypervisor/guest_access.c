@@ -1,3 +1,6 @@
+/*
+ * Copies from and to a guest's memory. See guest_access.h.
+ */
 #include "guest_access.h"
 
 #include <errno.h>

@@ -15,19 +15,49 @@
 
 /* ---- the lock ---- */
 
+/* Its address tells this thread from others. */
+static __thread const char thread_mark;
+static __thread bool needs_no_lock;
+
+static void set_holder(struct rs_host *h, const char *mark)
+{
+    __atomic_store_n(&h->holder, mark, __ATOMIC_RELAXED);
+}
+
+static bool try_lock(struct rs_host *h)
+{
+    if (pthread_mutex_trylock(&h->lock))
+        return false;
+    set_holder(h, &thread_mark);
+    return true;
+}
+
 /* Whoever waits ends a poll, which would take the lock again at once. */
 void host_lock(struct rs_host *h)
 {
-    if (!pthread_mutex_trylock(&h->lock))
+    if (try_lock(h))
         return;
     __atomic_fetch_add(&h->waiting, 1, __ATOMIC_RELAXED);
     pthread_mutex_lock(&h->lock);
     __atomic_fetch_sub(&h->waiting, 1, __ATOMIC_RELAXED);
+    set_holder(h, &thread_mark);
+}
+
+bool host_is_locked_by_us(const struct rs_host *h)
+{
+    return needs_no_lock ||
+           __atomic_load_n(&h->holder, __ATOMIC_RELAXED) == &thread_mark;
+}
+
+void host_need_no_lock(void)
+{
+    needs_no_lock = true;
 }
 
 /* From here on, what epoll told a thread before is out of date. */
 void host_unlock(struct rs_host *h)
 {
+    set_holder(h, NULL);
     __atomic_fetch_add(&h->epoch, 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&h->lock);
 }
@@ -124,7 +154,7 @@ static bool poll_engine(struct rs_host *h)
     bool more;
 
     if (!__atomic_load_n(&h->polling, __ATOMIC_RELAXED) ||
-        host_lock_contended(h) || pthread_mutex_trylock(&h->lock))
+        host_lock_contended(h) || !try_lock(h))
         return false;
     more = h->engine->poll(h);
     host_unlock(h);

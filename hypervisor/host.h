@@ -39,6 +39,8 @@ struct watch {
 
 struct rs_host {
     pthread_mutex_t lock;
+    const char
+        *holder; /* atomic: of the lock, an address of its thread's own */
     const struct engine_ops *engine;
     void *engine_host;                 /* of the engine */
     const struct emulate_ops *emulate; /* NULL: built without */
@@ -83,6 +85,10 @@ struct rs_host {
 
 void host_lock(struct rs_host *h);
 void host_unlock(struct rs_host *h);
+bool host_is_locked_by_us(const struct rs_host *h);
+/* For tests that call the core from the only thread that they have: this
+ * thread is taken to hold every lock. */
+void host_need_no_lock(void);
 /* Gives the lock back while it waits for a condition. */
 void host_wait(struct rs_host *h, pthread_cond_t *cond);
 
@@ -108,7 +114,8 @@ void app_watches_rearm(struct rs_host *h, const struct epoll_event *ev, int n);
 void app_watches_init(struct rs_host *h);
 void app_watches_free(struct rs_host *h);
 
-/* Sets this thread's rs_error() and returns err (so: return host_error(h, -EINVAL, "…")). */
+/* Sets this thread's rs_error() and returns err (so: return host_error(h,
+ * -EINVAL, "…")). */
 int host_error(struct rs_host *h, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void host_clear_error(void);

@@ -27,6 +27,7 @@ ringsideinclude_HEADERS += include/ringside/domain.h \
 	%D%/grant.c %D%/grant.h \
 	%D%/guest_access.c %D%/guest_access.h \
 	%D%/host.c %D%/host.h \
+	%D%/invariant.c %D%/invariant.h \
 	%D%/log.c $(printable) \
 	%D%/memory.c %D%/memory.h \
 	%D%/preempt.c %D%/preempt.h \

@@ -1,3 +1,6 @@
+/*
+ * A guest's memory: one file, and the table of its frames. See memory.h.
+ */
 #include "memory.h"
 
 #include <errno.h>
@@ -7,6 +10,7 @@
 #include <unistd.h>
 
 #include "domain.h"
+#include "invariant.h"
 
 #define FRAME_TABLE_BYTES(m) \
     (((size_t)(m)->nr_pages + MEMORY_APERTURE_PAGES) * sizeof(struct frame))
@@ -130,6 +134,7 @@ void memory_destroy(struct domain *d)
 {
     struct memory *m = &d->memory;
 
+    invariant(d, m->pins == 0);
     if (m->base)
         munmap(m->base, m->base_bytes);
     if (m->frames)
@@ -223,6 +228,7 @@ static void let_go(struct domain *d, xen_pfn_t gfn)
 
 int memory_pin(struct domain *d, xen_pfn_t gfn)
 {
+    assert_host_locked(d->host);
     if (!memory_is_ram(d, gfn))
         return -EINVAL;
     if (d->memory.frames[gfn].pins++ == 0)
@@ -235,6 +241,8 @@ void memory_unpin(struct domain *d, xen_pfn_t gfn)
 {
     struct memory *m = &d->memory;
 
+    assert_host_locked(d->host);
+    invariant(d, m->pins > 0 && m->frames[gfn].pins > 0);
     m->pins--;
     if (--m->frames[gfn].pins)
         return;
@@ -281,6 +289,8 @@ int memory_leave(struct domain *d, xen_pfn_t gfn, uint32_t pages)
 
 void memory_left(struct domain *d, xen_pfn_t gfn, uint32_t pages)
 {
+    /* It was unpinned when it began to leave, and nothing shows it since. */
+    invariant(d, all_are(&d->memory, gfn, pages, FRAME_LEAVING));
     set_all(&d->memory, gfn, pages, FRAME_HOLE);
     punch(&d->memory, gfn, pages);
     host_uncharge(d->host, pages);
@@ -289,6 +299,7 @@ void memory_left(struct domain *d, xen_pfn_t gfn, uint32_t pages)
 
 void memory_stayed(struct domain *d, xen_pfn_t gfn, uint32_t pages)
 {
+    invariant(d, all_are(&d->memory, gfn, pages, FRAME_LEAVING));
     set_all(&d->memory, gfn, pages, FRAME_DEFAULT);
 }
 
@@ -302,6 +313,7 @@ int memory_populate(struct domain *d, xen_pfn_t gfn, uint32_t pages)
         return -ENOMEM;
     set_all(m, gfn, pages, FRAME_DEFAULT);
     m->tot_pages += pages;
+    invariant(d, m->tot_pages <= m->max_pages);
     return 0;
 }
 

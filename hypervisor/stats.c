@@ -1,3 +1,6 @@
+/*
+ * Counters of hypercalls: what is counted, and what is reported. See stats.h.
+ */
 #include "stats.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/*
+ * A clock made of the TSC that follows another. See tsc.h.
+ */
 #include "tsc.h"
 
 uint64_t tsc_ticks_ns(const struct tsc_clock *c, uint64_t ticks)

@@ -1,3 +1,6 @@
+/*
+ * Counters of a domain as text and JSON. See counters.h.
+ */
 #include "counters.h"
 
 #include <stdio.h>

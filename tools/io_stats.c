@@ -1,3 +1,6 @@
+/*
+ * Asks the driver domain for statistics of devices. See io_stats.h.
+ */
 #include "io_stats.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * Makes a domain from an image: memory, start information, first ports. See
+ * builder.h.
+ */
 #include "builder.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/*
+ * Reads an ELF image and its notes, all of it hostile. See image.h.
+ */
 #include "image.h"
 
 #include <elf.h>

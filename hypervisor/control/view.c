@@ -1,3 +1,7 @@
+/*
+ * What windows need of Linux: userfaultfd and mappings of a granter. See
+ * view.h.
+ */
 #include "view.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/*
+ * Windows: the granted pages that a process maps. See window.h.
+ */
 #include "window.h"
 
 #include <assert.h>

@@ -10,9 +10,10 @@
 #include "preempt.h"
 
 /* Copied at a time; a continuation does the rest. */
-#define WRITE_MAX  4096u
-#define WRITE_COST (4 * PREEMPT_COST_SYSCALL) /* and it is shown byte by byte \
-                                               */
+#define WRITE_MAX 4096u
+#define WRITE_COST                                             \
+    (4 * PREEMPT_COST_SYSCALL) /* and it is shown byte by byte \
+                                */
 
 /*
  * HYPERVISOR_console_io(cmd, count, buffer). A write is bounded per call,

@@ -8,6 +8,7 @@
 
 #include "domain.h"
 #include "preempt.h"
+#include "invariant.h"
 
 static const struct {
     hypercall_fn *fn;
@@ -43,6 +44,7 @@ static enum stats_slot slot_of(unsigned int nr)
 static void run(struct vcpu *v, unsigned int nr, const uint64_t args[6],
                 bool sampled, struct hypercall_run *t)
 {
+    assert_host_locked(v->domain->host);
     t->slot = slot_of(nr);
     t->is_continuation = v->continued && v->nr == nr;
     if (!t->is_continuation)

@@ -8,6 +8,7 @@
 #include "domain.h"
 #include "hypercall.h"
 #include "preempt.h"
+#include "invariant.h"
 
 #define PERIOD_MIN_NS 1000000u /* as in Xen */
 
@@ -61,6 +62,7 @@ static long op_up(struct vcpu *v, struct vcpu *caller)
     if (v->up)
         return 0;
     preempt_charge(caller, RAISE_COST);
+    invariant(v->domain, v->initialised && !v->domain->dying);
     v->up = true;
     v->runstate_at = 0;
     v->offline_ns += time_system(v->domain->host) - v->offline_since;

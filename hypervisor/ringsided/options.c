@@ -1,3 +1,6 @@
+/*
+ * The command line of ringsided. See options.h.
+ */
 #include "options.h"
 
 #include <errno.h>

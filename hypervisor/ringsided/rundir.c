@@ -1,3 +1,6 @@
+/*
+ * The runtime directory: made, locked, removed. See rundir.h.
+ */
 #include "rundir.h"
 
 #include <dirent.h>

@@ -1,3 +1,7 @@
+/*
+ * Starts the store and the driver domain, and the latter again when it dies.
+ * See supervise.h.
+ */
 #include "supervise.h"
 
 #include <errno.h>

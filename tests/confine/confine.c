@@ -1,3 +1,6 @@
+/*
+ * Hosts with engine sandbox and guests that misbehave. See confine.h.
+ */
 #include "confine.h"
 
 #include <dirent.h>

@@ -1,3 +1,6 @@
+/*
+ * The model of what a guest may see. See order_model.h.
+ */
 #include "order_model.h"
 
 #include <errno.h>

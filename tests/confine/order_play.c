@@ -1,3 +1,6 @@
+/*
+ * Random programs for real guests, compared with the model. See order_play.h.
+ */
 #include "order_play.h"
 
 #include <asm/unistd.h>

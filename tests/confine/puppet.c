@@ -1,3 +1,6 @@
+/*
+ * A guest whose system calls the test makes. See puppet.h.
+ */
 #include "puppet.h"
 
 #include <asm/unistd.h>

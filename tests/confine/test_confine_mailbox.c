@@ -228,6 +228,16 @@ static void test_destroyed_at_any_moment(void **state)
     assert_false(c->h->polling);
 }
 
+static bool serve(struct vcpu *v)
+{
+    bool did;
+
+    host_lock(v->domain->host);
+    did = mailbox_serve(v);
+    host_unlock(v->domain->host);
+    return did;
+}
+
 /* Asks in a stopped guest's place. */
 static bool is_refused(struct vcpu *v)
 {
@@ -237,8 +247,8 @@ static bool is_refused(struct vcpu *v)
     m->request.nr = __HYPERVISOR_xen_version;
     m->request.args[0] = XENVER_pagesize;
     m->request.asked++;
-    assert_true(mailbox_serve(v));
-    assert_false(mailbox_serve(v)); /* once */
+    assert_true(serve(v));
+    assert_false(serve(v)); /* once */
     assert_int_equal(m->answer.answered, m->request.asked);
     assert_int_equal(stats_total(v->domain), before + !m->answer.refused);
     return m->answer.refused;
@@ -260,7 +270,9 @@ static void test_stopped_domains(void **state)
     v->up = false;
     assert_true(is_refused(v));
     v->up = true;
+    host_lock(c->h);
     domain_shutdown(v->domain, SHUTDOWN_poweroff, 0);
+    host_unlock(c->h);
     assert_true(is_refused(v));
 }
 
@@ -279,12 +291,12 @@ static void test_numbers(void **state)
     m->request.nr = __HYPERVISOR_xen_version;
     m->request.args[0] = XENVER_pagesize;
     m->request.asked = -2u; /* so that numbers wrap */
-    mailbox_serve(v);
+    serve(v);
     calls = stats_total(v->domain);
     for (unsigned int i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
         m->request.asked += moves[i];
-        assert_int_equal(mailbox_serve(v), moves[i] != 0);
-        assert_false(mailbox_serve(v));
+        assert_int_equal(serve(v), moves[i] != 0);
+        assert_false(serve(v));
         calls += moves[i] != 0;
         assert_int_equal(m->answer.answered, m->request.asked);
         assert_int_equal(stats_total(v->domain), calls);

@@ -1,3 +1,6 @@
+/*
+ * What the tests of the core share. See core.h.
+ */
 #include "core.h"
 
 #include <dirent.h>
@@ -10,6 +13,12 @@
 #include "hypercalls/hypercall.h"
 #include "test/engine_test.h"
 #include "preempt.h"
+
+/* The test's thread is the guest, and the only one that calls the core. */
+__attribute__((constructor)) static void call_without_lock(void)
+{
+    host_need_no_lock();
+}
 
 struct rs_host *core_host(const char *engine)
 {

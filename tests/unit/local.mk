@@ -55,6 +55,10 @@ unit_tests += %D%/test_core_stats
 %C%_test_core_stats_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_stats_LDADD = $(core_test_ldadd)
 
+unit_tests += %D%/test_core_invariant
+%C%_test_core_invariant_CPPFLAGS = $(core_test_cppflags)
+%C%_test_core_invariant_LDADD = $(core_test_ldadd) -lpthread
+
 unit_tests += %D%/test_core_builder
 %C%_test_core_builder_CPPFLAGS = $(core_test_cppflags)
 %C%_test_core_builder_LDADD = $(core_test_ldadd)
