@@ -64,8 +64,10 @@ void host_unlock(struct rs_host *h)
 
 void host_wait(struct rs_host *h, pthread_cond_t *cond)
 {
+    set_holder(h, NULL);
     __atomic_fetch_add(&h->epoch, 1, __ATOMIC_RELEASE);
     pthread_cond_wait(cond, &h->lock);
+    set_holder(h, &thread_mark);
 }
 
 /* ---- watched descriptors ---- */
