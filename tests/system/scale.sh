@@ -105,10 +105,17 @@ like 'the doctor tells of it' "$(ulimit -n 1800 && "$ringside" doctor)" \
 like 'and of too few for any' "$(ulimit -n 500 && "$ringside" doctor)" \
     'missing +descriptors +500'
 
-# Ctrl-C while the bench rests: what would come later is no figure.
-"$ringside" bench scale --guests 110 >"$tmp/figures" 2>"$tmp/why" &
-bench=$!
-until_true 120 grep -q kib_per_guest "$tmp/figures"
+# Ctrl-C while the bench rests: what would come later is no figure. It weighs the
+# whole machine, where other tests may give memory back at that moment; then it
+# refuses its figure, ends, and is begun again.
+weighed() { grep -q kib_per_guest "$tmp/figures" || ! kill -0 $bench 2>/dev/null; }
+for _ in $(seq 10); do
+    "$ringside" bench scale --guests 110 >"$tmp/figures" 2>"$tmp/why" &
+    bench=$!
+    until_true 120 weighed
+    grep -q 'measure again when nothing else runs' "$tmp/why" || break
+    wait $bench
+done
 kill -INT $bench
 wait $bench
 is 'an interrupted bench: status' $? 1
