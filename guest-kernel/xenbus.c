@@ -186,18 +186,19 @@ static int begin(xenbus_tx *tx)
 int xenbus_begin(xenbus_tx *tx)
 {
     for (;;) {
-        unsigned int others;
-        int err;
+        unsigned int before = transactions++, others;
+        int err = begin(tx);
 
-        transactions++;
-        err = begin(tx);
         if (!err)
             return 0;
         transaction_gone();
         others = transactions;
-        if (err != -ENOSPC || !others)
+        /* Those that were too many may have ended while the store's answer was
+         * on its way. */
+        if (err != -ENOSPC || (!before && !others))
             return err;
-        wait_event(&fewer_transactions, transactions < others, NEVER);
+        wait_event(&fewer_transactions, !others || transactions < others,
+                   NEVER);
     }
 }
 

@@ -198,6 +198,7 @@ static void many(void)
     unsigned int good = 0;
     char **names;
     size_t left = MANY;
+    int err;
 
     rs_store_write(PATH "/many", "");
     for (unsigned int i = 0; i < MANY; i++) {
@@ -211,7 +212,12 @@ static void many(void)
             printf("# channel %u: error %d\n", i, all[i].err);
     }
     point(good == MANY, "%u of %u channels opened at once", good, MANY);
-    if (rs_store_list(PATH "/many", &names, &left) == 0)
+    err = rs_store_list(PATH "/many", &names, &left);
+    for (size_t i = 0; !err && i < left; i++)
+        printf("# left: %s\n", names[i]);
+    if (err)
+        printf("# cannot be listed: error %d\n", err);
+    else
         free(names);
     point(left == 0, "they leave no directory");
     rs_store_remove(PATH "/many");
