@@ -330,6 +330,8 @@ static void test_slow_destroy(void **state)
 
 static void test_gone_while_destroyed(void **state)
 {
+    struct xenbus_device *first;
+
     (void)state;
     destroy_answer = -EINPROGRESS;
     start_room();
@@ -337,10 +339,13 @@ static void test_gone_while_destroyed(void **state)
     fake_store_remove(driver.store, BACK);
     settle();
     assert_string_equal(calls, "c+-d");
+    first = last;
     make_device("1", "1"); /* another of that name does not wait */
     expect_state("2");
     assert_string_equal(calls, "c+-dc");
     destroy_answer = 0;
+    xenbus_backend_destroyed(first);
+    settle();
 }
 
 /* ---- what is away when the driver domain starts again ---- */
