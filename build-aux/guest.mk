@@ -235,7 +235,7 @@ install-sdk: $(guest_libraries) guest-sdk/sdk.stamp
 	rm -f "$(DESTDIR)$(pkglibdir)/xen-include/xen"
 	$(LN_S) "$(XEN_INCLUDE)" "$(DESTDIR)$(pkglibdir)/xen-include/xen"
 
-uninstall-local: uninstall-sdk uninstall-client-links
+uninstall-local: uninstall-sdk
 uninstall-sdk:
 	rm -rf "$(DESTDIR)$(pkglibdir)"
 

@@ -13,8 +13,8 @@ ringsideinclude_HEADERS += include/ringside/domain.h \
 %C%_cppflags = $(HOST_CPPFLAGS) -I$(top_srcdir)/%D%
 
 %C%_libringside_core_a_CPPFLAGS = $(%C%_cppflags)
-%C%_libringside_core_a_CFLAGS = $(HOST_CFLAGS) $(SECCOMP_CFLAGS) -fPIC \
-	-fvisibility=hidden
+%C%_libringside_core_a_CFLAGS = $(HOST_CFLAGS) $(SECCOMP_CFLAGS) \
+	$(LIBRARY_CFLAGS)
 %C%_libringside_core_a_CCASFLAGS = -DSTUB_FILE='"%D%/sandbox/stub/stub"'
 %C%_libringside_core_a_SOURCES = \
 	%D%/app_watch.c \

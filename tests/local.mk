@@ -88,7 +88,7 @@ CLEANFILES += %D%/objects
 	printf 'backends %s\n' $(backends_libdriver_a_OBJECTS) \
 	    $(ringside_driverd_OBJECTS); \
 	printf 'tools %s\n' $(tools_libtools_a_OBJECTS) $(ringside_OBJECTS); \
-	printf 'libclient %s\n' $(libclient_libclient_a_OBJECTS); \
+	printf 'libclient %s\n' $(libclient_libringside_client_core_a_OBJECTS); \
 	} >$@.tmp && mv $@.tmp $@
 
 # Builds what `make check` would build, and runs nothing.

@@ -36,7 +36,7 @@ static long op_send(unsigned long arg)
         return -XEN_EFAULT;
     if (op.port < SANDBOX_PORTS) {
         n = sys3(__NR_write, op.port, (long)&one, sizeof(one));
-        /* -EAGAIN: the counter is full, so the peer has been told. */
+        /* -EAGAIN: the counter is full, so the peer has been notified. */
         if (n == (long)sizeof(one) || n == -XEN_EAGAIN) {
             COUNT(sends);
             return 0;
@@ -62,7 +62,7 @@ static long op_unmask(unsigned long arg)
     return 0;
 }
 
-/* The hypervisor did it: what does that mean for who is told of the port? */
+/* The hypervisor did it: which vCPU does the port notify now? */
 static void note_port(evtchn_port_t port, uint32_t vcpu)
 {
     if (port < SANDBOX_PORTS && vcpu < SANDBOX_MAX_VCPUS)
@@ -378,7 +378,7 @@ long stub_hypercall(unsigned long nr, unsigned long a1, unsigned long a2,
     /* Sending is the hot path; it brings the sender nothing to look at. */
     if (nr == __HYPERVISOR_event_channel_op && a1 == EVTCHNOP_send)
         return ret;
-    /* Inside an upcall, or with events masked, nobody could be told now. */
+    /* Inside an upcall, or with events masked, no handler could run now. */
     if (!READ_ONCE(stub_me()->info->evtchn_upcall_mask)) {
         poll_events();
         stub_check_timer();

@@ -48,7 +48,7 @@ struct stub {
     unsigned int native; /* as in the page: traps go to the hypervisor */
     void (*callback)(struct cpu_user_regs *); /* event upcall, or NULL */
     void (*trap[TRAPS])(struct cpu_user_regs *);
-    uint8_t port_vcpu[SANDBOX_PORTS]; /* which vCPU is told */
+    uint8_t port_vcpu[SANDBOX_PORTS]; /* which vCPU is notified */
     unsigned int ready; /* vCPUs' threads that have set themselves up */
     struct stub_vcpu vcpu[SANDBOX_MAX_VCPUS];
 };
