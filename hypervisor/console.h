@@ -8,7 +8,7 @@
  * as printable.h says, every line begins with the domain ("(d3) " and "domain 3
  * console: "), so that no line of a guest looks like one of ours, and a domain
  * has a budget of 64 KiB and 16 KiB a second. What goes beyond is dropped and
- * its size is told.
+ * its size is reported.
  */
 #ifndef RINGSIDE_CONSOLE_H
 #define RINGSIDE_CONSOLE_H

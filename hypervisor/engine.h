@@ -78,10 +78,10 @@ struct engine_ops {
     void (*vcpu_down)(struct vcpu *v);
 
     /*
-     * Port `port` of v's domain receives on eventfd `rx`, which v is told of,
+     * Port `port` of v's domain receives on eventfd `rx`, which notifies v,
      * and sends on `tx` (-1: it has no send side; both may be one file). The
      * core keeps the files open until port_detach(). port_move() makes another
-     * vCPU the one that is told, also of what came before; NULL: nothing to do.
+     * vCPU the notified one, also of earlier events; NULL: nothing to do.
      */
     int (*port_attach)(struct vcpu *v, evtchn_port_t port, int rx, int tx);
     void (*port_detach)(struct vcpu *v, evtchn_port_t port, int rx, int tx);
@@ -120,8 +120,8 @@ struct engine_ops {
     uint64_t (*cpu_ns)(struct domain *d);
     /* What v, which is up, does with the machine; NULL: unknown. */
     void (*vcpu_times)(struct vcpu *v, struct vcpu_times *out);
-    /* Has v run on these processors only (bit 0: processor 0); what cannot be
-     * told yet is at v's start. NULL: it cannot be chosen. -errno. */
+    /* Has v run on these processors only (bit 0: processor 0); applied when v's
+     * thread starts if it has none yet. NULL: it cannot be chosen. -errno. */
     int (*vcpu_pin)(struct vcpu *v, uint64_t cpus);
 };
 

@@ -20,7 +20,7 @@ static int raise_file(int fd)
 {
     uint64_t one = 1;
 
-    /* EAGAIN: the counter is full, so the reader has been told. */
+    /* EAGAIN: the counter is full, so the reader has been notified. */
     return write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN ? -errno : 0;
 }
 

@@ -8,7 +8,7 @@
  * that the domain itself writes. Sending is a write by the Linux kernel: the
  * hypervisor carries it only for engines whose guests cannot write themselves.
  *
- * Each port is bound to the vCPU that is told of its events.
+ * Each port is bound to the vCPU that its events notify.
  *
  * The eventfds are the hypervisor's descriptors, of which a domain has a share
  * (host.h). An unbound port is charged both of its channel, a bound one that on
@@ -37,7 +37,7 @@ struct channel {
 struct evtchn {
     uint8_t state;  /* EVTCHNSTAT_... of <xen/event_channel.h> */
     uint8_t end;    /* which end of the channel */
-    uint16_t vcpu;  /* that is told */
+    uint16_t vcpu;  /* that is notified */
     domid_t remote; /* unbound: who may bind; interdomain: the peer */
     uint32_t remote_port;
     uint32_t virq;
@@ -68,7 +68,7 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote,
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,
                      evtchn_port_t *port);
 int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, evtchn_port_t *port);
-/* Has the port's events told to another vCPU from now on. */
+/* The port's events notify another vCPU from now on. */
 int evtchn_bind_vcpu(struct domain *d, evtchn_port_t port, uint32_t vcpu);
 int evtchn_close(struct domain *d, evtchn_port_t port);
 int evtchn_send(struct domain *d, evtchn_port_t port);

@@ -50,7 +50,6 @@ struct grant_table {
 
 int grant_init(struct domain *d);
 void grant_destroy(struct domain *d); /* frees; after grant_unmap_some() */
-/* Ends every mapping that d holds; after nothing of d runs any more. */
 /* At the end of d: releases some of its mappings; false: it has none left. */
 bool grant_unmap_some(struct domain *d);
 
@@ -63,8 +62,8 @@ void grant_seed(struct domain *d, grant_ref_t ref, domid_t domid,
 
 /*
  * Takes entry `ref` of g for one use by domain `user`: checks it, marks it,
- * pins its frame, told in *gfn. The first use decides the frame, later ones
- * share it. GNTST_okay or an error; each use ends by grant_release().
+ * pins its frame, returns it in *gfn. The first use decides the frame, later
+ * ones share it. GNTST_okay or an error; each use ends by grant_release().
  */
 int16_t grant_acquire(struct domain *g, grant_ref_t ref, domid_t user,
                       bool readonly, xen_pfn_t *gfn);

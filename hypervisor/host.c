@@ -54,7 +54,7 @@ void host_need_no_lock(void)
     needs_no_lock = true;
 }
 
-/* From here on, what epoll told a thread before is out of date. */
+/* From here on, what epoll reported to a thread before is out of date. */
 void host_unlock(struct rs_host *h)
 {
     set_holder(h, NULL);
@@ -218,7 +218,7 @@ void rs_host_stop(struct rs_host *h)
         return; /* the counter is full: it will be read */
 }
 
-/* ---- what is told about it ---- */
+/* ---- information about it ---- */
 
 void host_fill_info(struct rs_host *h, struct rs_host_info *info)
 {

@@ -206,7 +206,7 @@ void *memory_frame(struct domain *d, xen_pfn_t gfn, bool *writable)
  * us: the mapper would get SIGBUS. So pinned pages stay, as far as
  * RLIMIT_MEMLOCK goes.
  */
-static void hold(struct domain *d, xen_pfn_t gfn)
+static void lock_frame(struct domain *d, xen_pfn_t gfn)
 {
     struct rs_host *h = d->host;
 
@@ -220,7 +220,7 @@ static void hold(struct domain *d, xen_pfn_t gfn)
     }
 }
 
-static void let_go(struct domain *d, xen_pfn_t gfn)
+static void unlock_frame(struct domain *d, xen_pfn_t gfn)
 {
     if (d->host->hold_pinned)
         munlock(d->memory.base + (gfn << PAGE_SHIFT), PAGE_SIZE);
@@ -232,7 +232,7 @@ int memory_pin(struct domain *d, xen_pfn_t gfn)
     if (!memory_is_ram(d, gfn))
         return -EINVAL;
     if (d->memory.frames[gfn].pins++ == 0)
-        hold(d, gfn);
+        lock_frame(d, gfn);
     d->memory.pins++;
     return 0;
 }
@@ -246,7 +246,7 @@ void memory_unpin(struct domain *d, xen_pfn_t gfn)
     m->pins--;
     if (--m->frames[gfn].pins)
         return;
-    let_go(d, gfn);
+    unlock_frame(d, gfn);
     if (d->dying && gfn < m->released) {
         punch(m, gfn, 1);
         m->pinned--;

@@ -37,7 +37,7 @@ struct vcpu {
     struct vcpu_regs entry;
     struct timer timer, periodic; /* clock.c */
 
-    /* Where the guest wants to be told things, unless in shared_info. */
+    /* Areas that the guest registered; it has shared_info otherwise. */
     struct vcpu_info *info; /* in its RAM, pinned; NULL: shared_info */
     xen_pfn_t info_gfn;
     guest_addr_t time_area, runstate_area; /* 0: none */

@@ -62,7 +62,7 @@ int window_open(struct window_set *s, struct domain *granter,
  */
 int window_close(struct window_set *s, const struct control_window *w);
 
-/* There is no window. */
+/* True if the set is empty. */
 bool windows_none(const struct window_set *s);
 
 /*

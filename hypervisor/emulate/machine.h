@@ -131,9 +131,9 @@ uint8_t port_read(struct vcpu *v, uint16_t port);
 void port_write(struct vcpu *v, uint16_t port, uint8_t value);
 /* An interrupt line that is up and not masked: its vector; -1: none. */
 int pic_pending(struct vcpu *v);
-/* The processor takes the one that pic_pending() told. */
+/* The processor takes the one that pic_pending() returned. */
 void pic_accept(struct vcpu *v);
-/* System time of the next timer interrupt that would be told; 0: none. */
+/* System time of the next timer interrupt that would be delivered; 0: none. */
 uint64_t devices_deadline(const struct emulated_cpu *c);
 /* What was sent and has no end of line yet. */
 void uart_flush(struct vcpu *v);

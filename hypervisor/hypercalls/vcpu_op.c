@@ -1,6 +1,6 @@
 /*
  * vcpu_op (<xen/vcpu.h>): a guest raises and lowers its vCPUs, sets their
- * timers, and says where it wants to be told things. See vcpu.h.
+ * timers, and registers areas for the hypervisor to write to. See vcpu.h.
  */
 #include <errno.h>
 #include <string.h>
@@ -162,7 +162,7 @@ static long op_register_info(struct vcpu *v, struct vcpu *caller,
     return 0;
 }
 
-/* Both areas are told by address, and written at once. */
+/* Both areas are registered by address, and written at once. */
 static long op_register_area(struct vcpu *v, struct vcpu *caller, uint64_t cmd,
                              guest_addr_t arg)
 {

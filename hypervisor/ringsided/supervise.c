@@ -45,7 +45,7 @@ struct child {
     bool wanted;
     bool served;     /* was ready once */
     bool ready_now;  /* in this life */
-    bool progressed; /* in this life, as it told us */
+    bool progressed; /* in this life, as it reported */
     pid_t pid;       /* 0: does not run */
     int exit, ready; /* watched descriptors; -1 */
     uint64_t started_ns;
@@ -58,7 +58,7 @@ struct supervisor {
     int timer;            /* until the driver domain is started again */
     unsigned int in_vain; /* its deaths in a row without progress, or enough
                            * of them for the longest pause */
-    bool stopping, told_ready;
+    bool stopping, reported_ready;
 };
 
 static void start_next(struct supervisor *s);
@@ -358,8 +358,8 @@ static void start_next(struct supervisor *s)
                 start(&s->child[i]);
             return;
         }
-    if (!s->told_ready) {
-        s->told_ready = true;
+    if (!s->reported_ready) {
+        s->reported_ready = true;
         s->config.ready(s->config.data);
     }
 }

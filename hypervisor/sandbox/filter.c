@@ -19,7 +19,7 @@
 
 #define VCPU_MASK ((uint64_t)SANDBOX_MAX_VCPUS - 1)
 
-/* Address-space changes: the hypervisor looks at each (changes.c). */
+/* Address-space changes: the hypervisor looks at each (mappings.c). */
 static const int notified[] = { __NR_mmap, __NR_mprotect };
 
 static int add_hypercalls(scmp_filter_ctx f, uint32_t action)

@@ -1,6 +1,6 @@
 /*
  * Descriptors in a guest's process: its ports, and the files of foreign pages
- * that it was told to map.
+ * that it is to map.
  *
  * A vCPU maps a file under a descriptor of its own, and keeps it until it has
  * said that it is done: a mapping that it was allowed to make may not have run

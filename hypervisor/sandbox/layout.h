@@ -37,7 +37,7 @@ _Static_assert(SANDBOX_FD_EPOLL % SANDBOX_MAX_VCPUS == 0 &&
 #define SANDBOX_CALL_START (SANDBOX_BASE + 65)
 /* Trap without handler: vector, rip, address, error code. */
 #define SANDBOX_CALL_CRASH (SANDBOX_BASE + 66)
-/* What a vCPU calls that was told to look up (SIGURG), and at each tick if its
+/* What a vCPU calls that got a SIGURG, and at each tick if its
  * runstate is to be written down. */
 #define SANDBOX_CALL_RUNSTATE (SANDBOX_BASE + 67)
 /* An exit of a native kernel: enum emulate_cause, address, where its registers

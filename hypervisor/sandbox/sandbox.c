@@ -311,7 +311,7 @@ void sandbox_vcpu_lost(const struct sandbox_vcpu *sv)
     struct sandbox_domain *sd = sv->vcpu->domain->engine;
 
     if (sd->lost || has_ended(sd, 0))
-        return; /* its end will be told */
+        return; /* its end will be reported */
     sd->lost = sv;
     send_signal(sd, SIGKILL);
 }

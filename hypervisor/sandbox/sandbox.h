@@ -43,7 +43,7 @@ struct sandbox_host {
     struct list ring_async;  /* domains without synchronous wake-up */
 };
 
-/* A change that the vCPU's stub was told to make, or that Linux carries out. */
+/* A change that the vCPU's stub is to make, or that Linux carries out. */
 struct pending_change {
     struct sandbox_change change;
     enum { CHANGE_QUEUED, CHANGE_CONTINUED } state;
@@ -84,9 +84,10 @@ struct sandbox_domain {
     struct sandbox_vcpu *caller; /* who made it */
     struct {
         struct sandbox_vcpu *to; /* NULL: free */
-        uint64_t notif_id;       /* in which call it was lent */
+        uint64_t notif_id;       /* in which call it was installed */
         int file;
-    } foreign[SANDBOX_FDS - SANDBOX_FD_FOREIGN]; /* descriptors lent */
+    } foreign[SANDBOX_FDS -
+              SANDBOX_FD_FOREIGN]; /* descriptors of other domains' files */
     struct {
         uint64_t id;         /* that the kernel will give to its next call */
         unsigned int skip;   /* so often we do not ask whether it is there */
@@ -126,7 +127,7 @@ static inline void sandbox_publish_continuation(struct vcpu *v)
 int zygote_open(struct sandbox_host *s);
 void zygote_close(struct sandbox_host *s);
 /* Spawns a stub with these descriptors; its pid, or -errno. The process's
- * end is told by sandbox_process_ended(). */
+ * end is reported by sandbox_process_ended(). */
 int zygote_spawn(struct sandbox_host *s, int ram_fd, int socket_fd,
                  const int *epoll_fds, unsigned int nr_vcpus,
                  uint64_t page_offset, int *pidfd);
@@ -211,9 +212,9 @@ void sandbox_process_ended(struct sandbox_host *s, pid_t pid, int status);
 /* The zygote ended, and with it every domain's process. */
 void sandbox_zygote_ended(struct sandbox_host *s);
 /*
- * The thread of sv has ended, and nobody told that its process has. The filter
- * leaves no way to that. If there is one all the same, the domain does not go
- * on without this vCPU: its process is killed, and its end reported.
+ * The thread of sv has ended, and no pidfd reported that its process has. The
+ * filter leaves no way to that. If there is one all the same, the domain does
+ * not go on without this vCPU: its process is killed, and its end reported.
  */
 void sandbox_vcpu_lost(const struct sandbox_vcpu *sv);
 /* Puts the descriptors of all ports into a guest that is about to start. */

@@ -1,6 +1,6 @@
 /*
  * vCPUs as threads: raised, lowered, looked at, chosen processors for. Each is
- * told of by its files in /proc/PID/task/TID.
+ * accounted by its files in /proc/PID/task/TID.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +59,7 @@ static char thread_state(const struct sandbox_vcpu *sv, char *buf, size_t size,
 
 /* ---- up and down ---- */
 
-/* Who asks about itself waits for our answer, but does not sleep. */
+/* The calling vCPU is blocked in our notification: count it as running. */
 static bool is_asking(const struct sandbox_vcpu *sv)
 {
     const struct sandbox_domain *sd = sv->vcpu->domain->engine;

@@ -149,7 +149,7 @@ static int become_stub(void *arg)
 
 /*
  * As vfork, but with a stack of its own, and not replaced by fork in sanitizer
- * builds: when the pid is told, the stub runs. (A SIGSTOP that came before its
+ * builds: when the pid is sent, the stub runs. (A SIGSTOP that came before its
  * PDEATHSIG would make it outlive us.)
  */
 static pid_t spawn_stub(struct spawn *spawn)
@@ -290,7 +290,7 @@ static void default_signals(void)
             syscall(SYS_rt_sigaction, sig, none, NULL, 8);
 }
 
-/* Who is no session's leader gives up only its own. */
+/* A non-leader drops only its own controlling terminal. */
 static void leave_terminal(void)
 {
     int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);

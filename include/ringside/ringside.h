@@ -90,7 +90,7 @@ struct rs_domain_config {
     unsigned int vcpus;  /* 1 to 8; 0: 1 */
     const void *kernel;  /* ELF image (docs/engine.md), read before return */
     size_t kernel_size;
-    const void *module; /* optional, placed behind the image */
+    const void *module; /* optional, placed after the image */
     size_t module_size;
     unsigned int flags; /* RS_DOMAIN_... of domain.h */
     /* Receives what the guest writes by CONSOLEIO_write and what the
