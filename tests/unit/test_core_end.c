@@ -166,6 +166,24 @@ static void test_in_slices(void **state)
     assert_int_equal(fx.events, 1);
 }
 
+/* After a slice the loop has nothing to do until the rest is over: it sleeps,
+ * and whom it woke has the processor. */
+static void test_rests(void **state)
+{
+    enum domain_end end;
+
+    (void)state;
+    fx.h->slice_rest_ns = 3600u * 1000000000ull;
+    begin();
+    kill_it();
+    assert_int_equal(rs_host_dispatch(fx.h, DUE_MS), 0);
+    end = fx.d->end;
+    assert_int_not_equal(end, END_GRANTS); /* a slice was done */
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(rs_host_dispatch(fx.h, 0), 0);
+    assert_int_equal(fx.d->end, end);
+}
+
 /* Whoever calls the library has it done at the return. */
 static void test_destroy_waits(void **state)
 {
@@ -335,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_in_slices),
+        CASE(test_rests),
         CASE(test_destroy_waits),
         CASE(test_host_ends_meanwhile),
         CASE(test_several_at_once),

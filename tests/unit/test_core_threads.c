@@ -130,11 +130,61 @@ static void test_stop(void **state)
     rs_host_free(host);
 }
 
+/* ---- who has the lock ---- */
+
+static struct {
+    pthread_cond_t over;
+    bool waits, woken, slept, after;
+} holder = { .over = PTHREAD_COND_INITIALIZER };
+
+static void *sleeper(void *arg)
+{
+    host_lock(host);
+    holder.waits = true;
+    host_wait(host, &holder.over);
+    holder.slept = host_is_locked_by_us(host);
+    host_unlock(host);
+    return arg;
+}
+
+/* Has the lock while the other waits for it. */
+static void *waker(void *arg)
+{
+    bool waits = false;
+
+    while (!waits) {
+        host_lock(host);
+        waits = holder.waits;
+        holder.woken = host_is_locked_by_us(host);
+        pthread_cond_broadcast(&holder.over);
+        host_unlock(host);
+        holder.after = host_is_locked_by_us(host);
+    }
+    return arg;
+}
+
+static void test_holder(void **state)
+{
+    pthread_t t[2];
+
+    (void)state;
+    host = core_host("test");
+    assert_int_equal(pthread_create(&t[0], NULL, sleeper, NULL), 0);
+    assert_int_equal(pthread_create(&t[1], NULL, waker, NULL), 0);
+    pthread_join(t[1], NULL);
+    pthread_join(t[0], NULL);
+    assert_true(holder.woken);
+    assert_false(holder.after);
+    assert_true(holder.slept);
+    rs_host_free(host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_at_once),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_holder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
