@@ -91,6 +91,39 @@ static void transactions(void)
     free(value);
 }
 
+#define CROWD  30 /* the store lets a guest have ten transactions at a time */
+#define ROUNDS 100
+
+static unsigned int refused;
+
+static void begin_and_end(void *arg)
+{
+    xenbus_tx tx;
+
+    (void)arg;
+    if (xenbus_begin(&tx) != 0)
+        refused++;
+    else
+        xenbus_end(tx, false);
+}
+
+/* Whoever comes when the store has enough of ours waits for one to end, also if
+ * all have ended before the store's refusal is here: so from the start often.
+ */
+static void transactions_of_many(void)
+{
+    struct thread *t[CROWD];
+
+    for (int round = 0; round < ROUNDS; round++) {
+        for (unsigned int i = 0; i < CROWD; i++)
+            t[i] = thread_create("many", begin_and_end, NULL, 0);
+        for (unsigned int i = 0; i < CROWD; i++)
+            thread_join(t[i]);
+    }
+    point(refused == 0, "%u times %u transactions: %u refused", ROUNDS, CROWD,
+          refused);
+}
+
 static void watch_fired(struct xenbus_watch *w, const char *path)
 {
     (void)path;
@@ -161,11 +194,12 @@ int main(void)
 {
     struct thread *t;
 
-    plan(20);
+    plan(21);
     values();
     long_value();
     directories();
     transactions();
+    transactions_of_many();
     watches();
     t = thread_create("connect", become_connected, NULL, 0);
     point(xenbus_state_wait("data/state", 1u << XenbusStateConnected,
