@@ -26,6 +26,14 @@ repack_all()
 }
 ok "every archive is as build-aux/corpus makes it" repack_all
 
+for verb in 'list nosuch' "unpack nosuch $tmp/none" 'remove nosuch input'; do
+    # shellcheck disable=SC2086
+    is "${verb% *}: one line about a target that is not there" \
+        "$("$corpus" $verb 2>&1; echo $?)" \
+        "corpus: no corpus of 'nosuch'; 'corpus list' names those that there are
+1"
+done
+
 export RINGSIDE_CORPUS=$tmp/corpus
 mkdir "$RINGSIDE_CORPUS" "$tmp/some"
 echo one >"$tmp/some/b-case"
@@ -77,5 +85,5 @@ ok "none is a failure" no_input
 # run-host, for a target that lost its archive.
 like "make check fails for a target without a corpus" \
     "$("$abs_top_srcdir/tests/run-host" "$abs_top_builddir/tests/fuzz/fuzz_tar")" \
-    "no corpus of tar.*not ok 1"
+    "no corpus of 'tar'.*not ok 1"
 finish
